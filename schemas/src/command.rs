@@ -1,0 +1,114 @@
+//! What operators want done.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Fingerprint;
+
+/// One wish of one operator about one alert. Topic `alerts.commands`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Command {
+    /// Names this command; its answer carries it.
+    pub command_id: Uuid,
+    /// A command with a key that was already applied to the alert is answered with the present state and not
+    /// applied again.
+    pub idempotency_key: String,
+    /// Which alert.
+    pub fingerprint: Fingerprint,
+    /// Who wants it.
+    pub author: String,
+    /// When the wish was taken.
+    pub requested_at: Timestamp,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What can be done to an alert, and each one's undo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Action {
+    /// I have seen it; lasts until it closes or its severity changes.
+    Acknowledge {
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of acknowledge.
+    Unacknowledge,
+    /// Hide it for a time.
+    Snooze {
+        /// The end of it.
+        until: Timestamp,
+        /// Stay snoozed when the severity changes.
+        #[serde(default)]
+        sticky_severity: bool,
+        /// Stay snoozed when the output changes.
+        #[serde(default)]
+        sticky_output: bool,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of snooze.
+    Unsnooze,
+    /// Somebody works on it until a time.
+    Handle {
+        /// The end of it.
+        until: Timestamp,
+        /// Who works on it; the author when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<String>,
+    },
+    /// Undo of handle.
+    Unhandle,
+    /// Give it to somebody.
+    Assign {
+        /// Who gets it.
+        assignee: String,
+        /// The end of it, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of assign.
+    Unassign,
+    /// Say something about it.
+    Comment {
+        /// What.
+        comment: String,
+    },
+    /// Undo of comment: takes back the last comment, which stays in the history.
+    Uncomment,
+    /// Close it by hand.
+    Resolve {
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of resolve: opens it again.
+    Unresolve,
+}
+
+impl Action {
+    /// The last segment of the path it is posted to.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Action::Acknowledge { .. } => "acknowledge",
+            Action::Unacknowledge => "unacknowledge",
+            Action::Snooze { .. } => "snooze",
+            Action::Unsnooze => "unsnooze",
+            Action::Handle { .. } => "handle",
+            Action::Unhandle => "unhandle",
+            Action::Assign { .. } => "assign",
+            Action::Unassign => "unassign",
+            Action::Comment { .. } => "comment",
+            Action::Uncomment => "uncomment",
+            Action::Resolve { .. } => "resolve",
+            Action::Unresolve => "unresolve",
+        }
+    }
+}

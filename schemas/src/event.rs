@@ -1,0 +1,90 @@
+//! What a monitoring system said, before anybody has decided what it means.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Fingerprint, Severity};
+
+/// What the source says about the problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventStatus {
+    /// It is there (Harp's 1).
+    Firing,
+    /// It has ended (Harp's 0).
+    Resolved,
+    /// Somebody acknowledged it at the source (Harp's 10).
+    Acknowledged,
+}
+
+/// One alert of one webhook body, as accepted. Topic `alerts.collected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertEvent {
+    /// Names this one delivery.
+    pub event_id: Uuid,
+    /// The alert's full identity, hashed.
+    pub fingerprint: Fingerprint,
+    /// When the collector took it.
+    pub accepted_at: Timestamp,
+    /// When it happened, by the source's clock, if the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    /// Whether the problem is there.
+    pub status: EventStatus,
+    /// How bad it is; of no meaning when resolved.
+    pub severity: Severity,
+    /// Name of the integration whose key was used.
+    pub integration: String,
+    /// Type of the monitoring system, as in the path.
+    pub monitoring_system: String,
+    /// Which server of the monitoring system.
+    pub source: String,
+    /// Service or host group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The thing that is ill.
+    pub object: String,
+    /// The rule or trigger.
+    pub name: String,
+    /// Text of the problem.
+    #[serde(default)]
+    pub output: String,
+    /// Labels of the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Links of the source: title to URL.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+    /// The environment that the body or the query asks for (a name, or a number of Harp's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The scenario that the body or the query asks for (a name, or a number of Harp's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+}
+
+/// Where in `alerts.collected` an event stands. All events of one alert are in one partition, so the offset grows
+/// with each; the daemon drops what it has already seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)]
+pub struct Origin {
+    pub partition: u32,
+    pub offset: u64,
+}
+
+/// An event that knows whom it concerns and what is done about it. Topic `alerts.decorated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecoratedEvent {
+    /// The event; rules may have added labels and links and rewritten the severity.
+    pub event: AlertEvent,
+    /// Where it was collected.
+    pub origin: Origin,
+    /// Name of the environment.
+    pub environment: String,
+    /// Name of the scenario.
+    pub scenario: String,
+}

@@ -1,0 +1,39 @@
+//! The contract between the stages: the messages, and the topics that carry them.
+//!
+//! Every type here that travels on a topic has a JSON Schema beside this crate
+//! (`schemas/<topic>/v1.schema.json`, generated from the types and compared by a test) and examples
+//! (`schemas/<topic>/examples/`). The crate does no I/O and knows no Kafka, SQL or HTTP.
+//!
+//! All times are UTC and travel as RFC 3339 text. Unknown fields are ignored when read, so that a newer writer
+//! can talk to an older reader.
+
+pub mod alert;
+pub mod change;
+pub mod command;
+pub mod config;
+pub mod event;
+pub mod fingerprint;
+pub mod history;
+pub mod live;
+pub mod notification;
+pub mod rejection;
+pub mod topics;
+
+pub use alert::{Alert, Badge, OperatorState, Severity, Status};
+pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
+pub use command::{Action, Command};
+pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
+pub use fingerprint::Fingerprint;
+pub use history::{HistoryEntry, HistoryKind};
+pub use notification::{
+    Channel, DeliveryFailure, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
+    ReceiptOutcome,
+};
+pub use topics::Topic;
+
+/// Version of the messages in this crate; travels in the header [`HEADER_SCHEMA_VERSION`].
+pub const SCHEMA_VERSION: &str = "1";
+/// Header of every record: the version of its schema.
+pub const HEADER_SCHEMA_VERSION: &str = "schema-version";
+/// Header of every record: the W3C trace context (<https://www.w3.org/TR/trace-context/>).
+pub const HEADER_TRACEPARENT: &str = "traceparent";

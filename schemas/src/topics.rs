@@ -1,0 +1,169 @@
+//! The topics between the stages.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::Channel;
+
+/// A topic of `schemas/topics.toml`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic(&'static str);
+
+macro_rules! topics {
+    ($($constant:ident = $name:literal),+ $(,)?) => {
+        #[allow(missing_docs)]
+        impl Topic {
+            $(pub const $constant: Topic = Topic($name);)+
+            /// All of them.
+            pub const ALL: &'static [Topic] = &[$(Topic::$constant),+];
+        }
+    };
+}
+
+topics! {
+    ALERTS_COLLECTED = "alerts.collected",
+    ALERTS_DECORATED = "alerts.decorated",
+    ALERTS_COMMANDS = "alerts.commands",
+    ALERTS_CHANGED = "alerts.changed",
+    NOTIFICATIONS_WEBHOOK = "notifications.webhook",
+    NOTIFICATIONS_SLACK = "notifications.slack",
+    NOTIFICATIONS_EMAIL = "notifications.email",
+    NOTIFICATIONS_RECEIPTS = "notifications.receipts",
+    VIEW_CHANGED = "view.changed",
+    CONFIG = "config",
+    INGEST_REJECTED = "ingest.rejected",
+    ALERTS_COLLECTED_PARKED = "alerts.collected.parked",
+    ALERTS_DECORATED_PARKED = "alerts.decorated.parked",
+    ALERTS_COMMANDS_PARKED = "alerts.commands.parked",
+    ALERTS_CHANGED_PARKED = "alerts.changed.parked",
+    NOTIFICATIONS_WEBHOOK_PARKED = "notifications.webhook.parked",
+    NOTIFICATIONS_SLACK_PARKED = "notifications.slack.parked",
+    NOTIFICATIONS_EMAIL_PARKED = "notifications.email.parked",
+    NOTIFICATIONS_RECEIPTS_PARKED = "notifications.receipts.parked",
+}
+
+impl Topic {
+    /// Its name on the bus.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// The topic with this name.
+    pub fn from_name(name: &str) -> Option<Topic> {
+        Self::ALL.iter().copied().find(|topic| topic.0 == name)
+    }
+
+    /// Where this channel's notifications are.
+    pub const fn notifications(channel: Channel) -> Topic {
+        match channel {
+            Channel::Webhook => Topic::NOTIFICATIONS_WEBHOOK,
+            Channel::Slack => Topic::NOTIFICATIONS_SLACK,
+            Channel::Email => Topic::NOTIFICATIONS_EMAIL,
+        }
+    }
+
+    /// Where messages of this topic go that a stage could not use; none for topics nobody parks.
+    pub fn parked(self) -> Option<Topic> {
+        Self::from_name(&format!("{}.parked", self.0))
+    }
+
+    /// Its settings in `schemas/topics.toml`.
+    pub fn settings(self) -> &'static TopicSettings {
+        static DEFAULT: LazyLock<TopicSettings> = LazyLock::new(TopicSettings::default);
+        FILE.topics.get(self.0).unwrap_or(&DEFAULT)
+    }
+
+    /// How many partitions it has on Kafka.
+    pub fn kafka_partitions(self) -> u32 {
+        if self.settings().single_partition {
+            1
+        } else {
+            FILE.partitions.kafka
+        }
+    }
+
+    /// How many partitions it has on the embedded log.
+    pub fn embedded_partitions(self) -> u32 {
+        if self.settings().single_partition {
+            1
+        } else {
+            FILE.partitions.embedded
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topic({})", self.0)
+    }
+}
+
+/// What `schemas/topics.toml` says of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicSettings {
+    /// What its records are keyed by.
+    pub key: String,
+    /// Hours that records are kept; 0 = for ever.
+    pub retention: u64,
+    /// Only the newest record of each key is kept.
+    #[serde(default)]
+    pub compacted: bool,
+    /// It has one partition wherever it is.
+    #[serde(default)]
+    pub single_partition: bool,
+    /// The stages that write it.
+    pub written_by: Vec<String>,
+    /// The stages that read it.
+    pub read_by: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Partitions {
+    kafka: u32,
+    embedded: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct TopicsFile {
+    partitions: Partitions,
+    #[serde(flatten)]
+    topics: BTreeMap<String, TopicSettings>,
+}
+
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+static FILE: LazyLock<TopicsFile> = LazyLock::new(|| {
+    toml::from_str(include_str!("../topics.toml")).expect("schemas/topics.toml is well-formed")
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_and_the_constants_name_the_same_topics() {
+        let mut constants: Vec<_> = Topic::ALL.iter().map(|topic| topic.name()).collect();
+        constants.sort_unstable();
+        let file: Vec<_> = FILE.topics.keys().map(String::as_str).collect();
+        assert_eq!(constants, file);
+    }
+
+    #[test]
+    fn what_a_stage_reads_can_be_parked() {
+        let unparkable: Vec<_> = Topic::ALL
+            .iter()
+            .filter(|topic| !topic.settings().read_by.is_empty() && topic.parked().is_none())
+            .map(|topic| topic.name())
+            .collect();
+        assert_eq!(unparkable, ["view.changed", "config"]);
+    }
+}
