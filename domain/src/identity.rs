@@ -1,0 +1,49 @@
+//! Who an alert is.
+
+use schemas::Fingerprint;
+use sha2::{Digest, Sha256};
+
+/// The fingerprint of an identity: the parts that, together, tell one alert from every other.
+///
+/// The parts are hashed in full, each with its length before it, so that no two different identities look the same
+/// however the text is spread over the parts. Severity, output and environment are not parts of an identity: an
+/// alert stays the same when they change.
+pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a str>) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Fingerprint::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_move_between_parts_unnoticed() {
+        assert_ne!(fingerprint(["ab", "c"]), fingerprint(["a", "bc"]));
+        assert_ne!(fingerprint(["ab"]), fingerprint(["ab", ""]));
+    }
+
+    #[test]
+    fn fingerprints_never_change_between_versions() {
+        assert_eq!(
+            fingerprint(["default", "api", "disk full"]).to_string(),
+            "4aa4466e9f14a70ebf10e12ebb21a15c"
+        );
+    }
+
+    #[test]
+    fn names_that_differ_only_at_their_end_are_different_alerts() {
+        let long = "x".repeat(300);
+        assert_ne!(
+            fingerprint([format!("{long}1").as_str()]),
+            fingerprint([format!("{long}2").as_str()])
+        );
+    }
+}

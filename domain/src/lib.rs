@@ -1,0 +1,19 @@
+//! What an alert is and what becomes of it.
+//!
+//! Values in, values out: this crate knows no Kafka, SQL or HTTP, and no clock. The daemon, the tests and a replay all
+//! run the same [`transition()`].
+
+pub mod filter;
+pub mod identity;
+pub mod rules;
+pub mod site;
+pub mod state;
+pub mod steps;
+pub mod transition;
+pub mod window;
+
+pub use filter::CompiledFilter;
+pub use identity::fingerprint;
+pub use site::Site;
+pub use state::AlertState;
+pub use transition::{Input, Outcome, transition};

@@ -1,0 +1,77 @@
+//! What the daemon keeps of an alert.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use schemas::alert::OperatorState;
+use schemas::{Alert, Channel, LedgerEntry, Origin, Status};
+use serde::{Deserialize, Serialize};
+
+/// Keys of commands that are remembered, to answer a repeated one without applying it again.
+pub const REMEMBERED_KEYS: usize = 32;
+/// Reopenings within [`FLAPPING_WINDOW_SECONDS`] after which an alert is called flapping.
+pub const FLAPPING_REOPENINGS: usize = 5;
+/// Seconds that a reopening counts for flapping.
+pub const FLAPPING_WINDOW_SECONDS: i64 = 3600;
+
+/// An alert with everything that the next transition needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertState {
+    /// What everybody sees.
+    pub alert: Alert,
+    /// The last event that was applied; older ones are repetitions.
+    pub origin: Option<Origin>,
+    /// Sequence of the last history entry.
+    pub history_sequence: u64,
+    /// How far the scenario's steps are in this episode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepState>,
+    /// When the last reopenings were, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub reopened_at: VecDeque<Timestamp>,
+    /// Keys of the commands that were applied last, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub applied_keys: VecDeque<String>,
+    /// What is open where, or could not be opened. Kept in rows of its own, so not a part of the document; rows that
+    /// are settled otherwise are left out.
+    #[serde(skip)]
+    pub ledger: Vec<LedgerEntry>,
+}
+
+/// How far one step of the scenario is in this episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepState {
+    /// Which step: the channel, destination and delay name it, so that a changed scenario keeps what is done.
+    pub channel: Channel,
+    /// Where.
+    pub destination: String,
+    /// Seconds after the opening.
+    pub delay_seconds: u64,
+    /// Whether its people were told.
+    pub told: bool,
+    /// By which rule it was held back when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<String>,
+}
+
+impl AlertState {
+    /// Whether the problem is there.
+    pub fn is_open(&self) -> bool {
+        self.alert.status == Status::Open
+    }
+}
+
+/// What operators have made of an alert, in Harp's order of precedence.
+pub fn operator_state(alert: &Alert) -> OperatorState {
+    if alert.snooze.is_some() {
+        OperatorState::Snoozed
+    } else if alert.acknowledgement.is_some() {
+        OperatorState::Acknowledged
+    } else if alert.assignment.is_some() {
+        OperatorState::Assigned
+    } else if alert.handling.is_some() {
+        OperatorState::Handled
+    } else {
+        OperatorState::Active
+    }
+}

@@ -1,0 +1,266 @@
+//! The steps of a scenario: who is told, when, and by which rule somebody is not.
+
+use jiff::{SignedDuration, Timestamp};
+use schemas::config::{Scenario, Step};
+use schemas::{Alert, Channel, HistoryKind, LedgerEntry, LedgerState, NotificationKind, OperatorState};
+
+use crate::Site;
+use crate::state::{AlertState, StepState};
+use crate::transition::Change;
+use crate::window::Window;
+
+/// The next thing that will happen to an alert by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub due_at: Timestamp,
+    /// What.
+    pub kind: DeadlineKind,
+}
+
+/// What happens to an alert by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadlineKind {
+    /// A step of the scenario is due, or its time window opens.
+    Step,
+    /// The snooze ends.
+    SnoozeEnd,
+    /// The handling ends.
+    HandlingEnd,
+    /// The assignment ends.
+    AssignmentEnd,
+}
+
+impl DeadlineKind {
+    /// The word for it, as in the database and the metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeadlineKind::Step => "step",
+            DeadlineKind::SnoozeEnd => "snooze_end",
+            DeadlineKind::HandlingEnd => "handling_end",
+            DeadlineKind::AssignmentEnd => "assignment_end",
+        }
+    }
+}
+
+/// Whether a channel that has the alert open is told of this kind of change. Mail goes out only when it gets worse or
+/// better; what can edit its message or is read by machines hears everything.
+pub fn follows(channel: Channel, cause: HistoryKind) -> bool {
+    match channel {
+        Channel::Webhook | Channel::Slack => true,
+        Channel::Email => cause == HistoryKind::SeverityChanged,
+    }
+}
+
+/// The next thing that will happen to the alert by itself, if anything.
+pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<Deadline> {
+    let alert = &state.alert;
+    let ends = [
+        (
+            DeadlineKind::SnoozeEnd,
+            alert.snooze.as_ref().map(|snooze| snooze.until),
+        ),
+        (
+            DeadlineKind::HandlingEnd,
+            alert.handling.as_ref().map(|handling| handling.until),
+        ),
+        (
+            DeadlineKind::AssignmentEnd,
+            alert.assignment.as_ref().and_then(|assignment| assignment.until),
+        ),
+    ];
+    let ends = ends
+        .into_iter()
+        .filter_map(|(kind, at)| at.map(|due_at| Deadline { due_at, kind }));
+    let scenario = site.scenarios.get(&alert.scenario).filter(|_| state.is_open());
+    let steps = scenario
+        .into_iter()
+        .flat_map(|scenario| &scenario.steps)
+        .filter_map(|step| {
+            let told = state.steps.iter().any(|known| known.is_of(step) && known.told);
+            let due_at = if told {
+                None
+            } else {
+                step_deadline(alert, step, now)
+            };
+            due_at.map(|due_at| Deadline {
+                due_at,
+                kind: DeadlineKind::Step,
+            })
+        });
+    ends.chain(steps).min_by_key(|deadline| deadline.due_at)
+}
+
+/// When a step that was not told yet is to be looked at again. A step that is held back by something other than time
+/// is looked at whenever something happens to the alert, so it needs no deadline.
+fn step_deadline(alert: &Alert, step: &Step, now: Timestamp) -> Option<Timestamp> {
+    let due_at = due_at(alert, step);
+    if due_at > now {
+        return Some(due_at);
+    }
+    let window = Window::parse(step.window.as_ref()?).ok()?;
+    if window.contains(now) {
+        None
+    } else {
+        window.next_opening(now)
+    }
+}
+
+fn due_at(alert: &Alert, step: &Step) -> Timestamp {
+    let delay = SignedDuration::from_secs(i64::try_from(step.delay_seconds).unwrap_or(i64::MAX));
+    alert.opened_at.checked_add(delay).unwrap_or(Timestamp::MAX)
+}
+
+/// Looks at every step that is due: tells its people, or puts on record by which rule they are not told.
+pub(crate) fn advance(change: &mut Change<'_>) {
+    if !change.state.is_open() {
+        return;
+    }
+    let site = change.site;
+    let Some(scenario) = site.scenarios.get(&change.state.alert.scenario) else {
+        if change.state.steps.is_empty() && change.opens() {
+            let message = format!(
+                "nobody is told: there is no scenario {}",
+                change.state.alert.scenario
+            );
+            change.note(HistoryKind::HeldBack, "reveille", message, None);
+        }
+        return;
+    };
+    for (index, step) in scenario.steps.iter().enumerate() {
+        if due_at(&change.state.alert, step) <= change.now {
+            look_at(change, scenario, index, step);
+        }
+    }
+}
+
+fn look_at(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {
+    let known = change.state.steps.iter().position(|known| known.is_of(step));
+    let known = known.unwrap_or_else(|| {
+        change.state.steps.push(StepState::of(step));
+        change.state.steps.len() - 1
+    });
+    if change.state.steps[known].told {
+        return;
+    }
+    match hold_back(&change.state.alert, step, change.now) {
+        Some(rule) => {
+            if change.state.steps[known].held_back.as_ref() != Some(&rule) {
+                let message = format!("{} is not told: {rule}", whom(step));
+                change.note(HistoryKind::HeldBack, actor(scenario, index), message, None);
+                change.state.steps[known].held_back = Some(rule);
+            }
+        }
+        None => {
+            change.state.steps[known] = StepState {
+                told: true,
+                held_back: None,
+                ..change.state.steps[known].clone()
+            };
+            tell(change, scenario, index, step);
+        }
+    }
+}
+
+/// The rule by which the people of a step are not told now, if there is one.
+fn hold_back(alert: &Alert, step: &Step, now: Timestamp) -> Option<String> {
+    if alert.severity < step.minimum_severity {
+        return Some(format!(
+            "severity {} is below {}",
+            alert.severity, step.minimum_severity
+        ));
+    }
+    match crate::state::operator_state(alert) {
+        OperatorState::Snoozed => return Some(by("snoozed", alert.snooze.as_ref().map(|s| s.by.as_str()))),
+        OperatorState::Acknowledged => {
+            return Some(by(
+                "acknowledged",
+                alert.acknowledgement.as_ref().map(|a| a.by.as_str()),
+            ));
+        }
+        OperatorState::Assigned => {
+            return Some(by("assigned", alert.assignment.as_ref().map(|a| a.by.as_str())));
+        }
+        OperatorState::Handled => return Some(by("handled", alert.handling.as_ref().map(|h| h.by.as_str()))),
+        OperatorState::Active | OperatorState::InDowntime => {}
+    }
+    let text = step.window.as_ref()?;
+    // A window that cannot be understood is refused when it is applied; should one slip through, people are told.
+    let window = Window::parse(text).ok()?;
+    (!window.contains(now)).then(|| {
+        format!(
+            "outside its time window {}–{} {}",
+            text.from, text.to, text.time_zone
+        )
+    })
+}
+
+fn by(what: &str, who: Option<&str>) -> String {
+    format!("the alert is {what} by {}", who.unwrap_or("somebody"))
+}
+
+fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {
+    let alert = &change.state.alert;
+    let episode = alert.episode;
+    let open = change.state.ledger.iter().position(|entry| {
+        entry.episode == episode && entry.channel == step.channel && entry.destination == step.destination
+    });
+    let reason = format!("{} {}: {}", alert.severity, alert.name, alert.output);
+    let message = format!("{} is told", whom(step));
+    change.note(HistoryKind::Notifying, actor(scenario, index), message, None);
+    match open {
+        Some(row) if change.state.ledger[row].state == LedgerState::Failed => {
+            change.state.ledger[row].state = LedgerState::Opening;
+            change.hand_out(row, NotificationKind::Open, HistoryKind::Opened, &reason);
+        }
+        // A later step to the same destination reminds of what is open there.
+        Some(row) => change.hand_out(
+            row,
+            NotificationKind::Update,
+            HistoryKind::Notifying,
+            "still open",
+        ),
+        None => {
+            let now = change.now;
+            let row = change.open_row(LedgerEntry {
+                episode,
+                channel: step.channel,
+                destination: step.destination.clone(),
+                bot: step.bot.clone(),
+                state: LedgerState::Opening,
+                sequence: 0,
+                reference: None,
+                opened_at: now,
+                changed_at: now,
+                error: None,
+            });
+            change.hand_out(row, NotificationKind::Open, HistoryKind::Opened, &reason);
+        }
+    }
+}
+
+fn whom(step: &Step) -> String {
+    format!("{} {}", step.channel, step.destination)
+}
+
+fn actor(scenario: &Scenario, index: usize) -> String {
+    format!("scenario {} step {}", scenario.name, index + 1)
+}
+
+impl StepState {
+    fn of(step: &Step) -> Self {
+        Self {
+            channel: step.channel,
+            destination: step.destination.clone(),
+            delay_seconds: step.delay_seconds,
+            told: false,
+            held_back: None,
+        }
+    }
+
+    fn is_of(&self, step: &Step) -> bool {
+        self.channel == step.channel
+            && self.destination == step.destination
+            && self.delay_seconds == step.delay_seconds
+    }
+}

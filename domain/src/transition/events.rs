@@ -1,0 +1,299 @@
+//! What becomes of an alert when its source speaks.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
+use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
+
+use super::{Change, Effect, Ignored, Outcome};
+use crate::Site;
+use crate::state::{AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
+
+/// How old the kept time of the last event may become while nothing else changes.
+const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The first event of an alert.
+pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
+    let event = &decorated.event;
+    if !fires(event) {
+        return Outcome {
+            ignored: Some(Ignored::NothingOpen),
+            ..Outcome::nothing(None)
+        };
+    }
+    let alert = Alert {
+        fingerprint: event.fingerprint,
+        version: 0,
+        environment: decorated.environment.clone(),
+        scenario: decorated.scenario.clone(),
+        integration: event.integration.clone(),
+        monitoring_system: event.monitoring_system.clone(),
+        source: event.source.clone(),
+        service: event.service.clone(),
+        object: event.object.clone(),
+        name: event.name.clone(),
+        severity: event.severity,
+        status: Status::Open,
+        badge: named_badge(&event.name).or(Some(Badge::New)),
+        operator_state: OperatorState::Active,
+        output: event.output.clone(),
+        previous_output: None,
+        labels: event.labels.clone(),
+        links: event.links.clone(),
+        acknowledgement: None,
+        snooze: None,
+        handling: None,
+        assignment: None,
+        comment: None,
+        channels: Vec::new(),
+        episode: 1,
+        first_opened_at: now,
+        opened_at: now,
+        last_event_at: now,
+        changed_at: now,
+        closed_at: None,
+        total_duration_ms: 0,
+        counts: Counts {
+            opened: 1,
+            ..Counts::default()
+        },
+    };
+    let state = AlertState {
+        alert,
+        origin: Some(decorated.origin),
+        history_sequence: 0,
+        steps: Vec::new(),
+        reopened_at: VecDeque::new(),
+        applied_keys: VecDeque::new(),
+        ledger: Vec::new(),
+    };
+    Change::of(state, now, event.accepted_at, site).run(|change| {
+        let message = format!("opened as {}: {}", event.severity, event.output);
+        change.record(HistoryKind::Opened, actor(event), message, Some(event));
+    })
+}
+
+/// A later event of an alert.
+pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let event = &decorated.event;
+    if is_repetition(change, decorated) {
+        change.ignored = Some(Ignored::Repetition);
+        return;
+    }
+    change.state.origin = Some(decorated.origin);
+    match (change.state.alert.status, event.status) {
+        (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
+        (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
+        (Status::Open, _) if fires(event) => update(change, decorated),
+        (Status::Open, _) => {
+            let message = format!("ended by its source: {}", event.output);
+            close(change, actor(event), &message, Some(event));
+        }
+        (Status::Closed, _) if fires(event) => reopen_by_event(change, decorated),
+        (Status::Closed, _) => change.ignored = Some(Ignored::NothingOpen),
+    }
+}
+
+/// All events of one alert come through one partition of `alerts.collected`, so an offset that is not higher than
+/// the last one is the same event again.
+fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
+    change.state.origin.is_some_and(|last| {
+        last.partition == decorated.origin.partition && decorated.origin.offset <= last.offset
+    })
+}
+
+fn fires(event: &AlertEvent) -> bool {
+    event.status == EventStatus::Firing && event.severity != Severity::Ok
+}
+
+fn actor(event: &AlertEvent) -> String {
+    format!("integration {}", event.integration)
+}
+
+fn named_badge(name: &str) -> Option<Badge> {
+    let name = name.to_lowercase();
+    if name.contains("[test]") {
+        Some(Badge::Test)
+    } else if name.contains("[urgent]") {
+        Some(Badge::Urgent)
+    } else {
+        None
+    }
+}
+
+fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let event = &decorated.event;
+    let before = change.state.alert.clone();
+    let newer = change.now.duration_since(before.last_event_at) >= REFRESH_KEPT_EVERY;
+    take_over(&mut change.state.alert, decorated);
+    let alert = &change.state.alert;
+    let severity_changed = alert.severity != before.severity;
+    let output_changed = alert.output != before.output;
+    let text_changed = output_changed
+        || alert.labels != before.labels
+        || alert.links != before.links
+        || alert.service != before.service;
+    let rerouted = alert.environment != before.environment || alert.scenario != before.scenario;
+    if severity_changed || text_changed || rerouted {
+        change.state.alert.badge =
+            named_badge(&event.name).or(before.badge.filter(|badge| *badge == Badge::Flapping));
+        change.state.alert.last_event_at = change.now;
+    }
+    if rerouted {
+        let alert = &change.state.alert;
+        let message = format!(
+            "now in environment {}, scenario {}",
+            alert.environment, alert.scenario
+        );
+        change.record(HistoryKind::Rerouted, "reveille", message, None);
+    }
+    if severity_changed {
+        let message = format!(
+            "severity changed from {} to {}: {}",
+            before.severity, event.severity, event.output
+        );
+        change.state.alert.counts.severity_changed += 1;
+        change.record(HistoryKind::SeverityChanged, actor(event), &message, Some(event));
+        end_mutes(change, true, output_changed);
+        change.tell_followers(HistoryKind::SeverityChanged, &message);
+    } else if text_changed {
+        let message = if output_changed {
+            event.output.clone()
+        } else {
+            "labels or links changed".to_owned()
+        };
+        change.state.alert.counts.updated += 1;
+        change.record(HistoryKind::Updated, actor(event), &message, Some(event));
+        end_mutes(change, false, output_changed);
+        change.tell_followers(HistoryKind::Updated, &message);
+    } else if newer {
+        change.state.alert.last_event_at = change.now;
+        change.keep();
+    } else if change.effect == Effect::Nothing {
+        change.ignored = Some(Ignored::Refresh);
+    }
+}
+
+/// What the event says of the alert becomes what the alert is.
+fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
+    let event = &decorated.event;
+    alert.severity = event.severity;
+    if alert.output != event.output {
+        alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
+    }
+    alert.labels.clone_from(&event.labels);
+    alert.links.clone_from(&event.links);
+    alert.service.clone_from(&event.service);
+    alert.source.clone_from(&event.source);
+    alert.object.clone_from(&event.object);
+    alert.name.clone_from(&event.name);
+    alert.environment.clone_from(&decorated.environment);
+    alert.scenario.clone_from(&decorated.scenario);
+}
+
+/// An acknowledgement ends when the severity changes; a snooze when the severity or the output changes, unless that
+/// is sticky.
+fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) {
+    if severity_changed && change.state.alert.acknowledgement.take().is_some() {
+        let message = "the acknowledgement has ended, as the severity has changed";
+        change.record(HistoryKind::Unacknowledged, "reveille", message, None);
+    }
+    let ends = change.state.alert.snooze.as_ref().is_some_and(|snooze| {
+        (severity_changed && !snooze.sticky_severity) || (output_changed && !snooze.sticky_output)
+    });
+    if ends {
+        change.state.alert.snooze = None;
+        let what = if severity_changed { "severity" } else { "output" };
+        let message = format!("the snooze has ended, as the {what} has changed");
+        change.record(HistoryKind::Unsnoozed, "reveille", message, None);
+    }
+}
+
+fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
+    if change.state.alert.acknowledgement.is_some() {
+        change.ignored = Some(Ignored::Refresh);
+        return;
+    }
+    let by = event
+        .labels
+        .get("acknowledged_by")
+        .cloned()
+        .unwrap_or_else(|| event.source.clone());
+    let message = format!("acknowledged at the source by {by}");
+    change.state.alert.acknowledgement = Some(Acknowledgement {
+        by,
+        at: change.now,
+        comment: None,
+    });
+    change.state.alert.counts.acknowledged += 1;
+    change.record(HistoryKind::Acknowledged, actor(event), &message, Some(event));
+    change.tell_followers(HistoryKind::Acknowledged, &message);
+}
+
+/// Ends the episode and closes everything that was opened in it, however muted the alert is.
+pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
+    let now = change.now;
+    let alert = &mut change.state.alert;
+    let open_for = now.duration_since(alert.opened_at).as_millis();
+    alert.total_duration_ms += u64::try_from(open_for).unwrap_or(0);
+    alert.status = Status::Closed;
+    alert.closed_at = Some(now);
+    alert.badge = None;
+    alert.acknowledgement = None;
+    alert.handling = None;
+    alert.counts.closed += 1;
+    if let Some(event) = event {
+        alert.last_event_at = now;
+        if !event.output.is_empty() && alert.output != event.output {
+            alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
+        }
+    }
+    change.state.steps.clear();
+    change.record(HistoryKind::Closed, actor, message, event);
+    change.close_everywhere(message);
+}
+
+fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let event = &decorated.event;
+    let before = change.state.alert.clone();
+    take_over(&mut change.state.alert, decorated);
+    change.state.alert.last_event_at = change.now;
+    let message = format!("opened again as {}: {}", event.severity, event.output);
+    reopen(change, actor(event), &message, Some(event));
+    let sticky = before
+        .snooze
+        .as_ref()
+        .is_some_and(|snooze| snooze.sticky_severity || snooze.sticky_output);
+    // Without any stickiness, opening again is a change of severity.
+    end_mutes(
+        change,
+        !sticky || before.severity != event.severity,
+        before.output != event.output,
+    );
+}
+
+/// Begins a new episode.
+pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
+    let now = change.now;
+    let reopened_at = &mut change.state.reopened_at;
+    reopened_at.push_back(now);
+    let window = SignedDuration::from_secs(FLAPPING_WINDOW_SECONDS);
+    while reopened_at
+        .front()
+        .is_some_and(|at| now.duration_since(*at) > window)
+        || reopened_at.len() > FLAPPING_REOPENINGS + 1
+    {
+        reopened_at.pop_front();
+    }
+    let flapping = reopened_at.len() > FLAPPING_REOPENINGS;
+    let alert = &mut change.state.alert;
+    alert.status = Status::Open;
+    alert.opened_at = now;
+    alert.closed_at = None;
+    alert.episode += 1;
+    alert.counts.opened += 1;
+    alert.badge = named_badge(&alert.name).or(flapping.then_some(Badge::Flapping));
+    change.state.steps.clear();
+    change.record(HistoryKind::Reopened, actor, message, event);
+}

@@ -1,0 +1,260 @@
+//! What holds for every history, whatever happens in whatever order.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use schemas::{
+    Action, Channel, Command, DeliveryFailure, EventStatus, Notification, NotificationKind, Receipt,
+    ReceiptOutcome, Severity,
+};
+use uuid::Uuid;
+
+use super::examples::{at, event, site, step, working_hours};
+use super::{Input, transition};
+use crate::state::AlertState;
+use crate::steps::next_deadline;
+use schemas::config::Step;
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Fires(Severity, u8),
+    Ends,
+    Repeats,
+    Operator(Action),
+    Delivered,
+    Fails,
+    Time(i64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let severity = prop_oneof![
+        Just(Severity::Warning),
+        Just(Severity::Critical),
+        Just(Severity::Down)
+    ];
+    let action = prop_oneof![
+        Just(Action::Acknowledge { comment: None }),
+        Just(Action::Unacknowledge),
+        (1_i64..100_000).prop_map(|second| Action::Snooze {
+            until: at(second),
+            sticky_severity: second % 2 == 0,
+            sticky_output: second % 3 == 0,
+            comment: None
+        }),
+        Just(Action::Resolve { comment: None }),
+        Just(Action::Unresolve),
+    ];
+    prop_oneof![
+        3 => (severity, 0_u8..3).prop_map(|(severity, output)| Happening::Fires(severity, output)),
+        2 => Just(Happening::Ends),
+        1 => Just(Happening::Repeats),
+        2 => action.prop_map(Happening::Operator),
+        3 => Just(Happening::Delivered),
+        1 => Just(Happening::Fails),
+        2 => (1_i64..40_000).prop_map(Happening::Time),
+    ]
+}
+
+/// A world in which notifications wait for their receipts.
+#[derive(Default)]
+struct World {
+    state: Option<AlertState>,
+    now: i64,
+    offset: u64,
+    commands: u128,
+    outbox: Vec<Notification>,
+    told: Vec<Notification>,
+    failed: BTreeSet<Uuid>,
+    history: u64,
+    version: u64,
+}
+
+impl World {
+    fn take(&mut self, input: Input<'_>, site: &crate::Site) {
+        let outcome = transition(self.state.take(), input, at(self.now), site);
+        for entry in &outcome.history {
+            assert_eq!(entry.sequence, self.history + 1, "the history has no gaps");
+            self.history = entry.sequence;
+        }
+        if let Some(state) = &outcome.state {
+            assert!(state.alert.version >= self.version, "versions only grow");
+            self.version = state.alert.version;
+            let deadline = next_deadline(state, site, at(self.now));
+            assert!(
+                deadline.is_none_or(|deadline| deadline.due_at > at(self.now)),
+                "no deadline is left behind"
+            );
+        }
+        self.outbox.extend(outcome.notifications.clone());
+        self.told.extend(outcome.notifications);
+        self.state = outcome.state;
+    }
+
+    fn happens(&mut self, happening: &Happening, site: &crate::Site) {
+        self.now += 1;
+        match happening {
+            Happening::Fires(severity, output) => {
+                self.offset += 1;
+                let event = event(self.offset, EventStatus::Firing, *severity, &output.to_string());
+                self.take(Input::Event(&event), site);
+            }
+            Happening::Ends => {
+                self.offset += 1;
+                let event = event(self.offset, EventStatus::Resolved, Severity::Ok, "fine");
+                self.take(Input::Event(&event), site);
+            }
+            Happening::Repeats if self.offset > 0 => {
+                let before = self.state.clone();
+                let event = event(self.offset, EventStatus::Firing, Severity::Urgent, "again");
+                self.take(Input::Event(&event), site);
+                if before.as_ref().is_some_and(|state| state.origin.is_some()) {
+                    assert_eq!(self.state, before, "what was applied changes nothing");
+                }
+            }
+            Happening::Repeats => {}
+            Happening::Operator(action) => {
+                self.commands += 1;
+                let command = Command {
+                    command_id: Uuid::from_u128(self.commands),
+                    idempotency_key: self.commands.to_string(),
+                    fingerprint: crate::fingerprint(["disk full"]),
+                    author: "ann".to_owned(),
+                    requested_at: at(self.now),
+                    action: action.clone(),
+                };
+                self.take(Input::Command(&command), site);
+            }
+            Happening::Delivered => {
+                self.receipt(
+                    ReceiptOutcome::Sent {
+                        reference: None,
+                        latency_ms: 1,
+                    },
+                    site,
+                );
+            }
+            Happening::Fails => self.receipt(
+                ReceiptOutcome::Failed {
+                    failure: DeliveryFailure::Refused,
+                    error: "no".to_owned(),
+                },
+                site,
+            ),
+            Happening::Time(seconds) => {
+                self.now += seconds;
+                self.wake_all(site);
+            }
+        }
+    }
+
+    fn wake_all(&mut self, site: &crate::Site) {
+        if self.state.is_some() {
+            self.take(Input::Deadline, site);
+        }
+    }
+
+    fn receipt(&mut self, outcome: ReceiptOutcome, site: &crate::Site) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let notification = self.outbox.remove(0);
+        if matches!(outcome, ReceiptOutcome::Failed { .. }) {
+            self.failed.insert(notification.notification_id);
+        }
+        let receipt = Receipt {
+            notification_id: notification.notification_id,
+            fingerprint: notification.fingerprint,
+            episode: notification.episode,
+            sequence: notification.sequence,
+            channel: notification.channel,
+            destination: notification.destination,
+            kind: notification.kind,
+            outcome,
+            attempts: 1,
+            at: at(self.now),
+        };
+        self.take(Input::Receipt(&receipt), site);
+    }
+}
+
+fn steps() -> Vec<Step> {
+    vec![
+        step(Channel::Slack, "#ops"),
+        Step {
+            delay_seconds: 600,
+            ..step(Channel::Email, "boss@b")
+        },
+        Step {
+            window: Some(working_hours()),
+            ..step(Channel::Webhook, "https://x")
+        },
+        Step {
+            minimum_severity: Severity::Critical,
+            delay_seconds: 60,
+            ..step(Channel::Slack, "#ops")
+        },
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_every_open_is_followed_by_one_close(
+        happenings in prop::collection::vec(happening(), 1..60)
+    ) {
+        let site = site(steps());
+        let mut world = World::default();
+        for happening in &happenings {
+            world.happens(happening, &site);
+        }
+        world.happens(&Happening::Ends, &site);
+        while !world.outbox.is_empty() {
+            world.happens(&Happening::Delivered, &site);
+        }
+        if let Some(state) = &world.state {
+            prop_assert!(state.ledger.is_empty(), "everything is settled: {:?}", state.ledger);
+        }
+        assert_each_row_is_told_in_order(&world.told, &world.failed);
+    }
+}
+
+/// For each alert, episode and destination: sequences from 1 without gaps, an open first and again only after one
+/// that failed, and nothing after a close, which comes unless the last open failed.
+fn assert_each_row_is_told_in_order(told: &[Notification], failed: &BTreeSet<Uuid>) {
+    let mut rows = std::collections::BTreeMap::<_, Vec<&Notification>>::new();
+    for notification in told {
+        let key = (
+            notification.episode,
+            notification.channel,
+            notification.destination.clone(),
+        );
+        rows.entry(key).or_default().push(notification);
+    }
+    for row in rows.values() {
+        let sequences: Vec<_> = row.iter().map(|n| n.sequence).collect();
+        assert_eq!(
+            sequences,
+            (1..=u32::try_from(row.len()).unwrap()).collect::<Vec<_>>()
+        );
+        assert_eq!(row[0].kind, NotificationKind::Open);
+        let opens: Vec<_> = row.iter().filter(|n| n.kind == NotificationKind::Open).collect();
+        let (last_open, earlier) = opens.split_last().unwrap();
+        assert!(
+            earlier.iter().all(|n| failed.contains(&n.notification_id)),
+            "opened again only after a failure"
+        );
+        let closes = row.iter().filter(|n| n.kind == NotificationKind::Close).count();
+        assert!(closes <= 1, "at most one close");
+        if closes == 1 {
+            assert_eq!(
+                row.last().map(|n| n.kind),
+                Some(NotificationKind::Close),
+                "the close is last"
+            );
+        } else {
+            assert!(
+                failed.contains(&last_open.notification_id),
+                "only what failed to open is not closed"
+            );
+        }
+    }
+}

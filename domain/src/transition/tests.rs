@@ -1,0 +1,607 @@
+//! One behaviour a test, told as it happens.
+
+use jiff::Timestamp;
+use schemas::alert::{Badge, OperatorState};
+use schemas::config::Step;
+use schemas::{
+    Action, Channel, Command, CommandOutcome, DeliveryFailure, EventStatus, HistoryKind, LedgerState,
+    Notification, NotificationKind, Receipt, ReceiptOutcome, Severity, Status,
+};
+use uuid::Uuid;
+
+use super::examples::{at, event, site, step, working_hours};
+use super::{Effect, Ignored, Input, Outcome, transition};
+use crate::Site;
+use crate::state::AlertState;
+use crate::steps::{DeadlineKind, next_deadline};
+
+/// One alert, its site, and the offsets of its events.
+struct Story {
+    site: Site,
+    state: Option<AlertState>,
+    offset: u64,
+}
+
+impl Story {
+    fn new(steps: Vec<Step>) -> Self {
+        Self {
+            site: site(steps),
+            state: None,
+            offset: 0,
+        }
+    }
+
+    /// A story whose alert is open since ten o'clock.
+    fn open(steps: Vec<Step>) -> (Self, Outcome) {
+        let mut story = Self::new(steps);
+        let outcome = story.fires(0, Severity::Critical, "99 %");
+        (story, outcome)
+    }
+
+    fn take(&mut self, input: Input<'_>, now: Timestamp) -> Outcome {
+        let outcome = transition(self.state.take(), input, now, &self.site);
+        self.state = outcome.state.clone();
+        outcome
+    }
+
+    fn source(&mut self, second: i64, status: EventStatus, severity: Severity, output: &str) -> Outcome {
+        self.offset += 1;
+        let event = event(self.offset, status, severity, output);
+        self.take(Input::Event(&event), at(second))
+    }
+
+    fn fires(&mut self, second: i64, severity: Severity, output: &str) -> Outcome {
+        self.source(second, EventStatus::Firing, severity, output)
+    }
+
+    fn ends(&mut self, second: i64) -> Outcome {
+        self.source(second, EventStatus::Resolved, Severity::Ok, "fine again")
+    }
+
+    fn operator(&mut self, second: i64, action: Action) -> Outcome {
+        self.operator_with_key(second, action, &format!("{second}"))
+    }
+
+    fn operator_with_key(&mut self, second: i64, action: Action, key: &str) -> Outcome {
+        let command = Command {
+            command_id: Uuid::from_u128(1),
+            idempotency_key: key.to_owned(),
+            fingerprint: crate::fingerprint(["disk full"]),
+            author: "ann".to_owned(),
+            requested_at: at(second),
+            action,
+        };
+        self.take(Input::Command(&command), at(second))
+    }
+
+    fn receipt(&mut self, second: i64, notification: &Notification, outcome: ReceiptOutcome) -> Outcome {
+        let receipt = Receipt {
+            notification_id: notification.notification_id,
+            fingerprint: notification.fingerprint,
+            episode: notification.episode,
+            sequence: notification.sequence,
+            channel: notification.channel,
+            destination: notification.destination.clone(),
+            kind: notification.kind,
+            outcome,
+            attempts: 1,
+            at: at(second),
+        };
+        self.take(Input::Receipt(&receipt), at(second))
+    }
+
+    fn alert(&self) -> &schemas::Alert {
+        &self.state.as_ref().unwrap().alert
+    }
+}
+
+fn kinds(outcome: &Outcome) -> Vec<HistoryKind> {
+    outcome.history.iter().map(|entry| entry.kind).collect()
+}
+
+fn told(outcome: &Outcome) -> Vec<(NotificationKind, &str)> {
+    outcome
+        .notifications
+        .iter()
+        .map(|n| (n.kind, n.destination.as_str()))
+        .collect()
+}
+
+fn answer(outcome: &Outcome) -> CommandOutcome {
+    outcome.answer.as_ref().unwrap().outcome
+}
+
+fn sent(reference: &str) -> ReceiptOutcome {
+    ReceiptOutcome::Sent {
+        reference: Some(reference.to_owned()),
+        latency_ms: 1,
+    }
+}
+
+fn snooze(second: i64, sticky_severity: bool, sticky_output: bool) -> Action {
+    Action::Snooze {
+        until: at(second),
+        sticky_severity,
+        sticky_output,
+        comment: None,
+    }
+}
+
+const ACKNOWLEDGE: Action = Action::Acknowledge { comment: None };
+
+#[test]
+fn an_alert_opens_once_and_refreshes_write_nothing() {
+    let (mut story, outcome) = Story::open(vec![]);
+    assert_eq!(kinds(&outcome), [HistoryKind::Opened]);
+    assert_eq!((outcome.effect, story.alert().version), (Effect::Publish, 1));
+    assert_eq!(story.alert().badge, Some(Badge::New));
+
+    let refresh = story.fires(10, Severity::Critical, "99 %");
+    assert_eq!(
+        (refresh.effect, refresh.ignored),
+        (Effect::Nothing, Some(Ignored::Refresh))
+    );
+    let later = story.fires(61, Severity::Critical, "99 %");
+    assert_eq!((later.effect, later.history.len()), (Effect::Keep, 0));
+    assert_eq!((story.alert().version, story.alert().last_event_at), (1, at(61)));
+}
+
+#[test]
+fn a_change_of_text_and_of_severity_are_on_record() {
+    let (mut story, _) = Story::open(vec![]);
+    let update = story.fires(1, Severity::Critical, "100 %");
+    assert_eq!(kinds(&update), [HistoryKind::Updated]);
+    assert_eq!(story.alert().previous_output.as_deref(), Some("99 %"));
+    assert_eq!(story.alert().badge, None, "no longer new");
+    let change = story.fires(2, Severity::Warning, "90 %");
+    assert_eq!(kinds(&change), [HistoryKind::SeverityChanged]);
+    assert_eq!(
+        change.history[0].message,
+        "severity changed from critical to warning: 90 %"
+    );
+    assert_eq!(change.history[0].sequence, 3);
+}
+
+#[test]
+fn an_event_that_comes_again_is_not_applied_again() {
+    let (mut story, _) = Story::open(vec![]);
+    story.ends(1);
+    let again = event(1, EventStatus::Firing, Severity::Critical, "99 %");
+    let outcome = story.take(Input::Event(&again), at(2));
+    assert_eq!(outcome.ignored, Some(Ignored::Repetition));
+    assert_eq!(story.alert().status, Status::Closed);
+}
+
+#[test]
+fn what_is_not_open_cannot_end() {
+    let mut story = Story::new(vec![]);
+    let outcome = story.ends(0);
+    assert_eq!(
+        (outcome.ignored, outcome.state),
+        (Some(Ignored::NothingOpen), None)
+    );
+    story.fires(1, Severity::Critical, "99 %");
+    story.ends(2);
+    assert_eq!(story.ends(3).ignored, Some(Ignored::NothingOpen));
+}
+
+#[test]
+fn durations_add_up_over_episodes_and_days() {
+    let day = 86_400;
+    let (mut story, _) = Story::open(vec![]);
+    story.ends(2 * day + 5);
+    let reopened = story.fires(3 * day, Severity::Down, "gone");
+    assert_eq!(kinds(&reopened), [HistoryKind::Reopened]);
+    assert_eq!((story.alert().episode, story.alert().opened_at), (2, at(3 * day)));
+    story.ends(3 * day + 5);
+    assert_eq!(story.alert().total_duration_ms, (2 * 86_400 + 10) * 1000);
+    assert_eq!(story.alert().severity, Severity::Down, "how bad it was");
+    assert_eq!((story.alert().counts.opened, story.alert().counts.closed), (2, 2));
+}
+
+#[test]
+fn more_than_five_reopenings_in_an_hour_are_flapping() {
+    let (mut story, _) = Story::open(vec![]);
+    for round in 1..=6 {
+        assert_ne!(story.alert().badge, Some(Badge::Flapping));
+        story.ends(round * 60);
+        story.fires(round * 60 + 1, Severity::Critical, "99 %");
+    }
+    assert_eq!(story.alert().badge, Some(Badge::Flapping));
+    story.ends(3 * 3600);
+    story.fires(3 * 3600 + 1, Severity::Critical, "99 %");
+    assert_eq!(story.alert().badge, None);
+}
+
+#[test]
+fn what_was_opened_is_closed_however_muted_it_is() {
+    let (mut story, opened) = Story::open(vec![step(Channel::Slack, "#ops"), step(Channel::Email, "a@b")]);
+    assert_eq!(
+        told(&opened),
+        [(NotificationKind::Open, "#ops"), (NotificationKind::Open, "a@b")]
+    );
+    assert_eq!(story.alert().channels, [Channel::Slack, Channel::Email]);
+    story.receipt(1, &opened.notifications[0], sent("C1:1"));
+    story.operator(2, snooze(9999, true, true));
+    story.operator(3, ACKNOWLEDGE);
+    let closed = story.ends(4);
+    assert_eq!(
+        told(&closed),
+        [
+            (NotificationKind::Close, "#ops"),
+            (NotificationKind::Close, "a@b")
+        ]
+    );
+    assert!(story.alert().channels.is_empty());
+    let settled = story.receipt(5, closed.notifications.first().unwrap(), sent("C1:1"));
+    assert_eq!(settled.ledger[0].state, LedgerState::Closed);
+    assert_eq!(settled.ledger[0].reference.as_deref(), Some("C1:1"));
+}
+
+#[test]
+fn what_could_not_be_opened_is_not_closed() {
+    let (mut story, opened) = Story::open(vec![step(Channel::Slack, "#gone")]);
+    let failed = ReceiptOutcome::Failed {
+        failure: DeliveryFailure::BadDestination,
+        error: "channel_not_found".to_owned(),
+    };
+    let outcome = story.receipt(1, &opened.notifications[0], failed);
+    assert_eq!(outcome.ledger[0].state, LedgerState::Failed);
+    assert_eq!(kinds(&outcome), [HistoryKind::NotDelivered]);
+    assert!(
+        outcome.history[0]
+            .message
+            .contains("#gone not delivered (bad_destination): channel_not_found")
+    );
+    assert!(story.alert().channels.is_empty());
+    assert!(told(&story.ends(2)).is_empty());
+}
+
+#[test]
+fn mail_follows_severity_and_slack_follows_everything() {
+    let (mut story, _) = Story::open(vec![step(Channel::Slack, "#ops"), step(Channel::Email, "a@b")]);
+    assert_eq!(
+        told(&story.fires(1, Severity::Critical, "100 %")),
+        [(NotificationKind::Update, "#ops")]
+    );
+    assert_eq!(
+        told(&story.operator(2, ACKNOWLEDGE)),
+        [(NotificationKind::Update, "#ops")]
+    );
+    let worse = story.fires(3, Severity::Urgent, "100 %");
+    assert_eq!(
+        told(&worse),
+        [
+            (NotificationKind::Update, "#ops"),
+            (NotificationKind::Update, "a@b")
+        ]
+    );
+    assert_eq!(worse.notifications[0].sequence, 4);
+    assert_eq!(worse.notifications[0].alert.version, story.alert().version);
+}
+
+#[test]
+fn a_step_waits_for_its_delay_and_a_recovery_cancels_it() {
+    let late = Step {
+        delay_seconds: 300,
+        ..step(Channel::Email, "boss@b")
+    };
+    let (mut story, opened) = Story::open(vec![late]);
+    assert!(told(&opened).is_empty());
+    let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(0)).unwrap();
+    assert_eq!((deadline.kind, deadline.due_at), (DeadlineKind::Step, at(300)));
+    let mut other = Story {
+        site: story.site.clone(),
+        state: story.state.clone(),
+        offset: story.offset,
+    };
+
+    assert_eq!(
+        told(&story.take(Input::Deadline, at(300))),
+        [(NotificationKind::Open, "boss@b")]
+    );
+    assert_eq!(
+        story.take(Input::Deadline, at(301)).ignored,
+        Some(Ignored::Overtaken)
+    );
+
+    assert!(told(&other.ends(200)).is_empty());
+    assert_eq!(
+        next_deadline(other.state.as_ref().unwrap(), &other.site, at(200)),
+        None
+    );
+    assert!(told(&other.take(Input::Deadline, at(300))).is_empty());
+}
+
+#[test]
+fn who_is_held_back_is_on_record_with_the_rule_and_told_when_it_no_longer_holds() {
+    let late = Step {
+        delay_seconds: 300,
+        ..step(Channel::Email, "boss@b")
+    };
+    let (mut story, _) = Story::open(vec![late]);
+    story.operator(10, ACKNOWLEDGE);
+    let held = story.take(Input::Deadline, at(300));
+    assert_eq!(kinds(&held), [HistoryKind::HeldBack]);
+    assert_eq!(
+        held.history[0].message,
+        "email boss@b is not told: the alert is acknowledged by ann"
+    );
+    assert!(
+        kinds(&story.take(Input::Deadline, at(301))).is_empty(),
+        "said once"
+    );
+    let taken_back = story.operator(400, Action::Unacknowledge);
+    assert_eq!(told(&taken_back), [(NotificationKind::Open, "boss@b")]);
+}
+
+#[test]
+fn a_step_below_its_severity_is_told_when_it_gets_worse() {
+    let severe = Step {
+        minimum_severity: Severity::Urgent,
+        ..step(Channel::Slack, "#ops")
+    };
+    let (mut story, opened) = Story::open(vec![severe]);
+    assert_eq!(
+        opened.history[1].message,
+        "slack #ops is not told: severity critical is below urgent"
+    );
+    assert_eq!(
+        told(&story.fires(1, Severity::Down, "gone")),
+        [(NotificationKind::Open, "#ops")]
+    );
+}
+
+#[test]
+fn a_closed_window_holds_back_until_it_opens() {
+    let step = Step {
+        window: Some(working_hours()),
+        ..step(Channel::Slack, "#ops")
+    };
+    let mut story = Story::new(vec![step]);
+    let night = 10 * 3600;
+    let opened = story.fires(night, Severity::Critical, "99 %");
+    assert_eq!(
+        opened.history[1].message,
+        "slack #ops is not told: outside its time window 09:00–17:00 UTC"
+    );
+    let morning = 23 * 3600;
+    let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(night)).unwrap();
+    assert_eq!(deadline.due_at, at(morning));
+    assert_eq!(
+        told(&story.take(Input::Deadline, at(morning))),
+        [(NotificationKind::Open, "#ops")]
+    );
+}
+
+#[test]
+fn a_recovery_outside_the_window_is_told_all_the_same() {
+    let step = Step {
+        window: Some(working_hours()),
+        ..step(Channel::Slack, "#ops")
+    };
+    let (mut story, _) = Story::open(vec![step]);
+    assert_eq!(told(&story.ends(10 * 3600)), [(NotificationKind::Close, "#ops")]);
+}
+
+#[test]
+fn a_missing_scenario_is_a_reason_on_record() {
+    let mut story = Story::new(vec![]);
+    story.site = Site::default();
+    let opened = story.fires(0, Severity::Critical, "99 %");
+    assert_eq!(
+        opened.history[1].message,
+        "nobody is told: there is no scenario default"
+    );
+}
+
+#[test]
+fn a_snooze_ends_by_time_or_by_what_is_not_sticky() {
+    let state_after = |action: Action, severity: Severity, output: &str| {
+        let (mut story, _) = Story::open(vec![]);
+        assert_eq!(answer(&story.operator(1, action)), CommandOutcome::Applied);
+        story.fires(2, severity, output);
+        story.alert().operator_state
+    };
+    let (active, snoozed) = (OperatorState::Active, OperatorState::Snoozed);
+    assert_eq!(
+        state_after(snooze(900, false, false), Severity::Critical, "100 %"),
+        active
+    );
+    assert_eq!(
+        state_after(snooze(900, false, true), Severity::Critical, "100 %"),
+        snoozed
+    );
+    assert_eq!(
+        state_after(snooze(900, false, true), Severity::Down, "99 %"),
+        active
+    );
+    assert_eq!(
+        state_after(snooze(900, true, false), Severity::Down, "99 %"),
+        snoozed
+    );
+    assert_eq!(
+        state_after(snooze(900, true, true), Severity::Down, "gone"),
+        snoozed
+    );
+
+    let (mut story, _) = Story::open(vec![]);
+    story.operator(1, snooze(900, true, true));
+    let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(1)).unwrap();
+    assert_eq!(
+        (deadline.kind, deadline.due_at),
+        (DeadlineKind::SnoozeEnd, at(900))
+    );
+    assert_eq!(
+        kinds(&story.take(Input::Deadline, at(900))),
+        [HistoryKind::Unsnoozed]
+    );
+    assert_eq!(story.alert().operator_state, active);
+}
+
+#[test]
+fn an_acknowledgement_ends_with_the_severity_and_with_the_alert() {
+    let (mut story, _) = Story::open(vec![]);
+    story.operator(1, ACKNOWLEDGE);
+    assert_eq!(story.alert().operator_state, OperatorState::Acknowledged);
+    story.fires(2, Severity::Critical, "100 %");
+    assert_eq!(
+        story.alert().operator_state,
+        OperatorState::Acknowledged,
+        "more output is no reason"
+    );
+    let worse = story.fires(3, Severity::Down, "gone");
+    assert_eq!(
+        kinds(&worse),
+        [HistoryKind::SeverityChanged, HistoryKind::Unacknowledged]
+    );
+
+    story.operator(4, ACKNOWLEDGE);
+    story.ends(5);
+    story.fires(6, Severity::Down, "gone");
+    assert_eq!(story.alert().operator_state, OperatorState::Active);
+}
+
+#[test]
+fn an_acknowledgement_at_the_source_counts() {
+    let (mut story, _) = Story::open(vec![]);
+    let outcome = story.source(1, EventStatus::Acknowledged, Severity::Critical, "99 %");
+    assert_eq!(
+        outcome.history[0].message,
+        "acknowledged at the source by nagios-1"
+    );
+    assert_eq!(story.alert().operator_state, OperatorState::Acknowledged);
+}
+
+#[test]
+fn every_action_has_its_undo() {
+    let until = at(900);
+    let pairs = [
+        (ACKNOWLEDGE, Action::Unacknowledge),
+        (snooze(900, false, false), Action::Unsnooze),
+        (
+            Action::Handle {
+                until,
+                assignee: None,
+            },
+            Action::Unhandle,
+        ),
+        (
+            Action::Assign {
+                assignee: "bob".to_owned(),
+                until: None,
+                comment: None,
+            },
+            Action::Unassign,
+        ),
+        (
+            Action::Comment {
+                comment: "why".to_owned(),
+            },
+            Action::Uncomment,
+        ),
+        (Action::Resolve { comment: None }, Action::Unresolve),
+    ];
+    for (action, undo) in pairs {
+        let (mut story, _) = Story::open(vec![]);
+        let before = story.alert().clone();
+        assert_eq!(
+            answer(&story.operator(1, undo.clone())),
+            CommandOutcome::Unchanged,
+            "{undo:?}"
+        );
+        assert_eq!(
+            answer(&story.operator(2, action.clone())),
+            CommandOutcome::Applied,
+            "{action:?}"
+        );
+        assert_ne!(
+            (
+                story.alert().operator_state,
+                &story.alert().comment,
+                story.alert().status
+            ),
+            (before.operator_state, &before.comment, before.status),
+            "{action:?}"
+        );
+        assert_eq!(
+            answer(&story.operator(3, undo.clone())),
+            CommandOutcome::Applied,
+            "{undo:?}"
+        );
+        assert_eq!(
+            (
+                story.alert().operator_state,
+                &story.alert().comment,
+                story.alert().status
+            ),
+            (before.operator_state, &before.comment, before.status),
+            "{undo:?}"
+        );
+    }
+}
+
+#[test]
+fn a_command_with_a_known_key_is_applied_once() {
+    let (mut story, _) = Story::open(vec![]);
+    let comment = || Action::Comment {
+        comment: "mine".to_owned(),
+    };
+    assert_eq!(
+        answer(&story.operator_with_key(1, comment(), "k")),
+        CommandOutcome::Applied
+    );
+    let again = story.operator_with_key(2, comment(), "k");
+    assert_eq!(
+        (answer(&again), again.effect),
+        (CommandOutcome::Unchanged, Effect::Nothing)
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_a_reason() {
+    let (mut story, _) = Story::open(vec![]);
+    let past = story.operator(100, snooze(50, false, false));
+    assert_eq!(answer(&past), CommandOutcome::Refused);
+    assert_eq!(
+        past.answer.unwrap().reason.unwrap(),
+        "`until` is past: give a time in the future"
+    );
+    story.ends(101);
+    assert_eq!(answer(&story.operator(102, ACKNOWLEDGE)), CommandOutcome::Refused);
+
+    let mut nothing = Story::new(vec![]);
+    assert_eq!(answer(&nothing.operator(0, ACKNOWLEDGE)), CommandOutcome::Unknown);
+}
+
+#[test]
+fn moving_to_another_environment_keeps_the_alert() {
+    let (mut story, _) = Story::open(vec![]);
+    let mut moved = event(9, EventStatus::Firing, Severity::Critical, "99 %");
+    moved.environment = "other".to_owned();
+    let outcome = story.take(Input::Event(&moved), at(5));
+    assert_eq!(kinds(&outcome), [HistoryKind::Rerouted]);
+    assert_eq!(
+        (story.alert().environment.as_str(), story.alert().episode),
+        ("other", 1)
+    );
+}
+
+#[test]
+fn a_late_receipt_of_an_earlier_episode_finds_its_own_row() {
+    let (mut story, first) = Story::open(vec![step(Channel::Slack, "#ops")]);
+    let closed = story.ends(1);
+    let second = story.fires(2, Severity::Critical, "99 %");
+    assert_eq!(second.notifications[0].episode, 2);
+    story.receipt(3, &first.notifications[0], sent("C1:1"));
+    let settled = story.receipt(4, &closed.notifications[0], sent("C1:1"));
+    assert_eq!(
+        (settled.ledger[0].episode, settled.ledger[0].state),
+        (1, LedgerState::Closed)
+    );
+    let ledger = &story.state.as_ref().unwrap().ledger;
+    assert_eq!(
+        (ledger.len(), ledger[0].episode, ledger[0].state),
+        (1, 2, LedgerState::Opening)
+    );
+}
