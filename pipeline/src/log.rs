@@ -1,0 +1,190 @@
+//! The log: ordered partitions of records, read by groups.
+//!
+//! One trait, three backings: [`kafka`] (the only place that names rdkafka), [`embedded`] (durable, in one folder, for
+//! `reveille up`) and [`simulated`] (in memory, with faults, for tests). One conformance suite runs on all three.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use schemas::Topic;
+
+pub mod embedded;
+pub mod kafka;
+pub mod simulated;
+
+/// The most records that a batch has.
+const MAX_BATCH_RECORDS: usize = 500;
+
+/// A record to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Chooses the partition: records of one key are in one partition, in the order in which they were appended.
+    pub key: String,
+    /// The message; `None` removes the key from a compacted topic.
+    pub value: Option<Bytes>,
+    /// Headers, such as the trace context.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A record that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Its place in the partition.
+    pub offset: u64,
+    /// Its key.
+    pub key: String,
+    /// The message; `None` is the removal of the key.
+    pub value: Option<Bytes>,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Received {
+    /// The header with this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Consecutive records of one partition, oldest first; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Batch {
+    pub topic: Topic,
+    pub partition: u32,
+    pub records: Vec<Received>,
+}
+
+impl Batch {
+    /// The position after its last record.
+    pub fn next_offset(&self) -> u64 {
+        self.records.last().map_or(0, |record| record.offset + 1)
+    }
+}
+
+/// Where to go on reading, by topic and partition: the offset of the next record wanted.
+pub type Positions = BTreeMap<(Topic, u32), u64>;
+
+/// What a consumer learns.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// These partitions (of every topic of the subscription) are now this consumer's. Nothing of them is delivered
+    /// before [`Consumer::start`] was called.
+    Assigned(Vec<u32>),
+    /// These partitions are no longer this consumer's; whatever was in work for them may be finished or thrown away,
+    /// as somebody else will do it again.
+    Revoked(Vec<u32>),
+    /// Records.
+    Batch(Batch),
+}
+
+/// The log cannot be reached or did not take something. Waiting and trying again is the only answer, unless
+/// [`LogError::TooLarge`].
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The log is away.
+    #[error("the log is not available: {0}")]
+    Unavailable(String),
+    /// The log will never take this record.
+    #[error("a record of {size} bytes is too large for topic {topic}")]
+    #[allow(missing_docs)]
+    TooLarge { topic: Topic, size: usize },
+}
+
+/// Where to begin following a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// With its first record.
+    Start,
+    /// With what is appended after [`Log::follow`] has answered.
+    End,
+}
+
+/// A log of topics.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// Appends the records, in order, and answers when all of them are safe: on Kafka all in-sync replicas have
+    /// them, on the embedded log they are synced to disk. On an error some of them may have been written.
+    /// Several calls may be under way at once.
+    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError>;
+
+    /// Reads these topics as a member of a group: each partition is read by one member. Partition `n` of all the
+    /// topics always goes to the same member.
+    async fn join(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, LogError>;
+
+    /// Reads all partitions of a topic, without a group and without positions.
+    async fn follow(&self, topic: Topic, from: From) -> Result<Box<dyn Follower>, LogError>;
+
+    /// How many partitions the topic has.
+    fn partitions(&self, topic: Topic) -> u32;
+}
+
+/// A member of a group. Dropping it leaves the group.
+#[async_trait]
+pub trait Consumer: Send {
+    /// What comes next. Cancel-safe.
+    async fn next(&mut self) -> Result<Delivery, LogError>;
+
+    /// Begins delivery of all partitions of the last [`Delivery::Assigned`]: at the given positions; those not given
+    /// begin where [`Consumer::commit`] said last, or at the oldest record.
+    async fn start(&mut self, positions: &Positions) -> Result<(), LogError>;
+
+    /// Stores that everything before `offset` is done. Readers whose positions live with their state never call it.
+    async fn commit(&mut self, topic: Topic, partition: u32, offset: u64) -> Result<(), LogError>;
+
+    /// How many records are in the partitions of this member that were not delivered yet, by topic.
+    fn lag(&self) -> BTreeMap<Topic, u64>;
+}
+
+/// Reads a whole topic.
+#[async_trait]
+pub trait Follower: Send {
+    /// The next records. Cancel-safe.
+    async fn next(&mut self) -> Result<Batch, LogError>;
+
+    /// Whether everything has been delivered that was in the topic when [`Log::follow`] was called.
+    fn caught_up(&self) -> bool;
+}
+
+/// How many bytes a record of this topic may have. Topics that only an operator reads hold other records whole, in
+/// base64, so they take twice as much.
+fn max_record_bytes(topic: Topic) -> usize {
+    const READ_BY_STAGES: usize = 1_000_000;
+    if topic.settings().read_by.is_empty() {
+        2 * READ_BY_STAGES
+    } else {
+        READ_BY_STAGES
+    }
+}
+
+/// What counts against the limit of a record.
+fn record_size(record: &Record) -> usize {
+    let headers: usize = record
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + headers
+}
+
+fn check_size(topic: Topic, record: &Record) -> Result<(), LogError> {
+    let size = record_size(record);
+    if size > max_record_bytes(topic) {
+        Err(LogError::TooLarge { topic, size })
+    } else {
+        Ok(())
+    }
+}
+
+/// The partition of a key: the same on every log.
+pub fn partition_of(key: &str, partitions: u32) -> u32 {
+    // FNV-1a; stable for ever, since the daemon's rows are owned by partition.
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    u32::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
+}

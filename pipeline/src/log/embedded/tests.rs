@@ -1,0 +1,141 @@
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::log::Delivery;
+
+const TOPIC: Topic = Topic::ALERTS_CHANGED;
+
+fn record(key: &str, value: Option<&str>) -> Record {
+    Record {
+        key: key.to_owned(),
+        value: value.map(|value| value.to_owned().into()),
+        headers: Vec::new(),
+    }
+}
+
+async fn keys(log: &EmbeddedLog, topic: Topic) -> Vec<String> {
+    let mut follower = log.follow(topic, From::Start).await.unwrap();
+    let mut keys = Vec::new();
+    while !follower.caught_up() {
+        keys.extend(
+            follower
+                .next()
+                .await
+                .unwrap()
+                .records
+                .into_iter()
+                .map(|record| record.key),
+        );
+    }
+    keys
+}
+
+/// Retention as it would be so many hours from now.
+async fn retain(log: &EmbeddedLog, hours: i64) {
+    let (done, finished) = oneshot::channel();
+    let now = log.clock.now() + SignedDuration::from_hours(hours);
+    log.work
+        .send(Work::Retain {
+            now,
+            done: Some(done),
+        })
+        .unwrap();
+    finished.await.unwrap();
+}
+
+/// No test needs the periodic retention, and its first round would be in the way.
+fn open(folder: &Path, clock: Clock) -> EmbeddedLog {
+    let log = EmbeddedLog::open(folder, clock).unwrap();
+    log.retention.abort();
+    log
+}
+
+#[tokio::test]
+async fn old_records_go_and_the_offsets_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let yesterday = Clock::simulated(Timestamp::now() - SignedDuration::from_hours(23));
+    let log = open(folder.path(), yesterday);
+    let old = (0..2500)
+        .map(|n| record(&format!("old{n}"), Some("{}")))
+        .collect();
+    log.append(TOPIC, old).await.unwrap();
+    log.append(
+        Topic::ALERTS_COLLECTED,
+        vec![record("kept for a week", Some("{}"))],
+    )
+    .await
+    .unwrap();
+    drop(log);
+    let log = open(folder.path(), Clock::system());
+    log.append(
+        TOPIC,
+        vec![record("young", Some("{}")), record("youngest", Some("{}"))],
+    )
+    .await
+    .unwrap();
+    retain(&log, 0).await;
+    assert_eq!(keys(&log, TOPIC).await.len(), 2502);
+    retain(&log, 2).await;
+    assert_eq!(keys(&log, TOPIC).await, ["young", "youngest"]);
+    retain(&log, 30).await;
+    drop(log);
+
+    let log = open(folder.path(), Clock::system());
+    assert_eq!(keys(&log, TOPIC).await, ["youngest"]);
+    assert_eq!(keys(&log, Topic::ALERTS_COLLECTED).await, ["kept for a week"]);
+    log.append(TOPIC, vec![record("next", Some("{}"))]).await.unwrap();
+    let mut follower = log.follow(TOPIC, From::Start).await.unwrap();
+    while !follower.caught_up() {
+        assert!(follower.next().await.unwrap().next_offset() >= 2502);
+    }
+    assert_eq!(keys(&log, TOPIC).await, ["youngest", "next"]);
+}
+
+#[tokio::test]
+async fn the_compacted_topic_keeps_the_newest_of_each_key_and_forgets_removed_keys_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), Clock::system());
+    let records = [("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("b", None)];
+    log.append(
+        Topic::CONFIG,
+        records.map(|(key, value)| record(key, value)).to_vec(),
+    )
+    .await
+    .unwrap();
+    log.append(
+        Topic::CONFIG,
+        vec![record("c", Some("1")), record("a", Some("3"))],
+    )
+    .await
+    .unwrap();
+    retain(&log, 23).await;
+    assert_eq!(keys(&log, Topic::CONFIG).await, ["b", "c", "a"]);
+    retain(&log, 25).await;
+    assert_eq!(keys(&log, Topic::CONFIG).await, ["c", "a"]);
+}
+
+#[tokio::test]
+async fn a_reader_far_behind_gets_what_has_left_memory_and_what_has_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), Clock::system());
+    let mut consumer = log.join("g", &[TOPIC]).await.unwrap();
+    consumer.next().await.unwrap();
+    for part in 0..10 {
+        let records = (0..1000)
+            .map(|n| record(&format!("{:05}", part * 1000 + n), Some("{}")))
+            .collect();
+        log.append(TOPIC, records).await.unwrap();
+    }
+    consumer.start(&Positions::new()).await.unwrap();
+    assert_eq!(consumer.lag()[&TOPIC], 10_000);
+    let mut seen = Vec::new();
+    while seen.len() < 10_000 {
+        let Delivery::Batch(batch) = consumer.next().await.unwrap() else {
+            panic!()
+        };
+        seen.extend(batch.records.into_iter().map(|record| record.key));
+    }
+    assert_eq!(seen, (0..10_000).map(|n| format!("{n:05}")).collect::<Vec<_>>());
+    assert_eq!(consumer.lag()[&TOPIC], 0);
+}

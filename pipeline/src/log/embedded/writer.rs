@@ -1,0 +1,429 @@
+//! The one thread that writes: group commit, compaction, retention.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
+use jiff::{SignedDuration, Timestamp};
+use schemas::Topic;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::codec::{self, Unreadable};
+use super::{Groups, Shared, StorageError};
+use crate::log::{LogError, Received};
+
+/// One sync takes at most so many bytes, so that the first caller does not wait for an endless queue.
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// Positions are saved at least so often, also when nothing is appended.
+const IDLE: Duration = Duration::from_secs(1);
+/// Retention removes so many records at a time, and lets appends pass in between.
+const REMOVED_AT_ONCE: usize = 2_000;
+/// A removed key of a compacted topic is remembered so long, for followers that are away.
+const REMOVALS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+pub(super) enum Work {
+    Append(Append),
+    /// Remove what is too old.
+    Retain {
+        now: Timestamp,
+        done: Option<oneshot::Sender<()>>,
+    },
+    /// Save what is there and end.
+    Close,
+}
+
+pub(super) struct Append {
+    pub(super) topic: Topic,
+    pub(super) records: Vec<Pending>,
+    pub(super) size: usize,
+    pub(super) answer: oneshot::Sender<Result<(), LogError>>,
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// A record that has no offset yet.
+pub(super) struct Pending {
+    pub(super) partition: u32,
+    pub(super) encoded: Vec<u8>,
+    pub(super) received: Received,
+}
+
+pub(super) struct Writer {
+    database: Database,
+    positions: Keyspace,
+    shared: Arc<Shared>,
+    work: Receiver<Work>,
+    /// Of the compacted topics: where the newest record of each key is.
+    newest: BTreeMap<(Topic, u32), BTreeMap<String, Newest>>,
+    retention: Option<Retention>,
+    /// A store that failed once takes nothing more.
+    failed: bool,
+}
+
+/// A record to write at an offset, or none to remove what is there.
+type Change = ((Topic, u32, u64), Option<Vec<u8>>);
+
+struct Newest {
+    offset: u64,
+    removed_at: Option<Timestamp>,
+}
+
+struct Retention {
+    now: Timestamp,
+    done: Vec<oneshot::Sender<()>>,
+    remaining: Vec<(Topic, u32)>,
+}
+
+/// The positions that were on disk when the log was opened.
+pub(super) fn saved_positions(positions: &Keyspace) -> Result<Groups, StorageError> {
+    let mut groups = Groups::default();
+    for saved in positions.iter() {
+        let (key, offset) = saved.into_inner()?;
+        let offset = <[u8; 8]>::try_from(&offset[..]).map_err(|_| Unreadable)?;
+        let (group, topic, partition) = read_position_key(&key).ok_or(Unreadable)?;
+        // A topic that this version does not know any more has no readers either.
+        if let Some(topic) = Topic::from_name(topic) {
+            let group = groups.by_name.entry(group.to_owned()).or_default();
+            group
+                .positions
+                .insert((topic, partition), u64::from_be_bytes(offset));
+        }
+    }
+    Ok(groups)
+}
+
+fn position_key(group: &str, topic: Topic, partition: u32) -> Vec<u8> {
+    [
+        group.as_bytes(),
+        &[0],
+        topic.name().as_bytes(),
+        &[0],
+        &partition.to_be_bytes(),
+    ]
+    .concat()
+}
+
+fn read_position_key(key: &[u8]) -> Option<(&str, &str, u32)> {
+    let (names, partition) = key.split_last_chunk::<4>()?;
+    let (group, topic) = std::str::from_utf8(names)
+        .ok()?
+        .strip_suffix('\0')?
+        .split_once('\0')?;
+    Some((group, topic, u32::from_be_bytes(*partition)))
+}
+
+impl Writer {
+    pub(super) fn new(
+        database: Database,
+        positions: Keyspace,
+        shared: Arc<Shared>,
+        work: Receiver<Work>,
+    ) -> Result<Self, StorageError> {
+        let mut newest = BTreeMap::new();
+        for (topic, log) in &shared.topics {
+            if topic.settings().compacted {
+                for number in 0..topic.embedded_partitions() {
+                    newest.insert((*topic, number), newest_of(log.keyspace.get(), number)?);
+                }
+            }
+        }
+        Ok(Self {
+            database,
+            positions,
+            shared,
+            work,
+            newest,
+            retention: None,
+            failed: false,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let mut open = true;
+        while open {
+            let mut appends = Vec::new();
+            let mut size = 0;
+            let wait = if self.retention.is_some() {
+                Duration::ZERO
+            } else {
+                IDLE
+            };
+            let mut next = self.work.recv_timeout(wait);
+            // Whatever came during the last sync shares the next one.
+            loop {
+                match next {
+                    Ok(Work::Append(append)) => {
+                        size += append.size;
+                        appends.push(append);
+                    }
+                    Ok(Work::Retain { now, done }) => self.begin_retention(now, done),
+                    Ok(Work::Close) | Err(RecvTimeoutError::Disconnected) => open = false,
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                if !open || size >= COMMIT_BYTES {
+                    break;
+                }
+                next = self.work.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+            self.commit(appends);
+            self.go_on_with_retention();
+        }
+    }
+
+    /// Writes and syncs all of it at once, then shows it to the readers, then answers.
+    fn commit(&mut self, appends: Vec<Append>) {
+        let (mut places, mut answers) = (Vec::new(), Vec::new());
+        for append in appends {
+            places.extend(append.records.into_iter().map(|pending| (append.topic, pending)));
+            answers.push((append.answer, append._room));
+        }
+        let result = self.write(&mut places);
+        if result.is_ok() {
+            self.publish(places);
+        }
+        self.failed |= result.is_err();
+        for (answer, _room) in answers {
+            // A caller that is gone does not need its answer.
+            let _ = answer.send(match &result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.shared.failed(error)),
+            });
+        }
+    }
+
+    fn write(&mut self, records: &mut [(Topic, Pending)]) -> Result<(), StorageError> {
+        let unsaved = self.take_unsaved_positions();
+        if records.is_empty() && unsaved.is_empty() {
+            return Ok(());
+        }
+        if self.failed {
+            return Err(fjall::Error::Poisoned.into());
+        }
+        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), records.len() + unsaved.len())
+            .durability(Some(PersistMode::SyncData));
+        for (key, offset) in unsaved {
+            batch.insert(&self.positions, key, offset.to_be_bytes());
+        }
+        for ((topic, number, offset), encoded) in self.give_offsets(records)? {
+            let Some(log) = self.shared.topics.get(&topic) else {
+                continue;
+            };
+            let (keyspace, place) = (
+                log.keyspace_to_write(topic, &self.database)?,
+                codec::place(number, offset),
+            );
+            match encoded {
+                Some(encoded) => batch.insert(keyspace, place, encoded),
+                None => batch.remove(keyspace, place),
+            }
+        }
+        Ok(batch.commit()?)
+    }
+
+    /// Gives each record its offset, and tells what is to be written, or removed since it was superseded.
+    fn give_offsets(&mut self, records: &mut [(Topic, Pending)]) -> Result<Vec<Change>, StorageError> {
+        let mut changes = Vec::with_capacity(records.len());
+        let mut compacted = BTreeMap::new();
+        let mut ends: BTreeMap<(Topic, u32), u64> = BTreeMap::new();
+        for (topic, pending) in records {
+            let (topic, number) = (*topic, pending.partition);
+            let end = ends
+                .entry((topic, number))
+                .or_insert_with(|| self.end(topic, number));
+            let offset = std::mem::replace(end, *end + 1);
+            pending.received.offset = offset;
+            let encoded = std::mem::take(&mut pending.encoded);
+            let Some(newest) = self.newest.get_mut(&(topic, number)) else {
+                changes.push(((topic, number, offset), Some(encoded)));
+                continue;
+            };
+            let older = supersede(newest, &pending.received, &encoded)?;
+            compacted.insert((topic, number, offset), Some(encoded));
+            if let Some(older) = older {
+                // What this batch itself brings must not be written and removed in one go.
+                if compacted.remove(&(topic, number, older)).is_none() {
+                    compacted.insert((topic, number, older), None);
+                }
+            }
+        }
+        changes.extend(compacted);
+        Ok(changes)
+    }
+
+    fn end(&self, topic: Topic, number: u32) -> u64 {
+        self.shared
+            .partition(topic, number)
+            .map_or(0, |partition| partition.end)
+    }
+
+    fn take_unsaved_positions(&self) -> Vec<(Vec<u8>, u64)> {
+        let mut unsaved = Vec::new();
+        for (name, group) in &mut self.shared.groups().by_name {
+            for ((topic, partition), offset) in std::mem::take(&mut group.unsaved) {
+                unsaved.push((position_key(name, topic, partition), offset));
+            }
+        }
+        unsaved
+    }
+
+    fn publish(&self, records: Vec<(Topic, Pending)>) {
+        let mut changed: Vec<Topic> = Vec::new();
+        for (topic, pending) in records {
+            if let Some(mut partition) = self.shared.partition(topic, pending.partition) {
+                // A compacted topic loses records in its middle, so it is always read from disk.
+                if topic.settings().compacted {
+                    partition.end = pending.received.offset + 1;
+                } else {
+                    partition.push(pending.received);
+                }
+            }
+            if changed.last() != Some(&topic) {
+                changed.push(topic);
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        for log in changed.iter().filter_map(|topic| self.shared.topics.get(topic)) {
+            log.wake_readers();
+        }
+    }
+
+    /// A round that goes on already is not begun again, but whoever asked hears of its end.
+    fn begin_retention(&mut self, now: Timestamp, done: Option<oneshot::Sender<()>>) {
+        let partitions = |topic: Topic| (0..topic.embedded_partitions()).map(move |number| (topic, number));
+        let retention = self.retention.get_or_insert_with(|| Retention {
+            now,
+            done: Vec::new(),
+            remaining: Topic::ALL.iter().copied().flat_map(partitions).collect(),
+        });
+        retention.done.extend(done);
+    }
+
+    /// Removes one portion.
+    fn go_on_with_retention(&mut self) {
+        let Some(mut retention) = self.retention.take() else {
+            return;
+        };
+        if let Some(place) = retention.remaining.pop() {
+            match self.remove_old(place, retention.now) {
+                Ok(removed) if removed >= REMOVED_AT_ONCE => retention.remaining.push(place),
+                Ok(_) => {}
+                Err(error) => tracing::error!(topic = %place.0, %error, "old records could not be removed"),
+            }
+            self.retention = Some(retention);
+        } else {
+            for done in retention.done {
+                // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn remove_old(&mut self, place: (Topic, u32), now: Timestamp) -> Result<usize, StorageError> {
+        let (topic, number) = place;
+        let Some(keyspace) = self.shared.topics.get(&topic).and_then(|log| log.keyspace.get()) else {
+            return Ok(0);
+        };
+        let old = if let Some(newest) = self.newest.get_mut(&place) {
+            old_removals(newest, now)
+        } else {
+            let end = self
+                .shared
+                .partition(topic, number)
+                .map_or((0, 0), |partition| (partition.first, partition.end));
+            old_records(keyspace, topic, number, end, now)?
+        };
+        if old.is_empty() {
+            return Ok(0);
+        }
+        // Nobody waits for it, so it goes to disk with the next append.
+        let mut batch = self.database.batch();
+        for offset in &old {
+            batch.remove(keyspace, codec::place(number, *offset));
+        }
+        batch.commit()?;
+        if let (Some(mut partition), Some(last)) = (self.shared.partition(topic, number), old.last())
+            && !topic.settings().compacted
+        {
+            partition.first = last + 1;
+        }
+        Ok(old.len())
+    }
+}
+
+/// The newest record of each key.
+fn newest_of(keyspace: Option<&Keyspace>, number: u32) -> Result<BTreeMap<String, Newest>, StorageError> {
+    let mut newest = BTreeMap::new();
+    for record in keyspace
+        .into_iter()
+        .flat_map(|keyspace| keyspace.prefix(number.to_be_bytes()))
+    {
+        let (place, value) = record.into_inner()?;
+        supersede(&mut newest, &codec::decode(&place, &value)?, &value)?;
+    }
+    Ok(newest)
+}
+
+/// Takes note of a record, and tells the offset of the one it replaces.
+fn supersede(
+    newest: &mut BTreeMap<String, Newest>,
+    record: &Received,
+    encoded: &[u8],
+) -> Result<Option<u64>, StorageError> {
+    let removed_at = if record.value.is_none() {
+        Some(codec::appended_at(encoded)?)
+    } else {
+        None
+    };
+    let entry = Newest {
+        offset: record.offset,
+        removed_at,
+    };
+    Ok(newest.insert(record.key.clone(), entry).map(|older| older.offset))
+}
+
+/// Old removals of keys, in order; not the last record, as offsets go on from there.
+fn old_removals(newest: &mut BTreeMap<String, Newest>, now: Timestamp) -> Vec<u64> {
+    let last = newest.values().map(|entry| entry.offset).max();
+    let is_old = |entry: &Newest| {
+        entry
+            .removed_at
+            .is_some_and(|at| now.duration_since(at) > REMOVALS_KEPT)
+            && Some(entry.offset) != last
+    };
+    let mut old: Vec<u64> = newest
+        .values()
+        .filter(|entry| is_old(entry))
+        .map(|entry| entry.offset)
+        .take(REMOVED_AT_ONCE)
+        .collect();
+    old.sort_unstable();
+    newest.retain(|_, entry| old.binary_search(&entry.offset).is_err());
+    old
+}
+
+/// The oldest records, as far as they are too old; not the last one, as offsets go on from there.
+fn old_records(
+    keyspace: &Keyspace,
+    topic: Topic,
+    number: u32,
+    (first, end): (u64, u64),
+    now: Timestamp,
+) -> Result<Vec<u64>, StorageError> {
+    let hours = i64::try_from(topic.settings().retention).unwrap_or(i64::MAX);
+    let mut old = Vec::new();
+    if hours == 0 {
+        return Ok(old);
+    }
+    let kept = SignedDuration::from_hours(hours);
+    let range = codec::place(number, first)..codec::place(number, end.saturating_sub(1).max(first));
+    for record in keyspace.range(range).take(REMOVED_AT_ONCE) {
+        let (place, value) = record.into_inner()?;
+        if now.duration_since(codec::appended_at(&value)?) <= kept {
+            break;
+        }
+        old.push(codec::offset_of(&place)?);
+    }
+    Ok(old)
+}

@@ -1,0 +1,367 @@
+//! The loop around a stage: reads, hands over, waits when a dependency is away, and tells how it goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use schemas::rejection::Parked;
+use schemas::{HEADER_TRACEPARENT, Topic};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::health::Task;
+use crate::log::{Batch, Consumer, Delivery, Log, LogError, Positions, Received, Record};
+use crate::metrics::{Metrics, StageMetrics};
+use crate::trace::{Tracer, record_headers};
+use crate::{Clock, Health};
+
+/// What every stage of a process shares.
+#[derive(Clone)]
+pub struct Context {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The clock.
+    pub clock: Clock,
+    /// Where tasks say how they are.
+    pub health: Health,
+    /// What is measured; every stage may register more of its own under `reveille_<stage>_`.
+    pub metrics: Metrics,
+    /// Where spans go.
+    pub tracer: Tracer,
+    /// Cancelled when the process is to end.
+    pub shutdown: CancellationToken,
+}
+
+/// Why a stage cannot go on now.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A dependency is away; the same work is handed over again after a wait.
+    #[error("{dependency} is not available: {error}")]
+    Unavailable {
+        /// What is away, as `/readyz` shows it: `database`, `log`, `view` …
+        dependency: &'static str,
+        /// What it said.
+        error: String,
+    },
+    /// Somebody else owns the partition now; the stage leaves the group and joins anew.
+    #[error("partition {0} belongs to somebody else now")]
+    Fenced(u32),
+}
+
+/// For what a stage appends. A stage whose records may be [`LogError::TooLarge`] must look for that first and park
+/// them, since no wait makes them smaller.
+impl From<LogError> for StageError {
+    fn from(error: LogError) -> Self {
+        Self::Unavailable {
+            dependency: "log",
+            error: error.to_string(),
+        }
+    }
+}
+
+/// What is done with records. Everything that can go wrong with a single record is the stage's own matter (it parks
+/// it); only what concerns all records is an error.
+#[async_trait]
+pub trait Stage: Send {
+    /// These partitions are now ours: where to begin. Empty = where the log says.
+    async fn assigned(&mut self, partitions: &[u32]) -> Result<Positions, StageError> {
+        let _ = partitions;
+        Ok(Positions::new())
+    }
+
+    /// These partitions are no longer ours.
+    async fn revoked(&mut self, partitions: &[u32]) {
+        let _ = partitions;
+    }
+
+    /// Does the work of a batch so that doing it twice does no harm. When it answers `Ok` the batch is done for ever,
+    /// and its position is committed to the log if [`Stage::commits_to_log`].
+    async fn process(&mut self, batch: &Batch) -> Result<(), StageError>;
+
+    /// When [`Stage::wake`] wants to be called, if at all.
+    fn wake_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The time of [`Stage::wake_at`] has come.
+    async fn wake(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    /// Whether the log keeps the positions; not when they live with the stage's state.
+    fn commits_to_log(&self) -> bool {
+        true
+    }
+}
+
+/// The first wait for a dependency that is away; each further one is twice as long.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait for a dependency that is away.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often an idle stage says that it lives, and how many records wait for it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Runs a stage as a member of `group` until shutdown. `make` builds a fresh stage for each membership, so no state
+/// leaks from one to the next.
+pub async fn run<S: Stage>(
+    context: Context,
+    name: &'static str,
+    group: &str,
+    topics: &[Topic],
+    metrics: StageMetrics,
+    mut make: impl FnMut() -> S + Send,
+) {
+    let task = context.health.task(name);
+    let mut runner = Runner {
+        context,
+        name,
+        metrics,
+        task,
+        outage: None,
+    };
+    while !runner.context.shutdown.is_cancelled() {
+        let stage = make();
+        if let Ok(consumer) = runner.join(group, topics).await {
+            runner.serve(consumer, stage, &mut make).await;
+        }
+    }
+    runner.recovered();
+    runner.task.ended();
+}
+
+/// The record for `<topic>.parked` that keeps a message which a stage could not use, with its error; none for topics
+/// that nobody parks.
+pub fn parked(
+    batch: &Batch,
+    record: &Received,
+    stage: &str,
+    error: &str,
+    now: Timestamp,
+) -> Option<(Topic, Record)> {
+    let topic = batch.topic.parked()?;
+    let parked = Parked {
+        at: now,
+        stage: stage.to_owned(),
+        topic: batch.topic.name().to_owned(),
+        partition: batch.partition,
+        offset: record.offset,
+        error: error.to_owned(),
+        value_base64: STANDARD.encode(record.value.as_deref().unwrap_or_default()),
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "text, numbers and a time always have a JSON form"
+    )]
+    let value = serde_json::to_vec(&parked).expect("a parked message has a JSON form");
+    let headers = record_headers(record.header(HEADER_TRACEPARENT));
+    Some((
+        topic,
+        Record {
+            key: record.key.clone(),
+            value: Some(value.into()),
+            headers,
+        },
+    ))
+}
+
+/// This membership is over: by shutdown, or because somebody else owns the partition.
+#[derive(Debug)]
+struct Over;
+
+struct Runner {
+    context: Context,
+    name: &'static str,
+    metrics: StageMetrics,
+    task: Task,
+    outage: Option<Outage>,
+}
+
+/// Something is away at the moment.
+struct Outage {
+    dependency: &'static str,
+    since: Timestamp,
+    wait: Duration,
+}
+
+impl Runner {
+    async fn join(&mut self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, Over> {
+        loop {
+            match self.context.log.join(group, topics).await {
+                Ok(consumer) => return Ok(consumer),
+                Err(error) => self.wait_after(error.into()).await?,
+            }
+        }
+    }
+
+    /// One membership, until shutdown or until it is fenced.
+    async fn serve<S: Stage>(
+        &mut self,
+        mut consumer: Box<dyn Consumer>,
+        mut stage: S,
+        make: &mut (impl FnMut() -> S + Send),
+    ) -> Over {
+        let shutdown = self.context.shutdown.clone();
+        let mut sign_of_life = tokio::time::interval(SIGN_OF_LIFE);
+        sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sign_of_life.reset();
+        loop {
+            let done = tokio::select! {
+                () = shutdown.cancelled() => Err(Over),
+                () = wake_time(&self.context.clock, stage.wake_at()) => self.wake(&mut stage).await,
+                _ = sign_of_life.tick() => {
+                    self.recovered();
+                    self.tell_lag(consumer.as_ref());
+                    Ok(())
+                }
+                delivery = consumer.next() => match delivery {
+                    Ok(Delivery::Assigned(partitions)) => {
+                        self.assigned(&mut stage, consumer.as_mut(), &partitions).await
+                    }
+                    Ok(Delivery::Revoked(partitions)) => {
+                        tracing::info!(stage = self.name, ?partitions, "partitions were taken away");
+                        stage.revoked(&partitions).await;
+                        stage = make();
+                        Ok(())
+                    }
+                    Ok(Delivery::Batch(batch)) => self.process(&mut stage, consumer.as_mut(), &batch).await,
+                    Err(error) => {
+                        let waited = self.wait_after(error.into()).await;
+                        // Only a whole silent interval without a new error means that the log is back.
+                        sign_of_life.reset();
+                        waited
+                    }
+                },
+            };
+            if let Err(over) = done {
+                return over;
+            }
+        }
+    }
+
+    async fn assigned<S: Stage>(
+        &mut self,
+        stage: &mut S,
+        consumer: &mut dyn Consumer,
+        partitions: &[u32],
+    ) -> Result<(), Over> {
+        let positions = loop {
+            match stage.assigned(partitions).await {
+                Ok(positions) => break positions,
+                Err(error) => self.wait_after(error).await?,
+            }
+        };
+        while let Err(error) = consumer.start(&positions).await {
+            self.wait_after(error.into()).await?;
+        }
+        tracing::info!(stage = self.name, ?partitions, "partitions were assigned");
+        self.recovered();
+        self.tell_lag(consumer);
+        Ok(())
+    }
+
+    async fn process<S: Stage>(
+        &mut self,
+        stage: &mut S,
+        consumer: &mut dyn Consumer,
+        batch: &Batch,
+    ) -> Result<(), Over> {
+        loop {
+            let start = Instant::now();
+            match stage.process(batch).await {
+                Ok(()) => {
+                    self.metrics.batch_seconds(start.elapsed().as_secs_f64());
+                    self.metrics.records(batch.topic, batch.records.len());
+                    break;
+                }
+                Err(error) => self.wait_after(error).await?,
+            }
+        }
+        if stage.commits_to_log() {
+            while let Err(error) = consumer
+                .commit(batch.topic, batch.partition, batch.next_offset())
+                .await
+            {
+                self.wait_after(error.into()).await?;
+            }
+        }
+        self.recovered();
+        Ok(())
+    }
+
+    async fn wake<S: Stage>(&mut self, stage: &mut S) -> Result<(), Over> {
+        while let Err(error) = stage.wake().await {
+            self.wait_after(error).await?;
+        }
+        self.recovered();
+        Ok(())
+    }
+
+    fn tell_lag(&self, consumer: &dyn Consumer) {
+        for (topic, records) in consumer.lag() {
+            self.metrics.lag(topic, records);
+        }
+    }
+
+    /// Waits before the same is tried again. The first error of an outage is logged, the others are only counted.
+    async fn wait_after(&mut self, error: StageError) -> Result<(), Over> {
+        let (dependency, fenced) = match &error {
+            StageError::Unavailable { dependency, .. } => (*dependency, false),
+            StageError::Fenced(_) => ("group", true),
+        };
+        self.metrics.error(if fenced { "fenced" } else { dependency });
+        if self
+            .outage
+            .as_ref()
+            .is_none_or(|outage| outage.dependency != dependency)
+        {
+            self.recovered();
+            tracing::warn!(stage = self.name, dependency, %error, "waiting");
+            self.metrics.waiting(dependency, true);
+            self.outage = Some(Outage {
+                dependency,
+                since: self.context.clock.now(),
+                wait: SHORTEST_WAIT,
+            });
+        }
+        self.task.waiting(dependency);
+        let wait = self.outage.as_mut().map_or(SHORTEST_WAIT, Outage::next_wait);
+        tokio::select! {
+            () = self.context.shutdown.cancelled() => Err(Over),
+            () = tokio::time::sleep(wait) => if fenced { Err(Over) } else { Ok(()) },
+        }
+    }
+
+    fn recovered(&mut self) {
+        if let Some(Outage {
+            dependency, since, ..
+        }) = self.outage.take()
+        {
+            let seconds = self.context.clock.now().duration_since(since).as_secs();
+            tracing::info!(stage = self.name, dependency, seconds, "going on");
+            self.metrics.waiting(dependency, false);
+        }
+        self.task.progress();
+    }
+}
+
+impl Outage {
+    /// Between half the wait and the whole, so that stages do not all come back at the same instant.
+    fn next_wait(&mut self) -> Duration {
+        let wait = self.wait.mul_f64(rand::random_range(0.5..=1.0));
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        wait
+    }
+}
+
+async fn wake_time(clock: &Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! What the embedded log promises beyond the suite: nothing that was answered is lost.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pipeline::log::embedded::{EmbeddedLog, OpenError};
+use pipeline::log::{Consumer, Delivery, From, Log, Positions, Received};
+use pipeline::{Clock, Record};
+use schemas::Topic;
+
+const TOPIC: Topic = Topic::ALERTS_COLLECTED;
+const GROUP: &str = "readers";
+/// Tells the child where to write.
+const CHILD_FOLDER: &str = "REVEILLE_TEST_CHILD_FOLDER";
+
+fn record(key: &str) -> Record {
+    Record {
+        key: key.to_owned(),
+        value: Some("{}".into()),
+        headers: Vec::new(),
+    }
+}
+
+fn open(folder: &Path) -> EmbeddedLog {
+    EmbeddedLog::open(folder, Clock::system()).unwrap()
+}
+
+async fn all(log: &EmbeddedLog, topic: Topic) -> Vec<Received> {
+    let mut follower = log.follow(topic, From::Start).await.unwrap();
+    let mut records = Vec::new();
+    while !follower.caught_up() {
+        records.extend(follower.next().await.unwrap().records);
+    }
+    records
+}
+
+async fn started(log: &EmbeddedLog) -> Box<dyn Consumer> {
+    let mut consumer = log.join(GROUP, &[TOPIC]).await.unwrap();
+    assert_eq!(consumer.next().await.unwrap(), Delivery::Assigned(vec![0]));
+    consumer.start(&Positions::new()).await.unwrap();
+    consumer
+}
+
+async fn next_keys(consumer: &mut dyn Consumer) -> Vec<String> {
+    match consumer.next().await.unwrap() {
+        Delivery::Batch(batch) => batch.records.into_iter().map(|record| record.key).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn records_and_positions_are_there_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path());
+    log.append(TOPIC, vec![record("a"), record("b"), record("c")])
+        .await
+        .unwrap();
+    log.append(Topic::CONFIG, vec![record("a"), record("a")])
+        .await
+        .unwrap();
+    let mut consumer = started(&log).await;
+    next_keys(consumer.as_mut()).await;
+    consumer.commit(TOPIC, 0, 2).await.unwrap();
+    drop((consumer, log));
+
+    let log = open(folder.path());
+    let config: Vec<_> = all(&log, Topic::CONFIG)
+        .await
+        .into_iter()
+        .map(|record| record.offset)
+        .collect();
+    assert_eq!(config, [1], "the older record of the key is gone");
+    log.append(TOPIC, vec![record("d")]).await.unwrap();
+    let offsets: Vec<_> = all(&log, TOPIC)
+        .await
+        .into_iter()
+        .map(|record| (record.offset, record.key))
+        .collect();
+    assert_eq!(
+        offsets,
+        [(0, "a".into()), (1, "b".into()), (2, "c".into()), (3, "d".into())]
+    );
+    let mut consumer = started(&log).await;
+    let mut keys = next_keys(consumer.as_mut()).await;
+    if keys.len() < 2 {
+        keys.extend(next_keys(consumer.as_mut()).await);
+    }
+    assert_eq!(keys, ["c", "d"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_open_elsewhere_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let _open = open(folder.path());
+    let error = EmbeddedLog::open(folder.path(), Clock::system()).err().unwrap();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the data folder {} is in use by another reveille",
+            folder.path().display()
+        )
+    );
+}
+
+/// The child: appends from several tasks, and prints each key once it was answered. It also reads and commits. It is
+/// killed from outside.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_that_appends_until_it_is_killed() {
+    let Ok(folder) = std::env::var(CHILD_FOLDER) else {
+        return;
+    };
+    let log = std::sync::Arc::new(open(Path::new(&folder)));
+    let start = all(&log, TOPIC).await.len();
+    for caller in 0..4 {
+        let log = std::sync::Arc::clone(&log);
+        tokio::spawn(async move {
+            for n in 0.. {
+                let keys: Vec<_> = (0..5).map(|i| format!("{start}-{caller}-{n}-{i}")).collect();
+                log.append(TOPIC, keys.iter().map(|key| record(key)).collect())
+                    .await
+                    .unwrap();
+                let mut out = std::io::stdout().lock();
+                writeln!(out, "acknowledged {}", keys.join(" ")).unwrap();
+                out.flush().unwrap();
+            }
+        });
+    }
+    let mut consumer = started(&log).await;
+    loop {
+        if let Delivery::Batch(batch) = consumer.next().await.unwrap() {
+            consumer.commit(TOPIC, 0, batch.next_offset()).await.unwrap();
+        }
+    }
+}
+
+/// Runs the child until it has printed so many lines, kills it, and tells all the keys that it printed.
+fn killed_child(folder: &Path, lines: usize) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "durability::child_that_appends_until_it_is_killed",
+            "--nocapture",
+        ])
+        .env(CHILD_FOLDER, folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (mut text, mut seen) = (String::new(), 0);
+    while seen < lines {
+        assert_ne!(
+            output.read_line(&mut text).unwrap(),
+            0,
+            "the child ended by itself: {text}"
+        );
+        seen = text.matches("acknowledged").count();
+    }
+    child.kill().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    // The last line may be cut.
+    let (whole, _) = text.rsplit_once('\n').unwrap();
+    whole
+        .lines()
+        .filter_map(|line| line.split_once("acknowledged "))
+        .flat_map(|(_, keys)| keys.split(' ').map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut answered = BTreeSet::new();
+    for lines in [1, 50, 400] {
+        answered.extend(killed_child(folder.path(), lines));
+        let log = open(folder.path());
+        let records = all(&log, TOPIC).await;
+        let keys: BTreeSet<_> = records.iter().map(|record| record.key.clone()).collect();
+        let lost: Vec<_> = answered.difference(&keys).collect();
+        assert!(
+            lost.is_empty(),
+            "{} of {} are lost: {lost:?}",
+            lost.len(),
+            answered.len()
+        );
+        assert!(
+            records
+                .iter()
+                .enumerate()
+                .all(|(n, record)| record.offset == n as u64),
+            "offsets have no gaps"
+        );
+
+        // A position ahead of the records would pass over this one.
+        log.append(TOPIC, vec![record("sentinel")]).await.unwrap();
+        let mut consumer = started(&log).await;
+        while !next_keys(consumer.as_mut())
+            .await
+            .contains(&"sentinel".to_owned())
+        {}
+        consumer.commit(TOPIC, 0, records.len() as u64 + 1).await.unwrap();
+    }
+}
