@@ -1,0 +1,105 @@
+//! Who may write the rows of a partition, and where it goes on reading.
+
+use std::collections::BTreeMap;
+
+use schemas::Topic;
+
+use crate::connection::{Session, Statement};
+use crate::values::{Reader, Value, count};
+use crate::{Claim, Store, StoreError};
+
+impl Store {
+    /// Takes a partition over: from now on commits under older epochs fail.
+    pub async fn claim(&self, scope: &str, partition: u32, owner: &str) -> Result<Claim, StoreError> {
+        let mut session = self
+            .write(format!("the claim of {scope} partition {partition}"))
+            .await?;
+        let what = session.what().to_owned();
+        let key: Vec<Value> = vec![scope.into(), partition.into()];
+        // Also waits for a commit of the owner before, whose position is then seen below.
+        let take = match self.dialect() {
+            crate::dialect::Dialect::MariaDb => {
+                "ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = VALUES(owner)"
+            }
+            crate::dialect::Dialect::Sqlite => {
+                "ON CONFLICT (scope, partition_number) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner"
+            }
+        };
+        let take = format!(
+            "INSERT INTO claims (scope, partition_number, owner, epoch, commits) VALUES (?, ?, ?, 1, 0) {take}"
+        );
+        session
+            .execute(Statement::kept(take), [key.clone(), vec![owner.into()]].concat())
+            .await?;
+        let rows = session
+            .fetch(
+                "SELECT epoch FROM claims WHERE scope = ? AND partition_number = ?",
+                key.clone(),
+            )
+            .await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError::corrupt(&what, "the claim is not there"))?;
+        let epoch = Reader { row, what: &what }.integer(0)?;
+        let positions = "SELECT topic, next_offset FROM positions WHERE scope = ? AND partition_number = ?";
+        let mut known = BTreeMap::new();
+        for row in session.fetch(positions, key).await? {
+            let reader = Reader {
+                row: &row,
+                what: &what,
+            };
+            // A topic that is no more has nothing to go on with.
+            if let Some(topic) = Topic::from_name(reader.text(0)?) {
+                known.insert(topic, reader.number(1)?);
+            }
+        }
+        session.commit().await?;
+        Ok(Claim {
+            scope: scope.to_owned(),
+            partition,
+            epoch,
+            positions: known,
+        })
+    }
+}
+
+/// Goes on only while the claim holds. The row stays locked until the end of the transaction, so that whoever claims
+/// meanwhile waits for it.
+pub(crate) async fn fence(session: &mut Session, claim: &Claim) -> Result<(), StoreError> {
+    let statement =
+        "UPDATE claims SET commits = commits + 1 WHERE scope = ? AND partition_number = ? AND epoch = ?";
+    let values = vec![
+        claim.scope.as_str().into(),
+        claim.partition.into(),
+        claim.epoch.into(),
+    ];
+    match session.execute(statement, values).await? {
+        0 => Err(StoreError::Fenced(claim.partition)),
+        _ => Ok(()),
+    }
+}
+
+/// Stores where to go on reading.
+pub(crate) async fn store_position(
+    store: &Store,
+    session: &mut Session,
+    claim: &Claim,
+    (topic, offset): (Topic, u64),
+) -> Result<(), StoreError> {
+    let row = vec![
+        claim.scope.as_str().into(),
+        claim.partition.into(),
+        topic.name().into(),
+        count(offset),
+    ];
+    let end = store
+        .dialect()
+        .or_replace("scope, partition_number, topic", &["next_offset"]);
+    session
+        .insert(
+            "positions (scope, partition_number, topic, next_offset)",
+            vec![row],
+            &end,
+        )
+        .await
+}

@@ -1,0 +1,388 @@
+//! Connections and transactions.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlStr, Transaction};
+use tokio::time::timeout;
+
+use crate::StoreError;
+use crate::dialect::Dialect;
+use crate::values::Value;
+
+/// Within this time there is a connection, or the database counts as away.
+const MARIADB_ACQUIRE: Duration = Duration::from_secs(5);
+/// Within this time a statement is answered, or the database counts as away.
+const MARIADB_ANSWER: Duration = Duration::from_secs(30);
+const MARIADB_CONNECTIONS: u32 = 16;
+/// Writers of SQLite wait for each other, one transaction at a time.
+const SQLITE_ACQUIRE: Duration = Duration::from_secs(30);
+const SQLITE_READERS: u32 = 3;
+/// The most of a multi-row statement: below MariaDB's limit of a packet and SQLite's of parameters.
+const STATEMENT_BYTES: usize = 4 << 20;
+const STATEMENT_ROWS: usize = 500;
+
+/// The store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writers: AnyPool,
+    readers: AnyPool,
+    dialect: Dialect,
+    in_memory: bool,
+}
+
+impl Store {
+    /// Opens the store at `sqlite:///path/to/file` (made when it is not there) or `mysql://user:password@host:port/database`.
+    /// Does not wait for a database that is away.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let invalid = |reason: &str| {
+            let remedy = "use sqlite:///path/to/file or mysql://user:password@host:port/database";
+            StoreError::Invalid(format!("the URL of the store {reason}: {remedy}"))
+        };
+        let mut options: AnyConnectOptions = url.parse().map_err(|_| invalid("is not understood"))?;
+        match options.database_url.scheme() {
+            "mysql" | "mariadb" => Ok(Self::mariadb(options)),
+            "sqlite" => {
+                let given = options.database_url.query_pairs().any(|(name, _)| name == "mode");
+                if !given {
+                    options.database_url.query_pairs_mut().append_pair("mode", "rwc");
+                }
+                Ok(Self::sqlite(options))
+            }
+            _ => Err(invalid("begins with an unknown scheme")),
+        }
+    }
+
+    /// A store in memory, that is gone with its last clone.
+    ///
+    /// It is for tests: tokio's paused clock stands still while a statement runs.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let options = "sqlite::memory:"
+            .parse()
+            .map_err(|error| StoreError::of("the store in memory", error))?;
+        let pool = sqlite_pool(options, 1);
+        let store = Self {
+            writers: pool.clone(),
+            readers: pool,
+            dialect: Dialect::Sqlite,
+            in_memory: true,
+        };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    fn mariadb(options: AnyConnectOptions) -> Self {
+        let pool = pool_options(Dialect::MariaDb)
+            .max_connections(MARIADB_CONNECTIONS)
+            .acquire_timeout(MARIADB_ACQUIRE)
+            .idle_timeout(Duration::from_secs(300))
+            .max_lifetime(Duration::from_secs(1800))
+            // A connection whose network went silent does not come back.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let ping = sqlx::Connection::ping(connection);
+                    timeout(MARIADB_ACQUIRE, ping)
+                        .await
+                        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                        .map(|()| true)
+                })
+            })
+            .connect_lazy_with(options.disable_statement_logging());
+        Self {
+            writers: pool.clone(),
+            readers: pool,
+            dialect: Dialect::MariaDb,
+            in_memory: false,
+        }
+    }
+
+    fn sqlite(options: AnyConnectOptions) -> Self {
+        Self {
+            writers: sqlite_pool(options.clone(), 1),
+            readers: sqlite_pool(options, SQLITE_READERS),
+            dialect: Dialect::Sqlite,
+            in_memory: false,
+        }
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// A connection for reading `what`.
+    pub(crate) async fn read(&self, what: impl Into<String>) -> Result<Session, StoreError> {
+        let (hold, what) = (self.hold(), what.into());
+        match self.readers.acquire().await {
+            Ok(connection) => Ok(Session {
+                work: Work::Reading(connection),
+                dialect: self.dialect,
+                what,
+                _hold: hold,
+            }),
+            Err(error) => Err(StoreError::of(&what, error)),
+        }
+    }
+
+    /// A transaction for writing `what`. Unless it is committed nothing of it is done.
+    pub(crate) async fn write(&self, what: impl Into<String>) -> Result<Session, StoreError> {
+        let (hold, what) = (self.hold(), what.into());
+        let begin = self.writers.begin_with(self.dialect.begin());
+        // Longer than the wait for a connection, which tells more.
+        let transaction = match self.dialect {
+            Dialect::MariaDb => timeout(MARIADB_ANSWER, begin)
+                .await
+                .map_err(|_| StoreError::too_slow(&what, MARIADB_ANSWER))?,
+            Dialect::Sqlite => begin.await,
+        };
+        match transaction {
+            Ok(transaction) => Ok(Session {
+                work: Work::Writing(transaction),
+                dialect: self.dialect,
+                what,
+                _hold: hold,
+            }),
+            Err(error) => Err(StoreError::of(&what, error)),
+        }
+    }
+
+    /// A connection of its own, outside any transaction, that is closed afterwards.
+    pub(crate) async fn detached(&self, what: &str) -> Result<AnyConnection, StoreError> {
+        self.writers
+            .acquire()
+            .await
+            .map(PoolConnection::detach)
+            .map_err(|error| StoreError::of(what, error))
+    }
+
+    fn hold(&self) -> Option<Hold> {
+        self.in_memory.then(Hold::new)
+    }
+}
+
+fn pool_options(dialect: Dialect) -> AnyPoolOptions {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+    AnyPoolOptions::new().after_connect(move |connection, _| {
+        Box::pin(async move {
+            sqlx::raw_sql(dialect.greeting())
+                .execute(connection)
+                .await
+                .map(drop)
+        })
+    })
+}
+
+fn sqlite_pool(options: AnyConnectOptions, connections: u32) -> AnyPool {
+    pool_options(Dialect::Sqlite)
+        .max_connections(connections)
+        .acquire_timeout(SQLITE_ACQUIRE)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options.disable_statement_logging())
+}
+
+/// While it lives, tokio's paused clock does not run ahead: it never does while a blocking task runs.
+struct Hold(#[allow(dead_code, reason = "dropping it ends the blocking task")] std::sync::mpsc::Sender<()>);
+
+impl Hold {
+    fn new() -> Self {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || receiver.recv());
+        Self(sender)
+    }
+}
+
+/// The text of a statement, and whether its preparation is worth keeping.
+pub(crate) struct Statement {
+    text: SqlStr,
+    kept: bool,
+}
+
+impl From<&'static str> for Statement {
+    fn from(text: &'static str) -> Self {
+        Self {
+            text: text.into_sql_str(),
+            kept: true,
+        }
+    }
+}
+
+impl Statement {
+    /// One of few texts that come again and again.
+    pub(crate) fn kept(text: String) -> Self {
+        Self {
+            text: AssertSqlSafe(text).into_sql_str(),
+            kept: true,
+        }
+    }
+
+    /// A text whose length depends on the data.
+    pub(crate) fn once(text: String) -> Self {
+        Self {
+            text: AssertSqlSafe(text).into_sql_str(),
+            kept: false,
+        }
+    }
+}
+
+/// A connection while it is used for one thing.
+pub(crate) struct Session {
+    work: Work,
+    dialect: Dialect,
+    what: String,
+    _hold: Option<Hold>,
+}
+
+enum Work {
+    Reading(PoolConnection<Any>),
+    Writing(Transaction<'static, Any>),
+}
+
+impl Session {
+    /// What is being done, for messages.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Does the statement; answers how many rows it touched.
+    pub(crate) async fn execute(
+        &mut self,
+        statement: impl Into<Statement>,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        let limit = self.limit();
+        let answer = bound(statement.into(), values).execute(self.connection());
+        let result = within(limit, answer)
+            .await
+            .map_err(|error| error.into_store_error(&self.what))?;
+        Ok(result.rows_affected())
+    }
+
+    /// The rows of the statement.
+    pub(crate) async fn fetch(
+        &mut self,
+        statement: impl Into<Statement>,
+        values: Vec<Value>,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let limit = self.limit();
+        let answer = bound(statement.into(), values).fetch_all(self.connection());
+        within(limit, answer)
+            .await
+            .map_err(|error| error.into_store_error(&self.what))
+    }
+
+    /// Inserts rows in as few statements as their size allows.
+    pub(crate) async fn insert(
+        &mut self,
+        into: &str,
+        rows: Vec<Vec<Value>>,
+        end: &str,
+    ) -> Result<(), StoreError> {
+        let mut rows = rows.into_iter().peekable();
+        while let Some(first) = rows.next() {
+            let width = first.len();
+            let mut bytes: usize = first.iter().map(Value::size).sum();
+            let mut values = first;
+            let mut count = 1;
+            while let Some(row) = rows.next_if(|row| {
+                bytes += row.iter().map(Value::size).sum::<usize>();
+                count < STATEMENT_ROWS && bytes <= STATEMENT_BYTES
+            }) {
+                values.extend(row);
+                count += 1;
+            }
+            let text = format!("INSERT INTO {into} VALUES {}{end}", places(count, width));
+            let statement = if count == 1 {
+                Statement::kept(text)
+            } else {
+                Statement::once(text)
+            };
+            self.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what was written last.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let limit = self.limit();
+        match self.work {
+            Work::Reading(_) => Ok(()),
+            Work::Writing(transaction) => within(limit, transaction.commit())
+                .await
+                .map_err(|error| error.into_store_error(&self.what)),
+        }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        (self.dialect == Dialect::MariaDb).then_some(MARIADB_ANSWER)
+    }
+
+    /// The connection itself, for statements that are no data.
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        match &mut self.work {
+            Work::Reading(connection) => connection,
+            Work::Writing(transaction) => transaction,
+        }
+    }
+}
+
+type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
+
+fn bound(statement: Statement, values: Vec<Value>) -> Query {
+    let query = sqlx::query(statement.text).persistent(statement.kept);
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Integer(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+        Value::Null => query.bind(None::<String>),
+    })
+}
+
+enum Unanswered {
+    Late(Duration),
+    Sql(sqlx::Error),
+}
+
+impl Unanswered {
+    fn into_store_error(self, what: &str) -> StoreError {
+        match self {
+            Unanswered::Late(limit) => StoreError::too_slow(what, limit),
+            Unanswered::Sql(error) => StoreError::of(what, error),
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Option<Duration>,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Unanswered> {
+    match limit {
+        Some(limit) => timeout(limit, answer)
+            .await
+            .map_err(|_| Unanswered::Late(limit))?
+            .map_err(Unanswered::Sql),
+        None => answer.await.map_err(Unanswered::Sql),
+    }
+}
+
+/// `(?, ?), (?, ?)`: places for so many rows of so many columns.
+fn places(rows: usize, columns: usize) -> String {
+    let row = format!("({})", list(columns));
+    let mut text = String::with_capacity(rows * (row.len() + 1));
+    for index in 0..rows {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&row);
+    }
+    text
+}
+
+/// `?,?,?`: places for so many values.
+pub(crate) fn list(values: usize) -> String {
+    let mut text = "?,".repeat(values);
+    text.pop();
+    text
+}

@@ -1,0 +1,266 @@
+//! Notifications in a channel's hands.
+
+use schemas::{Channel, Fingerprint, Notification, NotificationKind, Topic};
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use crate::claims::{fence, store_position};
+use crate::connection::{Session, Statement, list};
+use crate::values::{Reader, Value, count, document, hash};
+use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, Store, StoreError};
+
+/// The most deliveries in one update: each column is chosen by comparing with all of them.
+const UPDATES: usize = 50;
+/// The most ids in one statement.
+const IDS: usize = 500;
+
+impl Store {
+    /// Takes notifications into a channel's hands, with the position after them. Known ones stay as they are.
+    pub async fn accept(
+        &self,
+        claim: &Claim,
+        notifications: &[Notification],
+        position: (Topic, u64),
+    ) -> Result<(), StoreError> {
+        let mut session = self
+            .write(format!(
+                "deliveries of {} partition {}",
+                claim.scope, claim.partition
+            ))
+            .await?;
+        fence(&mut session, claim).await?;
+        let rows: Result<Vec<_>, _> = notifications.iter().map(|new| delivery_row(claim, new)).collect();
+        let into = "deliveries (notification_id, scope, partition_number, fingerprint, episode, channel, \
+                    destination_hash, kind, created_at, state, unfinished, attempts, next_attempt_at, document)";
+        session
+            .insert(into, rows?, &self.dialect().or_keep("notification_id"))
+            .await?;
+        store_position(self, &mut session, claim, position).await?;
+        session.commit().await
+    }
+
+    /// Which of these notifications are in a channel's hands, or were.
+    pub async fn known(&self, notifications: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        let mut session = self.read("deliveries that are known".to_owned()).await?;
+        let mut known = Vec::new();
+        for notifications in notifications.chunks(IDS) {
+            let select = format!(
+                "SELECT notification_id FROM deliveries WHERE notification_id IN ({})",
+                list(notifications.len())
+            );
+            let values = notifications
+                .iter()
+                .map(|notification| id(*notification))
+                .collect();
+            for row in session.fetch(Statement::once(select), values).await? {
+                let reader = Reader {
+                    row: &row,
+                    what: session.what(),
+                };
+                let text = reader.text(0)?;
+                known.push(text.parse().map_err(|_| reader.unexpected(0, text))?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The deliveries of a claimed partition that are to be sent, or whose receipt is to be published, in the order in
+    /// which they were accepted.
+    pub async fn unfinished(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
+        let mut session = self
+            .read(format!(
+                "deliveries of {} partition {}",
+                claim.scope, claim.partition
+            ))
+            .await?;
+        let select = "SELECT document, state, attempts, next_attempt_at, reference, receipt FROM deliveries \
+                      WHERE scope = ? AND partition_number = ? AND unfinished = 1 ORDER BY id";
+        let rows = session
+            .fetch(select, vec![claim.scope.as_str().into(), claim.partition.into()])
+            .await?;
+        rows.iter().map(|row| delivery(row, session.what())).collect()
+    }
+
+    /// The provider's id of the message that opened this alert's episode at this destination, if it was sent and has one.
+    pub async fn opened_as(
+        &self,
+        fingerprint: Fingerprint,
+        episode: u32,
+        channel: Channel,
+        destination: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let mut session = self.read(format!("deliveries of alert {fingerprint}")).await?;
+        let select = "SELECT reference FROM deliveries WHERE fingerprint = ? AND episode = ? AND channel = ? \
+                      AND destination_hash = ? AND kind = 'open' AND state = 'sent' AND reference IS NOT NULL \
+                      ORDER BY id DESC LIMIT 1";
+        let values = vec![
+            fingerprint.into(),
+            episode.into(),
+            channel.name().into(),
+            hash(destination),
+        ];
+        let rows = session.fetch(select, values).await?;
+        rows.first()
+            .map(|row| {
+                Ok(Reader {
+                    row,
+                    what: session.what(),
+                }
+                .text(0)?
+                .to_owned())
+            })
+            .transpose()
+    }
+
+    /// Forgets these receipts, which were published, then stores new states of deliveries.
+    pub async fn update_deliveries(
+        &self,
+        claim: &Claim,
+        updates: &[DeliveryUpdate],
+        published: &[Uuid],
+    ) -> Result<(), StoreError> {
+        let mut session = self
+            .write(format!(
+                "deliveries of {} partition {}",
+                claim.scope, claim.partition
+            ))
+            .await?;
+        fence(&mut session, claim).await?;
+        for published in published.chunks(IDS) {
+            forget_receipts(&mut session, published).await?;
+        }
+        for updates in updates.chunks(UPDATES) {
+            store_updates(&mut session, updates).await?;
+        }
+        session.commit().await
+    }
+}
+
+fn delivery_row(claim: &Claim, notification: &Notification) -> Result<Vec<Value>, StoreError> {
+    Ok(vec![
+        id(notification.notification_id),
+        claim.scope.as_str().into(),
+        claim.partition.into(),
+        notification.fingerprint.into(),
+        notification.episode.into(),
+        notification.channel.name().into(),
+        hash(&notification.destination),
+        kind(notification.kind).into(),
+        notification.created_at.into(),
+        DeliveryState::Pending.name().into(),
+        true.into(),
+        0_i64.into(),
+        notification.created_at.into(),
+        document("a new notification", notification)?,
+    ])
+}
+
+fn delivery(row: &AnyRow, what: &str) -> Result<Delivery, StoreError> {
+    let reader = Reader { row, what };
+    let state = reader.text(1)?;
+    let receipt = reader.optional_text(5)?.map(|_| reader.document(5)).transpose()?;
+    Ok(Delivery {
+        notification: reader.document(0)?,
+        state: DeliveryState::from_name(state).ok_or_else(|| reader.unexpected(1, state))?,
+        attempts: reader.number(2)?,
+        next_attempt_at: reader.time(3)?,
+        reference: reader.optional_text(4)?.map(str::to_owned),
+        receipt,
+    })
+}
+
+async fn forget_receipts(session: &mut Session, published: &[Uuid]) -> Result<(), StoreError> {
+    let text = format!(
+        "UPDATE deliveries SET receipt = NULL, unfinished = CASE WHEN state = 'pending' THEN 1 ELSE 0 END \
+         WHERE notification_id IN ({})",
+        list(published.len())
+    );
+    session
+        .execute(
+            Statement::once(text),
+            published.iter().map(|published| id(*published)).collect(),
+        )
+        .await?;
+    Ok(())
+}
+
+/// One statement for many deliveries, in words that both databases know.
+async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Result<(), StoreError> {
+    let rows: Result<Vec<_>, _> = updates.iter().map(update_values).collect();
+    let rows = rows?;
+    let columns = [
+        "state",
+        "unfinished",
+        "attempts",
+        "next_attempt_at",
+        "reference",
+        "receipt",
+    ];
+    let choices = "WHEN ? THEN ? ".repeat(updates.len());
+    let assignments =
+        columns.map(|column| format!("{column} = CASE notification_id {choices}ELSE {column} END"));
+    let text = format!(
+        "UPDATE deliveries SET {} WHERE notification_id IN ({})",
+        assignments.join(", "),
+        list(updates.len())
+    );
+    let ids = || updates.iter().map(|update| id(update.notification_id));
+    let mut values = Vec::with_capacity(updates.len() * 13);
+    for column in 0..columns.len() {
+        values.extend(ids().zip(&rows).flat_map(|(id, row)| [id, row[column].clone()]));
+    }
+    values.extend(ids());
+    session.execute(Statement::once(text), values).await?;
+    Ok(())
+}
+
+fn update_values(update: &DeliveryUpdate) -> Result<[Value; 6], StoreError> {
+    let receipt = update
+        .receipt
+        .as_ref()
+        .map(|receipt| document("a new receipt", receipt))
+        .transpose()?;
+    Ok([
+        update.state.name().into(),
+        (update.state == DeliveryState::Pending || receipt.is_some()).into(),
+        count(update.attempts),
+        update.next_attempt_at.into(),
+        update.reference.clone().into(),
+        receipt.unwrap_or(Value::Null),
+    ])
+}
+
+fn id(notification_id: Uuid) -> Value {
+    Value::Text(notification_id.to_string())
+}
+
+const fn kind(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Open => "open",
+        NotificationKind::Update => "update",
+        NotificationKind::Close => "close",
+    }
+}
+
+impl DeliveryState {
+    const ALL: [DeliveryState; 4] = [
+        DeliveryState::Pending,
+        DeliveryState::Sent,
+        DeliveryState::Failed,
+        DeliveryState::Superseded,
+    ];
+
+    /// The word for it, as in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeliveryState::Pending => "pending",
+            DeliveryState::Sent => "sent",
+            DeliveryState::Failed => "failed",
+            DeliveryState::Superseded => "superseded",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}

@@ -1,0 +1,147 @@
+//! What goes into the store and comes out of it.
+
+use std::collections::BTreeMap;
+
+use domain::AlertState;
+use domain::steps::Deadline;
+use jiff::Timestamp;
+use schemas::live::Filter;
+use schemas::{Fingerprint, HistoryEntry, LedgerEntry, Notification, Receipt, Topic};
+use uuid::Uuid;
+
+/// The right to write the rows of a partition, until somebody else claims it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who the rows belong to: `daemon`, `notifiers.slack` …
+    pub scope: String,
+    /// Which partition.
+    pub partition: u32,
+    /// Grows with each claim.
+    pub epoch: i64,
+    /// Where to go on reading, by topic.
+    pub positions: BTreeMap<Topic, u64>,
+}
+
+/// Everything a daemon has decided from one batch.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// States that are new or have changed, each with the next thing that will happen to it by itself.
+    pub states: Vec<(AlertState, Option<Deadline>)>,
+    /// New lines of the history.
+    pub history: Vec<HistoryEntry>,
+    /// Ledger rows that are new or have changed.
+    pub ledger: Vec<(Fingerprint, LedgerEntry)>,
+    /// Messages to publish after the commit; one row for all.
+    pub outbox: Vec<OutboxMessage>,
+    /// Rows of the outbox that were published since the last commit.
+    pub published: Vec<i64>,
+    /// The position after the batch, if a batch was read.
+    pub position: Option<(Topic, u64)>,
+}
+
+/// A message that is published after its commit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OutboxMessage {
+    /// Name of the topic.
+    pub topic: String,
+    /// Its key.
+    pub key: String,
+    /// The message, JSON text.
+    pub value: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A row of the outbox that was not published yet, as far as the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OutboxRow {
+    pub id: i64,
+    pub messages: Vec<OutboxMessage>,
+}
+
+/// Which alerts to list, newest opening first.
+#[derive(Debug, Clone, Default)]
+pub struct AlertQuery {
+    /// Closed ones instead of open ones, or both.
+    pub status: StatusWanted,
+    /// Which of them.
+    pub filter: Filter,
+    /// At most this many.
+    pub limit: usize,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Open alerts, closed ones or both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum StatusWanted {
+    #[default]
+    Open,
+    Closed,
+    Any,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// A notification in a channel's hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// What to tell.
+    pub notification: Notification,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Not to be tried before.
+    pub next_attempt_at: Timestamp,
+    /// The provider's id of the message, once it was sent.
+    pub reference: Option<String>,
+    /// A receipt that was not published yet, as far as the store knows.
+    pub receipt: Option<Receipt>,
+}
+
+/// How far a delivery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// To be sent.
+    Pending,
+    /// The provider has taken it.
+    Sent,
+    /// It never will be.
+    Failed,
+    /// A later one says it all.
+    Superseded,
+}
+
+/// A new state of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DeliveryUpdate {
+    pub notification_id: Uuid,
+    pub state: DeliveryState,
+    pub attempts: u32,
+    pub next_attempt_at: Timestamp,
+    pub reference: Option<String>,
+    /// To be published after the update.
+    pub receipt: Option<Receipt>,
+}
+
+/// The configuration as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredSite {
+    /// Grows with each change, from 0.
+    pub revision: u64,
+    /// The entries (JSON of [`schemas::config::ConfigEntry`]) by their key.
+    pub entries: BTreeMap<String, String>,
+    /// Whether this revision is known to be on the `config` topic.
+    pub published: bool,
+}

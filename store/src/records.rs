@@ -1,0 +1,94 @@
+//! One alert and what is on record about it.
+
+use schemas::{Alert, Fingerprint, HistoryEntry, LedgerEntry};
+use serde::Deserialize;
+
+use crate::values::{Reader, count};
+use crate::{Page, Store, StoreError};
+
+/// The part of a stored state that everybody may see.
+#[derive(Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) alert: Alert,
+}
+
+impl Store {
+    /// One alert.
+    pub async fn alert(&self, fingerprint: Fingerprint) -> Result<Option<Alert>, StoreError> {
+        let mut session = self.read(format!("alert {fingerprint}")).await?;
+        let rows = session
+            .fetch(
+                "SELECT document FROM alerts WHERE fingerprint = ?",
+                vec![fingerprint.into()],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let shown: Shown = Reader {
+            row,
+            what: session.what(),
+        }
+        .document(0)?;
+        Ok(Some(shown.alert))
+    }
+
+    /// A page of an alert's history, newest first.
+    pub async fn history(
+        &self,
+        fingerprint: Fingerprint,
+        limit: usize,
+        cursor: Option<u64>,
+    ) -> Result<Page<HistoryEntry>, StoreError> {
+        let mut session = self.read(format!("the history of alert {fingerprint}")).await?;
+        let select = "SELECT document FROM history WHERE fingerprint = ? AND sequence < ? \
+                      ORDER BY sequence DESC LIMIT ?";
+        let before = count(cursor.unwrap_or(u64::MAX));
+        let rows = session
+            .fetch(
+                select,
+                vec![fingerprint.into(), before, count(limit.saturating_add(1))],
+            )
+            .await?;
+        let entries = rows.iter().take(limit).map(|row| {
+            Reader {
+                row,
+                what: session.what(),
+            }
+            .document(0)
+        });
+        let entries: Vec<HistoryEntry> = entries.collect::<Result<_, _>>()?;
+        let more = rows.len() > limit;
+        let next_cursor = entries
+            .last()
+            .filter(|_| more)
+            .map(|entry| entry.sequence.to_string());
+        Ok(Page {
+            rows: entries,
+            next_cursor,
+        })
+    }
+
+    /// All ledger rows of an alert, newest first.
+    pub async fn ledger(&self, fingerprint: Fingerprint) -> Result<Vec<LedgerEntry>, StoreError> {
+        let mut session = self.read(format!("the ledger of alert {fingerprint}")).await?;
+        let rows = session
+            .fetch(
+                "SELECT document FROM ledger WHERE fingerprint = ?",
+                vec![fingerprint.into()],
+            )
+            .await?;
+        let entries = rows.iter().map(|row| {
+            Reader {
+                row,
+                what: session.what(),
+            }
+            .document(0)
+        });
+        let mut entries: Vec<LedgerEntry> = entries.collect::<Result<_, _>>()?;
+        entries.sort_by(|one, other| {
+            let newest_first = (other.episode, other.opened_at).cmp(&(one.episode, one.opened_at));
+            newest_first
+                .then_with(|| (one.channel, &one.destination).cmp(&(other.channel, &other.destination)))
+        });
+        Ok(entries)
+    }
+}

@@ -1,0 +1,424 @@
+use std::collections::HashMap;
+
+use domain::AlertState;
+use domain::state::StepState;
+use domain::steps::{Deadline, DeadlineKind};
+use schemas::alert::Snooze;
+use schemas::{Channel, LedgerState, Topic};
+use store::{Commit, OutboxRow, StoreError};
+use tokio::task::JoinSet;
+
+use crate::backing::Backing;
+use crate::samples::{alert, at, closed, fingerprint, history, ledger, message, state, state_of};
+
+/// A state with something odd in every place.
+fn odd(number: u64) -> AlertState {
+    let mut alert = alert(number);
+    alert.environment = "Zahlungsverkehr 💶 ".repeat(40);
+    alert.name = "naïve 日本語 \u{202e}right to left\u{202c} e\u{301} \u{feff}\u{ffff}\u{10ffff}".to_owned();
+    alert.output = "🚒 it's \"burning\" \\ `x`; -- %s ?\r\n\t\u{1}".repeat(20_000);
+    alert.previous_output = Some(String::new());
+    alert.labels = [
+        ("🙂".to_owned(), " ".to_owned()),
+        ("a".repeat(5_000), "ß".repeat(5_000)),
+    ]
+    .into();
+    alert.snooze = Some(Snooze {
+        by: "Zoë".to_owned(),
+        at: at(1),
+        until: at(1_000_000_000),
+        sticky_severity: true,
+        sticky_output: false,
+        comment: Some("💤".to_owned()),
+    });
+    let step = StepState {
+        channel: Channel::Webhook,
+        destination: format!("https://example.org/{}", "é".repeat(1_000)),
+        delay_seconds: u64::from(u32::MAX),
+        told: true,
+        held_back: Some("snoozed by Zoë".to_owned()),
+    };
+    AlertState {
+        steps: vec![step],
+        reopened_at: [at(1), at(2)].into(),
+        applied_keys: ["ключ".to_owned()].into(),
+        ..state_of(alert)
+    }
+}
+
+pub async fn states_come_back_as_they_were(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let mut expected = odd(1);
+    let mut entry = ledger(1, &"é".repeat(1_024), LedgerState::Open);
+    entry.error = Some("💥".repeat(10_000));
+    let mut line = history(1, 1);
+    line.message = "🧯".repeat(50_000);
+    let commit = Commit {
+        states: vec![(expected.clone(), None), (state(2), None)],
+        history: vec![line.clone()],
+        ledger: vec![(expected.alert.fingerprint, entry.clone())],
+        ..Commit::default()
+    };
+    store.commit(&claim, &commit).await.unwrap();
+    expected.ledger = vec![entry.clone()];
+
+    let loaded = store
+        .load(&[fingerprint(1), fingerprint(2), fingerprint(3)])
+        .await
+        .unwrap();
+    assert_eq!(
+        loaded,
+        HashMap::from([(fingerprint(1), expected.clone()), (fingerprint(2), state(2))])
+    );
+    assert_eq!(store.alert(fingerprint(1)).await.unwrap(), Some(expected.alert));
+    assert_eq!(store.alert(fingerprint(3)).await.unwrap(), None);
+    assert_eq!(
+        store.history(fingerprint(1), 10, None).await.unwrap().rows,
+        [line]
+    );
+    assert_eq!(store.ledger(fingerprint(1)).await.unwrap(), [entry]);
+}
+
+pub async fn a_newer_state_replaces_the_older(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let mut ended = state_of(closed(1));
+    ended.alert.version = 2;
+    for state in [state(1), ended.clone()] {
+        store
+            .commit(
+                &claim,
+                &Commit {
+                    states: vec![(state, None)],
+                    ..Commit::default()
+                },
+            )
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        store.load(&[fingerprint(1)]).await.unwrap()[&fingerprint(1)],
+        ended
+    );
+    assert_eq!(store.open_alerts(None, 10).await.unwrap(), []);
+}
+
+pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let first = Commit {
+        history: vec![history(1, 1)],
+        ..Commit::default()
+    };
+    store.commit(&claim, &first).await.unwrap();
+    let due = Deadline {
+        due_at: at(1),
+        kind: DeadlineKind::Step,
+    };
+    let second = Commit {
+        states: vec![(state(2), Some(due))],
+        history: vec![history(2, 1), history(1, 1)],
+        ledger: vec![(fingerprint(2), ledger(1, "#a", LedgerState::Open))],
+        outbox: vec![message("a", "1")],
+        published: Vec::new(),
+        position: Some((Topic::ALERTS_DECORATED, 5)),
+    };
+    let failed = store.commit(&claim, &second).await.unwrap_err();
+    assert!(
+        matches!(failed, StoreError::Corrupt { .. }),
+        "two writers of one alert are no outage: {failed}"
+    );
+    assert!(store.load(&[fingerprint(2)]).await.unwrap().is_empty());
+    assert_eq!(store.history(fingerprint(2), 10, None).await.unwrap().rows, []);
+    assert_eq!(store.ledger(fingerprint(2)).await.unwrap(), []);
+    assert_eq!(store.next_due(0).await.unwrap(), None);
+    assert_eq!(store.outbox(0).await.unwrap(), []);
+    assert_eq!(
+        store.claim("daemon", 0, "test").await.unwrap().positions,
+        [].into()
+    );
+}
+
+pub async fn the_outbox_keeps_its_order_until_rows_are_published(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let other = store.claim("daemon", 1, "test").await.unwrap();
+    let write = async |claim, messages: &[&str], published: &[i64]| {
+        let outbox = messages.iter().map(|value| message("key", value)).collect();
+        store
+            .commit(
+                claim,
+                &Commit {
+                    outbox,
+                    published: published.to_vec(),
+                    ..Commit::default()
+                },
+            )
+            .await
+            .unwrap()
+    };
+    let first = write(&claim, &["1", "2"], &[]).await.unwrap();
+    write(&other, &["of another partition"], &[]).await.unwrap();
+    let second = write(&claim, &["3 🙂"], &[]).await.unwrap();
+    assert_eq!(write(&claim, &[], &[]).await, None, "no messages, no row");
+    let row = |id, values: &[&str]| OutboxRow {
+        id,
+        messages: values.iter().map(|v| message("key", v)).collect(),
+    };
+    assert_eq!(
+        store.outbox(0).await.unwrap(),
+        [row(first, &["1", "2"]), row(second, &["3 🙂"])]
+    );
+
+    let third = write(&claim, &["4"], &[second, first]).await.unwrap();
+    assert_eq!(store.outbox(0).await.unwrap(), [row(third, &["4"])]);
+    write(&claim, &[], &[third]).await;
+    let fourth = write(&claim, &["5"], &[]).await.unwrap();
+    assert!(fourth > third, "the id of a removed row does not come back");
+    assert_eq!(store.outbox(1).await.unwrap().len(), 1);
+}
+
+pub async fn a_large_outbox_row_comes_back_whole(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    // More than MariaDB takes in one packet.
+    let messages: Vec<_> = (0..20)
+        .map(|number| message(&number.to_string(), &"x".repeat(1 << 20)))
+        .collect();
+    let write = async |outbox| {
+        store
+            .commit(
+                &claim,
+                &Commit {
+                    outbox,
+                    ..Commit::default()
+                },
+            )
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let large = write(messages.clone()).await;
+    let small = write(vec![message("a", "1")]).await;
+    let outbox = store.outbox(0).await.unwrap();
+    assert!(
+        outbox
+            == [
+                OutboxRow { id: large, messages },
+                OutboxRow {
+                    id: small,
+                    messages: vec![message("a", "1")]
+                }
+            ]
+    );
+    store
+        .commit(
+            &claim,
+            &Commit {
+                published: vec![large],
+                ..Commit::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        store.outbox(0).await.unwrap().len(),
+        1,
+        "all of its parts are gone"
+    );
+}
+
+pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let other = store.claim("daemon", 1, "test").await.unwrap();
+    let due = |seconds| {
+        Some(Deadline {
+            due_at: at(seconds),
+            kind: DeadlineKind::SnoozeEnd,
+        })
+    };
+    let write = async |claim, states| {
+        store
+            .commit(
+                claim,
+                &Commit {
+                    states,
+                    ..Commit::default()
+                },
+            )
+            .await
+            .unwrap();
+    };
+    write(
+        &claim,
+        vec![
+            (state(1), due(30)),
+            (state(2), due(10)),
+            (state(3), due(20)),
+            (state(4), None),
+        ],
+    )
+    .await;
+    write(&other, vec![(state(5), due(5))]).await;
+    assert_eq!(store.next_due(0).await.unwrap(), Some(at(10)));
+    assert_eq!(store.due(0, at(9), 10).await.unwrap(), []);
+    assert_eq!(
+        store.due(0, at(20), 10).await.unwrap(),
+        [(fingerprint(2), at(10)), (fingerprint(3), at(20))]
+    );
+    assert_eq!(store.due(0, at(99), 1).await.unwrap(), [(fingerprint(2), at(10))]);
+
+    // One goes away, one moves, and one comes over from the other partition.
+    write(
+        &claim,
+        vec![(state(2), None), (state(3), due(40)), (state(5), due(50))],
+    )
+    .await;
+    let expected = [
+        (fingerprint(1), at(30)),
+        (fingerprint(3), at(40)),
+        (fingerprint(5), at(50)),
+    ];
+    assert_eq!(store.due(0, at(99), 10).await.unwrap(), expected);
+    assert_eq!(store.next_due(1).await.unwrap(), None);
+}
+
+pub async fn only_unsettled_ledger_rows_are_loaded(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let write = async |rows: Vec<(u32, &str, LedgerState)>| {
+        let ledger = rows
+            .into_iter()
+            .map(|(episode, to, state)| (fingerprint(1), ledger(episode, to, state)))
+            .collect();
+        store
+            .commit(
+                &claim,
+                &Commit {
+                    ledger,
+                    states: vec![(state(1), None)],
+                    ..Commit::default()
+                },
+            )
+            .await
+            .unwrap();
+    };
+    write(vec![
+        (1, "#a", LedgerState::Open),
+        (1, "#A", LedgerState::Opening),
+        (1, "#b", LedgerState::Failed),
+    ])
+    .await;
+    write(vec![
+        (1, "#a", LedgerState::Closed),
+        (2, "#a", LedgerState::Closing),
+    ])
+    .await;
+    let loaded = store
+        .load(&[fingerprint(1)])
+        .await
+        .unwrap()
+        .remove(&fingerprint(1))
+        .unwrap();
+    let unsettled: Vec<_> = loaded
+        .ledger
+        .iter()
+        .map(|row| (row.episode, row.destination.as_str()))
+        .collect();
+    assert_eq!(unsettled, [(1, "#A"), (2, "#a")]);
+    let all = store.ledger(fingerprint(1)).await.unwrap();
+    let all: Vec<_> = all
+        .iter()
+        .map(|row| (row.episode, row.destination.as_str(), row.state))
+        .collect();
+    let expected = [
+        (2, "#a", LedgerState::Closing),
+        (1, "#A", LedgerState::Opening),
+        (1, "#a", LedgerState::Closed),
+        (1, "#b", LedgerState::Failed),
+    ];
+    assert_eq!(all, expected);
+}
+
+pub async fn many_alerts_are_loaded_at_once(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let numbers = 0..2_100;
+    let commit = Commit {
+        states: numbers.clone().map(|number| (state(number), None)).collect(),
+        history: numbers.clone().map(|number| history(number, 1)).collect(),
+        ledger: numbers
+            .clone()
+            .map(|n| (fingerprint(n), ledger(1, "#a", LedgerState::Open)))
+            .collect(),
+        ..Commit::default()
+    };
+    store.commit(&claim, &commit).await.unwrap();
+    let fingerprints: Vec<_> = numbers.map(fingerprint).collect();
+    let loaded = store.load(&fingerprints).await.unwrap();
+    assert_eq!(loaded.len(), 2_100);
+    assert!(loaded.values().all(|state| state.ledger.len() == 1));
+    assert!(store.load(&[]).await.unwrap().is_empty());
+}
+
+pub async fn migrating_again_and_at_the_same_time_does_no_harm(backing: &Backing) {
+    let claim = backing.store.claim("daemon", 0, "test").await.unwrap();
+    backing
+        .store
+        .commit(
+            &claim,
+            &Commit {
+                states: vec![(state(1), None)],
+                ..Commit::default()
+            },
+        )
+        .await
+        .unwrap();
+    let mut migrating = JoinSet::new();
+    for _ in 0..6 {
+        let store = backing.again().await;
+        migrating.spawn(async move { store.migrate().await.unwrap() });
+    }
+    migrating.join_all().await;
+    // And from nothing.
+    if backing
+        .tamper(
+            "DROP TABLE migrations; DROP TABLE alerts; DROP TABLE history; DROP TABLE ledger;
+                       DROP TABLE outbox; DROP TABLE claims; DROP TABLE positions; DROP TABLE deliveries;
+                       DROP TABLE site; DROP TABLE site_revision",
+        )
+        .await
+    {
+        let mut migrating = JoinSet::new();
+        for _ in 0..6 {
+            let store = backing.again().await;
+            migrating.spawn(async move { store.migrate().await.unwrap() });
+        }
+        migrating.join_all().await;
+        assert_eq!(backing.again().await.site().await.unwrap().revision, 0);
+    } else {
+        assert_eq!(backing.store.alert(fingerprint(1)).await.unwrap(), Some(alert(1)));
+    }
+}
+
+pub async fn data_survives_reopening(backing: &Backing) {
+    let claim = backing.store.claim("daemon", 0, "test").await.unwrap();
+    let commit = Commit {
+        states: vec![(state(1), None)],
+        outbox: vec![message("a", "1")],
+        position: Some((Topic::ALERTS_DECORATED, 1)),
+        ..Commit::default()
+    };
+    backing.store.commit(&claim, &commit).await.unwrap();
+    let again = backing.again().await;
+    again.migrate().await.unwrap();
+    assert_eq!(again.alert(fingerprint(1)).await.unwrap(), Some(alert(1)));
+    assert_eq!(again.outbox(0).await.unwrap().len(), 1);
+    let claimed = again.claim("daemon", 0, "test").await.unwrap();
+    assert_eq!(
+        (claimed.epoch, claimed.positions),
+        (2, [(Topic::ALERTS_DECORATED, 1)].into())
+    );
+}

@@ -1,0 +1,7 @@
+//! What every database must do.
+
+pub mod claims;
+pub mod commits;
+pub mod deliveries;
+pub mod lists;
+pub mod sites;
