@@ -1,0 +1,318 @@
+//! The settings of a process: a TOML file, and environment variables of the same names over it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::secrets::{SecretError, SiteKey};
+
+/// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
+pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
+
+/// Variables with the prefix that are not settings of a process.
+const NOT_SETTINGS: &[&str] = &["bin", "url", "curl_key", "demo", "data"];
+
+/// Everything that can be set for a process. `docs/settings.md` tells what is for which stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Addresses of the Kafka brokers, with commas between them.
+    pub kafka: Option<String>,
+    /// More settings of librdkafka, such as `security.protocol`.
+    pub kafka_properties: BTreeMap<String, String>,
+    /// Address of the database: `mysql://user:password@host:3306/reveille`.
+    pub database: Option<String>,
+    /// Addresses of the Aerospike nodes, with commas between them.
+    pub aerospike: Option<String>,
+    /// Aerospike namespace; `reveille` when not set.
+    pub aerospike_namespace: Option<String>,
+    /// Where the stage listens for its users; `127.0.0.1:8080` when not set.
+    pub listen: Option<SocketAddr>,
+    /// Where it tells how it is; `127.0.0.1:8081` when not set.
+    pub admin_listen: Option<SocketAddr>,
+    /// Where people find the console; links in notifications begin with it. `http://<listen>` when not set.
+    pub console_url: Option<String>,
+    /// The key that secrets are encrypted with, 32 bytes in base64.
+    pub secret_key: Option<String>,
+    /// A file with that key.
+    pub secret_key_file: Option<PathBuf>,
+    /// What operators must show to use console and API. Without it nothing listens beyond loopback.
+    pub access_token: Option<String>,
+    /// Let notifications go to private and loopback addresses.
+    pub allow_private_destinations: bool,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of the tracing library; `info` when not set.
+    pub log_level: Option<String>,
+    /// Where traces are exported to (OTLP over HTTP), such as `http://127.0.0.1:4318`.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// All the names.
+const NAMES: &[&str] = &[
+    "kafka",
+    "kafka_properties",
+    "database",
+    "aerospike",
+    "aerospike_namespace",
+    "listen",
+    "admin_listen",
+    "console_url",
+    "secret_key",
+    "secret_key_file",
+    "access_token",
+    "allow_private_destinations",
+    "log_level",
+    "otlp_endpoint",
+];
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings file {path} cannot be read: {error}")]
+    #[allow(missing_docs)]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    /// The file is not TOML, or a value is of the wrong type.
+    #[error("{place}: {error}")]
+    #[allow(missing_docs)]
+    Wrong { place: String, error: String },
+    /// There is no such setting.
+    #[error("{place}: there is no setting {name:?}; {remedy}")]
+    #[allow(missing_docs)]
+    Unknown {
+        place: String,
+        name: String,
+        remedy: String,
+    },
+    /// A setting that the stage needs is not there.
+    #[error("the setting {name} is missing: set it in the file given by --config, or as {ENVIRONMENT_PREFIX}{upper}; {meaning}", upper = name.to_uppercase())]
+    #[allow(missing_docs)]
+    Missing {
+        name: &'static str,
+        meaning: &'static str,
+    },
+    /// Listening for everybody without authentication.
+    #[error(
+        "{name} {address} is beyond loopback, and no access_token is set: set one, or listen on 127.0.0.1"
+    )]
+    #[allow(missing_docs)]
+    Exposed { name: &'static str, address: SocketAddr },
+    /// The secret key cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl Settings {
+    /// Reads the file, if one is given, and lays the environment over it.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut table = match file {
+            None => toml::Table::new(),
+            Some(path) => read(path)?,
+        };
+        let place = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
+        for name in table.keys() {
+            known(name, &place)?;
+        }
+        for (variable, value) in environment {
+            let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX).map(str::to_lowercase) else {
+                continue;
+            };
+            if NOT_SETTINGS.contains(&name.as_str()) || name.starts_with("test_") {
+                continue;
+            }
+            known(&name, &format!("environment variable {variable}"))?;
+            table.insert(name.clone(), typed(&name, value));
+        }
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| SettingsError::Wrong {
+                place,
+                error: error.message().to_owned(),
+            })
+    }
+
+    /// Where the stage listens for its users.
+    pub fn listen(&self) -> Result<SocketAddr, SettingsError> {
+        self.guarded("listen", self.listen, 8080)
+    }
+
+    /// Where it tells how it is.
+    pub fn admin_listen(&self) -> SocketAddr {
+        self.admin_listen
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081)))
+    }
+
+    /// Where people find the console.
+    pub fn console_url(&self) -> String {
+        let listen = self
+            .listen
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        self.console_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{listen}"))
+    }
+
+    /// The key that secrets are encrypted with.
+    pub fn site_key(&self) -> Result<SiteKey, SettingsError> {
+        match (&self.secret_key, &self.secret_key_file) {
+            (Some(text), _) => Ok(SiteKey::parse(text)?),
+            (None, Some(path)) => Ok(SiteKey::read(path)?),
+            (None, None) => Err(SettingsError::Missing {
+                name: "secret_key",
+                meaning: "32 bytes in base64 that the bots' credentials are encrypted with (or name a file with secret_key_file)",
+            }),
+        }
+    }
+
+    /// A setting that this stage cannot do without.
+    pub fn required<'a>(
+        name: &'static str,
+        value: Option<&'a String>,
+        meaning: &'static str,
+    ) -> Result<&'a str, SettingsError> {
+        value
+            .map(String::as_str)
+            .ok_or(SettingsError::Missing { name, meaning })
+    }
+
+    fn guarded(
+        &self,
+        name: &'static str,
+        address: Option<SocketAddr>,
+        port: u16,
+    ) -> Result<SocketAddr, SettingsError> {
+        let address = address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
+        if !address.ip().is_loopback() && self.access_token.is_none() {
+            return Err(SettingsError::Exposed { name, address });
+        }
+        Ok(address)
+    }
+}
+
+fn read(path: &Path) -> Result<toml::Table, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| {
+            text[..span.start.min(text.len())].lines().count().max(1)
+        });
+        SettingsError::Wrong {
+            place: format!("{}:{line}", path.display()),
+            error: error.message().to_owned(),
+        }
+    })
+}
+
+fn known(name: &str, place: &str) -> Result<(), SettingsError> {
+    if NAMES.contains(&name) {
+        return Ok(());
+    }
+    let nearest = NAMES
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= known.len() / 2)
+        .min();
+    let remedy = match nearest {
+        Some((_, nearest)) => format!("did you mean {nearest:?}?"),
+        None => format!("there are {}", NAMES.join(", ")),
+    };
+    Err(SettingsError::Unknown {
+        place: place.to_owned(),
+        name: name.to_owned(),
+        remedy,
+    })
+}
+
+/// Environment variables are text; only the one switch is not.
+fn typed(name: &str, value: String) -> toml::Value {
+    match (name, value.as_str()) {
+        ("allow_private_destinations", "true" | "1") => toml::Value::Boolean(true),
+        ("allow_private_destinations", "false" | "0" | "") => toml::Value::Boolean(false),
+        _ => toml::Value::String(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reveille.toml");
+        std::fs::write(&path, "kafka = \"a:9092\"\ndatabase = \"mysql://x\"\n").unwrap();
+        let settings = Settings::load(
+            Some(&path),
+            environment(&[
+                ("REVEILLE_KAFKA", "b:9092"),
+                ("REVEILLE_ALLOW_PRIVATE_DESTINATIONS", "true"),
+                ("REVEILLE_LISTEN", "127.0.0.1:9000"),
+                ("HOME", "/root"),
+            ]),
+        )
+        .unwrap();
+        assert_eq!(settings.kafka.as_deref(), Some("b:9092"));
+        assert_eq!(settings.database.as_deref(), Some("mysql://x"));
+        assert!(settings.allow_private_destinations);
+        assert_eq!(settings.listen().unwrap().port(), 9000);
+    }
+
+    #[test]
+    fn a_wrong_name_is_refused_with_the_nearest_right_one() {
+        let error = Settings::load(None, environment(&[("REVEILLE_DATABSE", "x")]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "environment variable REVEILLE_DATABSE: there is no setting \"databse\"; did you mean \"database\"?"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused() {
+        let error = Settings::load(None, environment(&[("REVEILLE_LISTEN", "everywhere")])).unwrap_err();
+        assert!(error.to_string().contains("invalid socket address"), "{error}");
+    }
+
+    #[test]
+    fn nothing_listens_beyond_loopback_without_authentication() {
+        let everywhere = [("REVEILLE_LISTEN", "0.0.0.0:8080")];
+        let error = Settings::load(None, environment(&everywhere))
+            .unwrap()
+            .listen()
+            .unwrap_err();
+        assert!(error.to_string().contains("no access_token is set"), "{error}");
+        let guarded = [everywhere[0], ("REVEILLE_ACCESS_TOKEN", "x")];
+        assert!(
+            Settings::load(None, environment(&guarded))
+                .unwrap()
+                .listen()
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_missing_setting_is_named_with_its_meaning() {
+        let error = Settings::required("kafka", None, "the brokers")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("REVEILLE_KAFKA") && error.contains("the brokers"),
+            "{error}"
+        );
+    }
+}
