@@ -1,0 +1,180 @@
+//! Reading a body, with bounds on its size, its time and the memory of all bodies together.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::refusal::Refusal;
+
+/// The largest body that is taken, as it comes and unpacked.
+pub(crate) const LARGEST: usize = 8 * 1024 * 1024;
+/// How much of a body that is too large is still read, so that its sender gets to reading our answer.
+const DRAINED: usize = 64 * 1024 * 1024;
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request waits for memory.
+const QUEUE_TIME: Duration = Duration::from_secs(2);
+/// What is reserved for a body whose size nobody tells, and the least for any body.
+const SMALLEST_SHARE: usize = 16 * 1024;
+
+/// The memory that all bodies in work may take together.
+#[derive(Clone)]
+pub(crate) struct Budget(Arc<Semaphore>);
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes / 1024)))
+    }
+
+    async fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let reserved = Arc::clone(&self.0).acquire_many_owned(kib(bytes));
+        match tokio::time::timeout(QUEUE_TIME, reserved).await {
+            Ok(Ok(share)) => Ok(share),
+            _ => Err(Refusal::Overloaded),
+        }
+    }
+
+    fn enlarge(&self, share: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), Refusal> {
+        let more = kib(bytes).saturating_sub(u32::try_from(share.num_permits()).unwrap_or(u32::MAX));
+        if more > 0 {
+            let more = Arc::clone(&self.0)
+                .try_acquire_many_owned(more)
+                .map_err(|_| Refusal::Overloaded)?;
+            share.merge(more);
+        }
+        Ok(())
+    }
+}
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.max(SMALLEST_SHARE).div_ceil(1024)).unwrap_or(u32::MAX)
+}
+
+/// A body in memory, and its share of the budget.
+pub(crate) struct Held {
+    pub(crate) bytes: Vec<u8>,
+    share: OwnedSemaphorePermit,
+    budget: Budget,
+}
+
+/// Reads a body. When that ends early, what was read until then is held too.
+pub(crate) async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    budget: &Budget,
+) -> Result<Held, (Refusal, Option<Held>)> {
+    let declared = declared_length(headers);
+    let wanted = declared.unwrap_or(0).min(LARGEST);
+    let mut stream = body.into_data_stream();
+    let share = match budget.reserve(wanted).await {
+        Ok(share) => share,
+        Err(refusal) => {
+            drain(stream).await;
+            return Err((refusal, None));
+        }
+    };
+    let mut held = Held {
+        bytes: Vec::with_capacity(wanted),
+        share,
+        budget: budget.clone(),
+    };
+    if declared.is_some_and(|length| length > LARGEST) && waits_for_go_ahead(headers) {
+        return Err((
+            Refusal::TooLarge {
+                limit: LARGEST,
+                packed: false,
+            },
+            Some(held),
+        ));
+    }
+    let refusal = match tokio::time::timeout(PATIENCE, held.fill(&mut stream)).await {
+        Ok(Ok(())) => return Ok(held),
+        Ok(Err(refusal)) => refusal,
+        Err(_) => Refusal::Slow {
+            seconds: PATIENCE.as_secs(),
+        },
+    };
+    if !matches!(refusal, Refusal::Slow { .. }) {
+        drain(stream).await;
+    }
+    Err((refusal, Some(held)))
+}
+
+/// Reads what a sender still sends and throws it away: a connection that is closed before would be reset, and the
+/// answer with it.
+pub(crate) async fn drain(mut stream: BodyDataStream) {
+    let draining = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = stream.next().await {
+            drained += chunk.len();
+            if drained > DRAINED {
+                break;
+            }
+        }
+    };
+    // However far it got, the answer is sent now.
+    let _ = tokio::time::timeout(PATIENCE, draining).await;
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The sender has not sent the body yet, and will not if it is told why.
+fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+impl Held {
+    async fn fill(&mut self, stream: &mut BodyDataStream) -> Result<(), Refusal> {
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| Refusal::Broken(error.to_string()))?;
+            let size = self.bytes.len() + chunk.len();
+            if size > LARGEST {
+                return Err(Refusal::TooLarge {
+                    limit: LARGEST,
+                    packed: false,
+                });
+            }
+            self.budget.enlarge(&mut self.share, size)?;
+            self.bytes.extend_from_slice(&chunk);
+        }
+        Ok(())
+    }
+
+    /// The body as its sender meant it: unpacked, if it is packed.
+    pub(crate) fn unpacked(&mut self, headers: &HeaderMap) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(encoding) = headers.get(header::CONTENT_ENCODING) else {
+            return Ok(None);
+        };
+        match encoding.as_bytes().to_ascii_lowercase().as_slice() {
+            b"identity" | b"" => Ok(None),
+            b"gzip" | b"x-gzip" => self.gunzip().map(Some),
+            other => Err(Refusal::Encoding(String::from_utf8_lossy(other).into_owned())),
+        }
+    }
+
+    fn gunzip(&mut self) -> Result<Vec<u8>, Refusal> {
+        let mut unpacked = Vec::new();
+        let most = u64::try_from(LARGEST + 1).unwrap_or(u64::MAX);
+        let mut reader = MultiGzDecoder::new(self.bytes.as_slice()).take(most);
+        reader.read_to_end(&mut unpacked).map_err(Refusal::Gzip)?;
+        if unpacked.len() > LARGEST {
+            return Err(Refusal::TooLarge {
+                limit: LARGEST,
+                packed: true,
+            });
+        }
+        self.budget
+            .enlarge(&mut self.share, self.bytes.len() + unpacked.len())?;
+        Ok(unpacked)
+    }
+}

@@ -1,0 +1,376 @@
+//! JSON bodies, read field by field, so that whatever is wrong is named by its path.
+//!
+//! Values are kept as the text they came as until somebody asks for them. So a number where a text is wanted keeps all
+//! its digits, and what nobody asks for is never built.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{MOST_ALERTS, SourceError};
+
+/// Where in a body a value stands.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'p> {
+    Body,
+    Member(&'p Place<'p>, &'p str),
+    Item(&'p Place<'p>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Body => f.write_str("body"),
+            Place::Member(Place::Body, name) => f.write_str(name),
+            Place::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Place::Item(Place::Body, index) => write!(f, "[{index}]"),
+            Place::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn invalid(&self, reason: impl Into<String>, remedy: impl Into<String>) -> SourceError {
+        SourceError::Invalid {
+            field: self.to_string(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a, 'p> {
+    raw: &'a str,
+    pub(super) place: Place<'p>,
+}
+
+/// The value of a whole body.
+pub(super) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| SourceError::Malformed {
+        reason: format!(
+            "the body is not UTF-8 text: its byte {} cannot be read",
+            error.valid_up_to()
+        ),
+        remedy: "send JSON in UTF-8",
+    })?;
+    // Some senders on Windows begin with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(SourceError::Malformed {
+            reason: "the body is empty".to_owned(),
+            remedy: "send JSON",
+        });
+    }
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| SourceError::Malformed {
+        reason: format!("the body is not JSON: {error}"),
+        remedy: "look at that place; texts need their quotes and backslashes escaped",
+    })?;
+    Ok(Node {
+        raw: raw.get(),
+        place: Place::Body,
+    })
+}
+
+impl<'a, 'p> Node<'a, 'p> {
+    pub(super) fn new(raw: &'a RawValue, place: Place<'p>) -> Self {
+        Self {
+            raw: raw.get(),
+            place,
+        }
+    }
+
+    /// What kind of value it is, in words.
+    fn kind(&self) -> &'static str {
+        match self.raw.as_bytes().first() {
+            Some(b'"') => "text",
+            Some(b'{') => "an object",
+            Some(b'[') => "a list",
+            Some(b't' | b'f') => "true or false",
+            Some(b'n') => "null",
+            _ => "a number",
+        }
+    }
+
+    fn wrong(&self, wanted: &str, example: &str) -> SourceError {
+        self.place.invalid(
+            format!("must be {wanted}, not {}", self.kind()),
+            format!("send something like {example}"),
+        )
+    }
+
+    fn is_null(&self) -> bool {
+        self.kind() == "null"
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.kind() == "a list"
+    }
+
+    /// Its members.
+    pub(super) fn object(self) -> Result<Object<'a, 'p>, SourceError> {
+        if self.kind() != "an object" {
+            return Err(self.wrong("an object", "{…}"));
+        }
+        match serde_json::from_str(self.raw) {
+            Ok(Members(members)) => Ok(Object {
+                members,
+                place: self.place,
+            }),
+            Err(_) => Err(self
+                .place
+                .invalid("has a name that is not text", "send names in Unicode")),
+        }
+    }
+
+    /// Its items.
+    pub(super) fn list(self) -> Result<Vec<&'a RawValue>, SourceError> {
+        if !self.is_list() {
+            return Err(self.wrong("a list", "[…]"));
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(self.raw).map_err(|error| {
+            self.place
+                .invalid(format!("cannot be read: {error}"), "send a list")
+        })?;
+        if items.len() > MOST_ALERTS {
+            let reason = format!("has {} alerts", items.len());
+            return Err(self
+                .place
+                .invalid(reason, format!("send at most {MOST_ALERTS} in one body")));
+        }
+        Ok(items)
+    }
+
+    /// Its text. Numbers and truth values are taken as they are written.
+    fn text(self) -> Result<Cow<'a, str>, SourceError> {
+        match self.kind() {
+            "text" => Ok(unquoted(self.raw)),
+            "an object" | "a list" | "null" => Err(self.wrong("text", "\"some text\"")),
+            _ => Ok(Cow::Borrowed(self.raw)),
+        }
+    }
+}
+
+/// The members of an object.
+pub(super) struct Object<'a, 'p> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    pub(super) place: Place<'p>,
+}
+
+impl<'a> Object<'a, '_> {
+    /// The member with this name; the last one, if there are several. `null` is as good as none.
+    pub(super) fn get<'n>(&'n self, name: &'n str) -> Option<Node<'a, 'n>> {
+        let (_, raw) = self.members.iter().rev().find(|(known, _)| known == name)?;
+        let node = Node::new(raw, Place::Member(&self.place, name));
+        (!node.is_null()).then_some(node)
+    }
+
+    /// A member that must be there.
+    pub(super) fn required<'n>(&'n self, name: &'n str, remedy: &str) -> Result<Node<'a, 'n>, SourceError> {
+        self.get(name)
+            .ok_or_else(|| Place::Member(&self.place, name).invalid("is missing", remedy))
+    }
+
+    /// A text, if it is there and not empty.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, SourceError> {
+        let text = self.get(name).map(Node::text).transpose()?;
+        Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
+    }
+
+    /// A text that must be there; it may be empty.
+    pub(super) fn required_text(&self, name: &str, remedy: &str) -> Result<String, SourceError> {
+        self.required(name, remedy)?.text().map(Cow::into_owned)
+    }
+
+    /// Names to texts; nothing if it is not there. Lists and objects among the values become their JSON text, and what
+    /// is `null` is left out.
+    pub(super) fn texts(&self, name: &str) -> Result<BTreeMap<String, String>, SourceError> {
+        let Some(node) = self.get(name) else {
+            return Ok(BTreeMap::new());
+        };
+        let texts = node.object()?.members.into_iter().filter_map(|(name, raw)| {
+            let value = Node::new(raw, Place::Body);
+            let text = match value.kind() {
+                "null" => return None,
+                "text" => unquoted(value.raw).into_owned(),
+                _ => compact(value.raw),
+            };
+            Some((name.into_owned(), text))
+        });
+        Ok(texts.collect())
+    }
+
+    /// A time, if it is there. Go's zero time (year 1) stands for none. What is no time must not cost the alert, so it
+    /// is only remarked.
+    pub(super) fn time(
+        &self,
+        name: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<Option<Timestamp>, SourceError> {
+        let Some(node) = self.get(name) else {
+            return Ok(None);
+        };
+        let text = node.text()?;
+        if text.is_empty() || text.starts_with("0001-01-01T00:00:00") {
+            return Ok(None);
+        }
+        match text.parse() {
+            Ok(time) => Ok(Some(time)),
+            Err(_) => {
+                let (place, text) = (node.place, shortened(&text));
+                remarks.push(format!(
+                    "{place} is no time that can be used: {text}; the time of arrival counts; send RFC 3339, like \
+                     \"2026-09-01T10:00:00Z\""
+                ));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// JSON without the white space between its tokens, so that a sender's layout is no part of a label.
+fn compact(raw: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let mut keep = |character: &char| {
+        let kept = in_text || !character.is_ascii_whitespace();
+        if *character == '"' && !escaped {
+            in_text = !in_text;
+        }
+        escaped = *character == '\\' && !escaped;
+        kept
+    };
+    raw.chars().filter(|character| keep(character)).collect()
+}
+
+/// A value for a message to a person: not longer than a line.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(MOST).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// The text of a JSON string. Half a surrogate pair, which senders leave behind when they cut a text, becomes U+FFFD
+/// rather than costing the alert.
+fn unquoted(raw: &str) -> Cow<'_, str> {
+    match serde_json::from_str::<Text<'_>>(raw) {
+        Ok(Text(text)) => text,
+        Err(_) => {
+            let Bytes(bytes) = serde_json::from_str(raw).unwrap_or_default();
+            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    }
+}
+
+/// Borrowed where nothing is escaped.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Text(name), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    members.push((name, raw));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+/// A JSON string as bytes, which need not be UTF-8.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(text: &str) -> Object<'_, 'static> {
+        body(text.as_bytes()).unwrap().object().unwrap()
+    }
+
+    #[test]
+    fn numbers_keep_all_their_digits_where_text_is_wanted() {
+        let body =
+            object(r#"{"id": 123456789012345678901234567890, "value": 1.10, "flag": true, "none": null}"#);
+        assert_eq!(
+            body.text("id").unwrap().as_deref(),
+            Some("123456789012345678901234567890")
+        );
+        assert_eq!(body.text("value").unwrap().as_deref(), Some("1.10"));
+        assert_eq!(body.text("flag").unwrap().as_deref(), Some("true"));
+        assert_eq!(body.text("none").unwrap(), None);
+    }
+
+    #[test]
+    fn the_last_of_two_members_of_one_name_counts() {
+        assert_eq!(
+            object(r#"{"a": "1", "a": "2"}"#).text("a").unwrap().as_deref(),
+            Some("2")
+        );
+    }
+
+    #[test]
+    fn half_a_character_at_a_cut_does_not_cost_the_text() {
+        let body = object(r#"{"a": "fire \ud83d", "b": "fire \ud83d\udd25\n"}"#);
+        let cut = body.text("a").unwrap().unwrap();
+        assert!(cut.starts_with("fire \u{fffd}"), "{cut:?}");
+        assert_eq!(body.text("b").unwrap().as_deref(), Some("fire 🔥\n"));
+    }
+
+    #[test]
+    fn nested_values_become_their_json_text_without_its_layout() {
+        let body = object("{\"a\": {\"b\": [ 1.10,\n \"x \\\" y\", {\"c\" : null} ]}}");
+        assert_eq!(body.texts("a").unwrap()["b"], r#"[1.10,"x \" y",{"c":null}]"#);
+    }
+
+    #[test]
+    fn deep_nesting_is_only_text() {
+        let deep = format!(
+            r#"{{"a": {{"b": {}1{}}}}}"#,
+            "[".repeat(200_000),
+            "]".repeat(200_000)
+        );
+        assert_eq!(object(&deep).texts("a").unwrap()["b"].len(), 400_001);
+    }
+}

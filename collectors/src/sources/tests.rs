@@ -1,0 +1,191 @@
+//! Every source over every one of its examples. The expected events lie beside the bodies, as `<case>.snap`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::accept::Delivery;
+
+/// What every source must show: an alert from its opening to its end.
+const CASES: [&str; 4] = ["open", "update", "severity-change", "close"];
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn examples(source: &Source) -> Vec<(String, PathBuf)> {
+    let folder = crate_folder().join("examples").join(source.name);
+    let mut examples: Vec<_> = fs::read_dir(&folder)
+        .expect("the source has examples")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            (
+                path.file_stem().expect("a name").to_string_lossy().into_owned(),
+                path,
+            )
+        })
+        .collect();
+    examples.sort();
+    examples
+}
+
+fn delivery(source: &Source) -> Delivery {
+    Delivery {
+        integration: "default".to_owned(),
+        monitoring_system: source.name,
+        environment: None,
+        scenario: None,
+        accepted_at: "2026-09-01T10:05:00Z".parse().expect("a time"),
+        first_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000),
+    }
+}
+
+/// What becomes of a body: the events and remarks, or the error.
+fn outcome(source: &Source, body: &[u8]) -> Value {
+    match (source.read)(&HeaderMap::new(), body) {
+        Ok(alerts) => {
+            let accepted = delivery(source).accept(alerts);
+            json!({ "events": accepted.events, "remarks": accepted.remarks })
+        }
+        Err(error) => json!({ "field": error.field(), "error": error.to_string() }),
+    }
+}
+
+#[test]
+fn every_example_becomes_the_events_beside_it() {
+    for source in SOURCES {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(crate_folder().join("examples").join(source.name));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| {
+            for (case, path) in examples(source) {
+                let outcome = outcome(source, &fs::read(path).expect("the example can be read"));
+                assert_eq!(
+                    outcome.get("error").is_some(),
+                    case.starts_with("refused"),
+                    "{case}: {outcome}"
+                );
+                insta::assert_json_snapshot!(case, outcome);
+            }
+        });
+    }
+}
+
+#[test]
+fn the_cases_of_one_alert_are_one_alert() {
+    for source in SOURCES {
+        let examples = examples(source);
+        let fingerprints: BTreeSet<_> = CASES
+            .iter()
+            .map(|case| {
+                let (_, path) = examples
+                    .iter()
+                    .find(|(name, _)| name == case)
+                    .expect("every source has the case");
+                let outcome = outcome(source, &fs::read(path).expect("the example can be read"));
+                outcome["events"][0]["fingerprint"]
+                    .as_str()
+                    .expect("an event")
+                    .to_owned()
+            })
+            .collect();
+        assert_eq!(fingerprints.len(), 1, "{}", source.name);
+    }
+}
+
+#[test]
+fn two_alertmanagers_of_a_pair_speak_of_one_alert() {
+    let source = find("prometheus").expect("a source");
+    let fingerprint = |case: &str| {
+        let path = crate_folder()
+            .join("examples/prometheus")
+            .join(format!("{case}.json"));
+        outcome(source, &fs::read(path).expect("the example"))["events"][0]["fingerprint"].clone()
+    };
+    assert_eq!(fingerprint("open"), fingerprint("second-of-a-pair"));
+}
+
+#[test]
+fn broken_bodies_are_answered_and_never_panic() {
+    for source in SOURCES {
+        let understand = |body: &[u8]| {
+            if let Ok(alerts) = (source.read)(&HeaderMap::new(), body) {
+                delivery(source).accept(alerts);
+            }
+        };
+        for (_, path) in examples(source) {
+            let body = fs::read(path).expect("the example can be read");
+            // Large bodies repeat themselves; a place in seven is enough of them.
+            for place in (0..body.len()).step_by(if body.len() > 2_000 { 7 } else { 1 }) {
+                understand(&body[..place]);
+                for flip in [0x01, 0x20, 0x80] {
+                    let mut body = body.clone();
+                    body[place] ^= flip;
+                    understand(&body);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_that_differ_only_far_behind_are_different_alerts() {
+    let source = find("api").expect("a source");
+    let of = |name: String| {
+        let body = json!({
+            "alert_name": name, "alert_severity": "warning", "source": "s", "object": "o", "notification_output": "",
+        });
+        let outcome = outcome(source, body.to_string().as_bytes());
+        assert_eq!(outcome["events"][0]["name"], name);
+        outcome["events"][0]["fingerprint"].clone()
+    };
+    let long = "x".repeat(5_000);
+    assert_ne!(of(format!("{long}1")), of(format!("{long}2")));
+}
+
+#[test]
+fn what_is_not_json_is_told_with_its_place() {
+    let source = find("api").expect("a source");
+    let error = |body: &[u8]| {
+        outcome(source, body)["error"]
+            .as_str()
+            .expect("an error")
+            .to_owned()
+    };
+    assert!(error(b"{\n  \"alert_name\": x\n}").contains("line 2 column 17"));
+    assert!(error(b"{\"alert_name\": \"a\xff\"}").contains("its byte 17 cannot be read"));
+    assert!(error(b" \n").contains("the body is empty"));
+    assert!(error(b"{} {}").contains("line 1 column 4"));
+    assert!(outcome(source, b"\xef\xbb\xbf[]")["events"].is_array());
+}
+
+#[test]
+fn too_many_alerts_in_one_body_are_refused_as_a_whole() {
+    let source = find("api").expect("a source");
+    let body = format!("[{}1]", "1,".repeat(MOST_ALERTS));
+    let error = outcome(source, body.as_bytes())["error"]
+        .as_str()
+        .expect("an error")
+        .to_owned();
+    assert!(error.contains("has 20001 alerts; send at most 20000"), "{error}");
+}
+
+#[test]
+fn every_source_has_its_page_and_the_page_names_it() {
+    for source in SOURCES {
+        let page = crate_folder().join("..").join(source.documentation);
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(
+            text.contains(&format!("/monitoring-system/{}", source.name)),
+            "{}",
+            page.display()
+        );
+        assert!(text.contains(source.title), "{}", page.display());
+    }
+}
