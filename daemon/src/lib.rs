@@ -1,0 +1,53 @@
+//! The only writer of an alert's state.
+//!
+//! Events, commands and receipts come in; [`domain::transition`] decides; state, history, ledger, deadlines, outbox
+//! and the position after the batch are written in one transaction; then the outbox is published. A daemon may be
+//! killed at any instruction: what it has committed is done once, and what it has committed but not published is
+//! published by whoever claims the partition next.
+
+use std::sync::Arc;
+
+use domain::Site;
+use pipeline::metrics::StageMetrics;
+use pipeline::{Context, runner};
+use schemas::Topic;
+use store::Store;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+mod metrics;
+mod outbox;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use metrics::DaemonMetrics;
+use stage::Daemon;
+
+/// The topics that a daemon reads; it owns the same partition of each.
+pub const TOPICS: [Topic; 3] = [
+    Topic::ALERTS_DECORATED,
+    Topic::ALERTS_COMMANDS,
+    Topic::NOTIFICATIONS_RECEIPTS,
+];
+
+/// Runs a daemon until shutdown.
+pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Store) {
+    let stage_metrics = StageMetrics::new(&context.metrics, "daemon");
+    let metrics = DaemonMetrics::new(&context.metrics);
+    let owner = Uuid::now_v7().to_string();
+    let make = {
+        let context = context.clone();
+        move || {
+            Daemon::new(
+                context.clone(),
+                site.clone(),
+                store.clone(),
+                metrics.clone(),
+                owner.clone(),
+            )
+        }
+    };
+    runner::run(context, "daemon", "daemon", &TOPICS, stage_metrics, make).await;
+}

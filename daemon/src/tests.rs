@@ -1,0 +1,374 @@
+//! The shell around the heart: what survives a crash, an outage and a rival.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Site;
+use jiff::Timestamp;
+use pipeline::log::simulated::SimulatedLog;
+use pipeline::log::{Batch, Received};
+use pipeline::metrics::Metrics;
+use pipeline::trace::Tracer;
+use pipeline::{Clock, Context, Health, Stage, StageError};
+use schemas::config::{ConfigEntry, Revision, Scenario, Step};
+use schemas::{
+    Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, EventStatus,
+    Fingerprint, HistoryKind, Notification, NotificationKind, Origin, Severity, Topic,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::Store;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::metrics::DaemonMetrics;
+use crate::stage::Daemon;
+
+/// A log, a store and a site that outlive the daemons that work on them.
+struct World {
+    log: SimulatedLog,
+    store: Store,
+    site: watch::Receiver<Arc<Site>>,
+    clock: Clock,
+    offset: u64,
+}
+
+impl World {
+    async fn new(steps: Vec<Step>) -> Self {
+        let mut site = Site::default();
+        let scenario = Scenario {
+            name: "default".to_owned(),
+            description: String::new(),
+            number: None,
+            steps,
+        };
+        site.apply("scenario/default", Some(ConfigEntry::Scenario(scenario)));
+        site.apply(
+            "revision/site",
+            Some(ConfigEntry::Revision(Revision { revision: 1 })),
+        );
+        let (_, site) = watch::channel(Arc::new(site));
+        let store = Store::in_memory().await.unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            log: SimulatedLog::new(1),
+            store,
+            site,
+            clock: Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap()),
+            offset: 0,
+        }
+    }
+
+    /// A daemon that has just been given the partition.
+    async fn daemon(&self, owner: &str) -> Daemon {
+        let mut daemon = self.unassigned(owner);
+        daemon.assigned(&[0]).await.unwrap();
+        daemon
+    }
+
+    fn unassigned(&self, owner: &str) -> Daemon {
+        let metrics = Metrics::new();
+        let context = Context {
+            log: Arc::new(self.log.clone()),
+            clock: self.clock.clone(),
+            health: Health::new(self.clock.clone()),
+            metrics: metrics.clone(),
+            tracer: Tracer::disabled(),
+            shutdown: CancellationToken::new(),
+        };
+        let metrics = DaemonMetrics::new(&metrics);
+        Daemon::new(
+            context,
+            self.site.clone(),
+            self.store.clone(),
+            metrics,
+            owner.to_owned(),
+        )
+    }
+
+    fn event(&mut self, name: &str, status: EventStatus) -> Batch {
+        self.offset += 1;
+        let event = DecoratedEvent {
+            event: AlertEvent {
+                event_id: Uuid::from_u128(self.offset.into()),
+                fingerprint: domain::fingerprint([name]),
+                accepted_at: self.clock.now(),
+                occurred_at: None,
+                status,
+                severity: Severity::Critical,
+                integration: "default".to_owned(),
+                monitoring_system: "api".to_owned(),
+                source: "test".to_owned(),
+                service: None,
+                object: "host-1".to_owned(),
+                name: name.to_owned(),
+                output: "99 %".to_owned(),
+                labels: [].into(),
+                links: [].into(),
+                environment: None,
+                scenario: None,
+            },
+            origin: Origin {
+                partition: 0,
+                offset: self.offset,
+            },
+            environment: "default".to_owned(),
+            scenario: "default".to_owned(),
+        };
+        batch(Topic::ALERTS_DECORATED, self.offset, &event)
+    }
+
+    fn published<T: DeserializeOwned>(&self, topic: Topic) -> Vec<T> {
+        let records = self.log.records(topic);
+        records
+            .iter()
+            .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
+            .collect()
+    }
+
+    async fn history(&self, name: &str) -> Vec<HistoryKind> {
+        let page = self
+            .store
+            .history(domain::fingerprint([name]), 100, None)
+            .await
+            .unwrap();
+        page.rows.iter().rev().map(|entry| entry.kind).collect()
+    }
+}
+
+fn batch(topic: Topic, offset: u64, message: &impl Serialize) -> Batch {
+    raw_batch(topic, offset, &serde_json::to_vec(message).unwrap())
+}
+
+fn raw_batch(topic: Topic, offset: u64, value: &[u8]) -> Batch {
+    let record = Received {
+        offset,
+        key: "key".to_owned(),
+        value: Some(Bytes::copy_from_slice(value)),
+        headers: vec![(
+            "traceparent".to_owned(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+        )],
+    };
+    Batch {
+        topic,
+        partition: 0,
+        records: vec![record],
+    }
+}
+
+fn step(delay_seconds: u64) -> Step {
+    Step {
+        channel: Channel::Webhook,
+        destination: "https://example.org".to_owned(),
+        bot: None,
+        delay_seconds,
+        window: None,
+        minimum_severity: Severity::Information,
+    }
+}
+
+fn command(fingerprint: Fingerprint, requested_at: Timestamp) -> Command {
+    Command {
+        command_id: Uuid::from_u128(7),
+        idempotency_key: "key".to_owned(),
+        fingerprint,
+        author: "ann".to_owned(),
+        requested_at,
+        action: Action::Acknowledge { comment: None },
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_and_not_published_is_published_by_the_next_owner() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut first = world.daemon("first").await;
+    let event = world.event("disk", EventStatus::Firing);
+    world.log.set_available(false);
+    let error = first.process(&event).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StageError::Unavailable {
+                dependency: "log",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    drop(first);
+
+    world.log.set_available(true);
+    let mut second = world.daemon("second").await;
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.len(), 1);
+    // The first could not say that the batch was done, so it comes again.
+    second.process(&event).await.unwrap();
+    assert_eq!(
+        world.history("disk").await,
+        [HistoryKind::Opened, HistoryKind::Notifying]
+    );
+    assert_eq!(world.published::<AlertChanged>(Topic::ALERTS_CHANGED).len(), 1);
+    assert_eq!(
+        world
+            .published::<Notification>(Topic::NOTIFICATIONS_WEBHOOK)
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn who_has_lost_the_partition_cannot_commit() {
+    let mut world = World::new(vec![]).await;
+    let mut slow = world.daemon("slow").await;
+    let mut rival = world.daemon("rival").await;
+    let event = world.event("disk", EventStatus::Firing);
+    let error = slow.process(&event).await.unwrap_err();
+    assert!(matches!(error, StageError::Fenced(0)), "{error}");
+    assert!(world.history("disk").await.is_empty());
+    rival.process(&event).await.unwrap();
+    assert_eq!(world.history("disk").await, [HistoryKind::Opened]);
+}
+
+#[tokio::test]
+async fn the_trace_of_an_event_goes_on_to_its_notification() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon
+        .process(&world.event("disk", EventStatus::Firing))
+        .await
+        .unwrap();
+    let notification = &world.log.records(Topic::NOTIFICATIONS_WEBHOOK)[0];
+    assert!(
+        notification
+            .header("traceparent")
+            .unwrap()
+            .contains("4bf92f3577b34da6a3ce929d0e0e4736")
+    );
+    assert_eq!(notification.key, "https://example.org");
+}
+
+#[tokio::test]
+async fn a_poison_message_is_parked_and_the_partition_goes_on() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon
+        .process(&raw_batch(Topic::ALERTS_DECORATED, 0, b"{}"))
+        .await
+        .unwrap();
+    let parked: Vec<schemas::rejection::Parked> = world.published(Topic::ALERTS_DECORATED_PARKED);
+    assert!(parked[0].error.contains("missing field"), "{parked:?}");
+    daemon
+        .process(&world.event("disk", EventStatus::Firing))
+        .await
+        .unwrap();
+    assert_eq!(world.history("disk").await, [HistoryKind::Opened]);
+}
+
+#[tokio::test]
+async fn a_command_is_answered_even_if_it_changes_nothing() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon
+        .process(&world.event("disk", EventStatus::Firing))
+        .await
+        .unwrap();
+    let fingerprint = domain::fingerprint(["disk"]);
+    let acknowledge = command(fingerprint, world.clock.now());
+    daemon
+        .process(&batch(Topic::ALERTS_COMMANDS, 0, &acknowledge))
+        .await
+        .unwrap();
+    daemon
+        .process(&batch(Topic::ALERTS_COMMANDS, 1, &acknowledge))
+        .await
+        .unwrap();
+    let stranger = command(domain::fingerprint(["other"]), world.clock.now());
+    daemon
+        .process(&batch(Topic::ALERTS_COMMANDS, 2, &stranger))
+        .await
+        .unwrap();
+    let changes: Vec<AlertChanged> = world.published(Topic::ALERTS_CHANGED);
+    let answers: Vec<_> = changes
+        .iter()
+        .flat_map(|change| &change.answers)
+        .map(|answer| answer.outcome)
+        .collect();
+    assert_eq!(
+        answers,
+        [
+            CommandOutcome::Applied,
+            CommandOutcome::Unchanged,
+            CommandOutcome::Unknown
+        ]
+    );
+    assert!(changes[3].alert.is_none());
+}
+
+#[tokio::test]
+async fn a_deadline_fires_at_its_time_after_a_restart() {
+    let mut world = World::new(vec![step(300)]).await;
+    let mut first = world.daemon("first").await;
+    first
+        .process(&world.event("disk", EventStatus::Firing))
+        .await
+        .unwrap();
+    drop(first);
+    let mut second = world.daemon("second").await;
+    let due = second.wake_at().unwrap();
+    assert!(due > world.clock.now());
+    second.wake().await.unwrap();
+    assert!(
+        world
+            .published::<Notification>(Topic::NOTIFICATIONS_WEBHOOK)
+            .is_empty(),
+        "not before its time"
+    );
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::resume();
+    second.wake().await.unwrap();
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(
+        told.iter().map(|n| n.kind).collect::<Vec<_>>(),
+        [NotificationKind::Open]
+    );
+    assert_eq!(second.wake_at(), None);
+}
+
+#[tokio::test]
+async fn nothing_is_decided_before_the_site_is_known() {
+    let mut world = World::new(vec![]).await;
+    let (_, empty) = watch::channel(Arc::new(Site::default()));
+    world.site = empty;
+    let error = world.unassigned("early").assigned(&[0]).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StageError::Unavailable {
+                dependency: "configuration",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn many_events_of_one_batch_are_one_transaction_and_one_change() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    let mut whole = world.event("disk", EventStatus::Firing);
+    for status in [EventStatus::Resolved, EventStatus::Firing, EventStatus::Firing] {
+        whole.records.extend(world.event("disk", status).records);
+    }
+    daemon.process(&whole).await.unwrap();
+    let changes: Vec<AlertChanged> = world.published(Topic::ALERTS_CHANGED);
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].alert.as_ref().unwrap().version, 3);
+    let kinds = [HistoryKind::Opened, HistoryKind::Closed, HistoryKind::Reopened];
+    assert_eq!(world.history("disk").await, kinds);
+}

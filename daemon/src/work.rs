@@ -1,0 +1,252 @@
+//! What comes of a batch: a pure fold of transitions over the states they concern.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::steps::{Deadline, next_deadline};
+use domain::transition::Effect;
+use domain::{AlertState, Input, Outcome, Site, transition};
+use jiff::Timestamp;
+use pipeline::log::{Batch, Received};
+use pipeline::trace::record_headers;
+use schemas::{
+    AlertChanged, Command, CommandAnswer, DecoratedEvent, Fingerprint, HEADER_TRACEPARENT, HistoryEntry,
+    LedgerEntry, Notification, Receipt, Topic,
+};
+use store::{Commit, OutboxMessage};
+
+/// A message of one of the daemon's topics.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Event(Box<DecoratedEvent>),
+    Command(Box<Command>),
+    Receipt(Box<Receipt>),
+}
+
+impl Message {
+    /// Reads a record of one of [`crate::TOPICS`].
+    pub(crate) fn read(topic: Topic, record: &Received) -> Result<Self, String> {
+        let value = record.value.as_deref().ok_or("the record has no value")?;
+        let message = if topic == Topic::ALERTS_COMMANDS {
+            serde_json::from_slice(value).map(|command| Message::Command(Box::new(command)))
+        } else if topic == Topic::NOTIFICATIONS_RECEIPTS {
+            serde_json::from_slice(value).map(|receipt| Message::Receipt(Box::new(receipt)))
+        } else {
+            serde_json::from_slice(value).map(|event| Message::Event(Box::new(event)))
+        };
+        message.map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Message::Event(event) => event.event.fingerprint,
+            Message::Command(command) => command.fingerprint,
+            Message::Receipt(receipt) => receipt.fingerprint,
+        }
+    }
+
+    fn input(&self) -> Input<'_> {
+        match self {
+            Message::Event(event) => Input::Event(event),
+            Message::Command(command) => Input::Command(command),
+            Message::Receipt(receipt) => Input::Receipt(receipt),
+        }
+    }
+
+    /// When the collector or the API took it; receipts are nobody's wish.
+    fn accepted_at(&self) -> Option<Timestamp> {
+        match self {
+            Message::Event(event) => Some(event.event.accepted_at),
+            Message::Command(command) => Some(command.requested_at),
+            Message::Receipt(_) => None,
+        }
+    }
+}
+
+/// The outcomes of a batch, gathered until they are committed together.
+pub(crate) struct Work<'a> {
+    now: Timestamp,
+    site: &'a Site,
+    states: HashMap<Fingerprint, AlertState>,
+    /// Alerts whose state must be written.
+    kept: BTreeMap<Fingerprint, ()>,
+    changes: BTreeMap<Fingerprint, AlertChange>,
+    pub(crate) history: Vec<HistoryEntry>,
+    ledger: BTreeMap<(Fingerprint, u32, String), (Fingerprint, LedgerEntry)>,
+    notifications: Vec<(Notification, Option<String>)>,
+    pub(crate) ignored: Vec<&'static str>,
+    pub(crate) accepted_at: Vec<Timestamp>,
+}
+
+/// What is to be said of one alert after the batch: only its last version.
+struct AlertChange {
+    accepted_at: Timestamp,
+    answers: Vec<CommandAnswer>,
+    traceparent: Option<String>,
+}
+
+impl<'a> Work<'a> {
+    /// Nothing yet, on these states.
+    pub(crate) fn new(now: Timestamp, site: &'a Site, states: HashMap<Fingerprint, AlertState>) -> Self {
+        Self {
+            now,
+            site,
+            states,
+            kept: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            history: Vec::new(),
+            ledger: BTreeMap::new(),
+            notifications: Vec::new(),
+            ignored: Vec::new(),
+            accepted_at: Vec::new(),
+        }
+    }
+
+    /// Applies one message.
+    pub(crate) fn message(&mut self, message: &Message, traceparent: Option<String>) {
+        let fingerprint = message.fingerprint();
+        let outcome = transition(
+            self.states.remove(&fingerprint),
+            message.input(),
+            self.now,
+            self.site,
+        );
+        self.take(fingerprint, outcome, message.accepted_at(), traceparent);
+    }
+
+    /// Applies the deadline of an alert. The state is written in any case, as its deadline must be a new one.
+    pub(crate) fn deadline(&mut self, fingerprint: Fingerprint) {
+        let outcome = transition(
+            self.states.remove(&fingerprint),
+            Input::Deadline,
+            self.now,
+            self.site,
+        );
+        if outcome.state.is_some() {
+            self.kept.insert(fingerprint, ());
+        }
+        self.take(fingerprint, outcome, None, None);
+    }
+
+    fn take(
+        &mut self,
+        fingerprint: Fingerprint,
+        outcome: Outcome,
+        accepted_at: Option<Timestamp>,
+        traceparent: Option<String>,
+    ) {
+        if let Some(ignored) = outcome.ignored {
+            self.ignored.push(ignored.name());
+        }
+        if outcome.effect != Effect::Nothing {
+            self.kept.insert(fingerprint, ());
+            self.accepted_at.extend(accepted_at);
+        }
+        if outcome.effect == Effect::Publish || outcome.answer.is_some() {
+            let change = self.changes.entry(fingerprint).or_insert_with(|| AlertChange {
+                accepted_at: accepted_at.unwrap_or(self.now),
+                answers: Vec::new(),
+                traceparent: traceparent.clone(),
+            });
+            change.answers.extend(outcome.answer);
+        }
+        self.history.extend(outcome.history);
+        for entry in outcome.ledger {
+            let key = (
+                fingerprint,
+                entry.episode,
+                format!("{}/{}", entry.channel, entry.destination),
+            );
+            self.ledger.insert(key, (fingerprint, entry));
+        }
+        let notifications = outcome.notifications.into_iter();
+        self.notifications
+            .extend(notifications.map(|notification| (notification, traceparent.clone())));
+        if let Some(state) = outcome.state {
+            self.states.insert(fingerprint, state);
+        }
+    }
+
+    /// Everything in one commit.
+    pub(crate) fn into_commit(mut self, position: Option<(Topic, u64)>) -> Commit {
+        let mut outbox = Vec::with_capacity(self.changes.len() + self.notifications.len());
+        for (fingerprint, change) in std::mem::take(&mut self.changes) {
+            let message = AlertChanged {
+                fingerprint,
+                alert: self.states.get(&fingerprint).map(|state| state.alert.clone()),
+                accepted_at: change.accepted_at,
+                answers: change.answers,
+            };
+            let headers = record_headers(change.traceparent.as_deref());
+            outbox.push(outbox_message(
+                Topic::ALERTS_CHANGED,
+                fingerprint.to_string(),
+                &message,
+                headers,
+            ));
+        }
+        for (notification, traceparent) in &self.notifications {
+            let topic = Topic::notifications(notification.channel);
+            let headers = record_headers(traceparent.as_deref());
+            outbox.push(outbox_message(
+                topic,
+                notification.destination.clone(),
+                notification,
+                headers,
+            ));
+        }
+        Commit {
+            states: self.states_to_write(),
+            history: self.history,
+            ledger: self.ledger.into_values().collect(),
+            outbox,
+            published: Vec::new(),
+            position,
+        }
+    }
+
+    fn states_to_write(&mut self) -> Vec<(AlertState, Option<Deadline>)> {
+        let kept = std::mem::take(&mut self.kept);
+        kept.into_keys()
+            .filter_map(|fingerprint| self.states.remove(&fingerprint))
+            .map(|state| {
+                let deadline = next_deadline(&state, self.site, self.now);
+                (state, deadline)
+            })
+            .collect()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "messages are made of text, numbers and times, which have a JSON form"
+)]
+fn outbox_message(
+    topic: Topic,
+    key: String,
+    message: &impl serde::Serialize,
+    headers: Vec<(String, String)>,
+) -> OutboxMessage {
+    let value = serde_json::to_string(message).expect("a message has a JSON form");
+    OutboxMessage {
+        topic: topic.name().to_owned(),
+        key,
+        value,
+        headers,
+    }
+}
+
+/// The trace that a record belongs to, continued by the daemon's own span.
+pub(crate) fn traceparent(
+    tracer: &pipeline::trace::Tracer,
+    record: &Received,
+    start: Timestamp,
+    end: Timestamp,
+) -> Option<String> {
+    tracer.span("daemon", record.header(HEADER_TRACEPARENT), start, end)
+}
+
+/// The records of a batch that are not done yet: a batch may come again after its commit.
+pub(crate) fn not_done(batch: &Batch, position: u64) -> &[Received] {
+    let first = batch.records.partition_point(|record| record.offset < position);
+    &batch.records[first..]
+}
