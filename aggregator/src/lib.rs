@@ -1,0 +1,188 @@
+//! `alerts.changed` to the hot view, and `view.changed`.
+//!
+//! The stage puts the newest version of each alert of a batch into the [`View`] and then says so on `view.changed`.
+//! Both may happen twice without harm: the view refuses what is not newer, and a reader of `view.changed` looks at the
+//! version. Beside it a keeper fills a view that is empty from the store, and compares the two from time to time; see
+//! [`keeper`].
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pipeline::log::{Batch, Received, Record};
+use pipeline::runner::parked;
+use pipeline::trace::record_headers;
+use pipeline::{Context, Stage, StageError, StageMetrics};
+use prometheus::Histogram;
+use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Topic, ViewChanged};
+use store::Store;
+use uuid::Uuid;
+use view::{View, ViewUnavailable};
+
+mod keeper;
+
+const NAME: &str = "aggregator";
+
+/// Runs the stage and its keeper until shutdown, as one of the aggregators that share the work.
+pub async fn run(context: Context, store: Store, view: Arc<dyn View>) {
+    run_in_group(context, NAME, store, view).await;
+}
+
+/// The same for a view that this process has to itself, such as one in memory: it takes in everything, whoever else
+/// does.
+pub async fn run_alone(context: Context, store: Store, view: Arc<dyn View>) {
+    let group = format!("{NAME}.{}", Uuid::now_v7());
+    run_in_group(context, &group, store, view).await;
+}
+
+async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn View>) {
+    let metrics = StageMetrics::new(&context.metrics, NAME);
+    let keeper = keeper::run(context.clone(), store, Arc::clone(&view), metrics.clone());
+    let make = || Aggregator {
+        context: context.clone(),
+        view: Arc::clone(&view),
+        metrics: metrics.clone(),
+        accepted_to_view: context.metrics.hop_seconds("accepted_to_view"),
+    };
+    let topics = [Topic::ALERTS_CHANGED];
+    let stage = pipeline::runner::run(context.clone(), NAME, group, &topics, metrics.clone(), make);
+    tokio::join!(keeper, stage);
+}
+
+struct Aggregator {
+    context: Context,
+    view: Arc<dyn View>,
+    metrics: StageMetrics,
+    accepted_to_view: Histogram,
+}
+
+/// What a batch says of one alert.
+struct Change {
+    alert: Arc<Alert>,
+    /// Of the first of the versions that the batch has, so that no delay is hidden by a later one.
+    accepted_at: Timestamp,
+    traceparent: Option<String>,
+}
+
+#[async_trait]
+impl Stage for Aggregator {
+    async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
+        let start = self.context.clock.now();
+        let mut changes = HashMap::new();
+        let mut unusable = Vec::new();
+        for record in &batch.records {
+            match parse(record) {
+                Ok(changed) => take_newest(&mut changes, changed, record),
+                Err(error) => unusable.push((record, error)),
+            }
+        }
+        if !changes.is_empty() {
+            let alerts = changes
+                .values()
+                .map(|change: &Change| Arc::clone(&change.alert))
+                .collect();
+            self.view.put(alerts).await.map_err(view_unavailable)?;
+            let records = self.announcements(changes.into_values(), start);
+            self.context.log.append(Topic::VIEW_CHANGED, records).await?;
+        }
+        self.park(batch, &unusable, start).await
+    }
+}
+
+impl Aggregator {
+    fn announcements(&self, changes: impl Iterator<Item = Change>, start: Timestamp) -> Vec<Record> {
+        let now = self.context.clock.now();
+        changes
+            .map(|change| {
+                let delay = now.duration_since(change.accepted_at);
+                self.accepted_to_view.observe(delay.as_secs_f64().max(0.0));
+                let traceparent = self
+                    .context
+                    .tracer
+                    .span(NAME, change.traceparent.as_deref(), start, now);
+                view_changed(&change.alert, change.accepted_at, traceparent.as_deref())
+            })
+            .collect()
+    }
+
+    async fn park(
+        &self,
+        batch: &Batch,
+        unusable: &[(&Received, String)],
+        now: Timestamp,
+    ) -> Result<(), StageError> {
+        let mut records = Vec::new();
+        for (record, error) in unusable {
+            tracing::warn!(topic = %batch.topic, offset = record.offset, error, "a message was parked");
+            self.metrics.error("parked");
+            records.extend(parked(batch, record, NAME, error, now).map(|(_, parked)| parked));
+        }
+        if !records.is_empty() {
+            self.context
+                .log
+                .append(Topic::ALERTS_CHANGED_PARKED, records)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(record: &Received) -> Result<AlertChanged, String> {
+    let value = record
+        .value
+        .as_deref()
+        .ok_or("the message is empty: expected an alert that has changed")?;
+    serde_json::from_slice(value)
+        .map_err(|error| format!("the message is not an alert that has changed: {error}"))
+}
+
+fn take_newest(changes: &mut HashMap<Fingerprint, Change>, changed: AlertChanged, record: &Received) {
+    // Without an alert it only answers commands.
+    let Some(alert) = changed.alert else { return };
+    let traceparent = record.header(HEADER_TRACEPARENT).map(str::to_owned);
+    let change = Change {
+        alert: Arc::new(alert),
+        accepted_at: changed.accepted_at,
+        traceparent,
+    };
+    match changes.entry(change.alert.fingerprint) {
+        Entry::Vacant(entry) => {
+            entry.insert(change);
+        }
+        Entry::Occupied(mut entry) if entry.get().alert.version < change.alert.version => {
+            let accepted_at = entry.get().accepted_at.min(change.accepted_at);
+            entry.insert(Change {
+                accepted_at,
+                ..change
+            });
+        }
+        Entry::Occupied(_) => {}
+    }
+}
+
+fn view_changed(alert: &Alert, accepted_at: Timestamp, traceparent: Option<&str>) -> Record {
+    let changed = ViewChanged {
+        fingerprint: alert.fingerprint,
+        version: alert.version,
+        accepted_at,
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "a fingerprint, a number and a time always have a JSON form"
+    )]
+    let value = serde_json::to_vec(&changed).expect("a change of the view has a JSON form");
+    Record {
+        key: alert.fingerprint.to_string(),
+        value: Some(value.into()),
+        headers: record_headers(traceparent),
+    }
+}
+
+fn view_unavailable(error: ViewUnavailable) -> StageError {
+    StageError::Unavailable {
+        dependency: "view",
+        error: error.0,
+    }
+}

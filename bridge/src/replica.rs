@@ -1,0 +1,304 @@
+//! The open alerts as the bridge knows them, and which of them changed last.
+
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use schemas::{Alert, Fingerprint, OperatorState, Severity, Status};
+
+/// Changes that are remembered; a client that missed more gets a snapshot.
+const CHANGES_MAX: u64 = 100_000;
+/// Alerts whose JSON text is kept, counted in changes.
+const TEXTS_MAX: u64 = 5_000;
+/// Slots that are copied together.
+const CHUNK: usize = 256;
+
+/// The open alerts and the last changes.
+pub(crate) struct Replica {
+    alerts: HashMap<Fingerprint, Arc<Shown>>,
+    environments: HashSet<Arc<str>>,
+    /// Slots that are free below `slots`.
+    free: Vec<u32>,
+    slots: u32,
+    changes: VecDeque<Change>,
+    changes_max: u64,
+    /// Sequence of the last change.
+    head: u64,
+    list: List,
+}
+
+/// All open alerts, by slot. A copy shares with the replica what has not changed since, so it costs next to nothing.
+#[derive(Default, Clone)]
+pub(crate) struct List(Vec<Arc<Chunk>>);
+
+type Chunk = Vec<Option<Arc<Shown>>>;
+
+/// An open alert.
+pub(crate) struct Shown {
+    pub alert: Arc<Alert>,
+    pub key: Key,
+    /// A small number that no other alert in the replica has at the same time; clients keep a bit for each.
+    pub slot: u32,
+    /// Of the change that brought it.
+    sequence: u64,
+    text: Mutex<Option<Arc<str>>>,
+}
+
+/// What alerts are counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub environment: Arc<str>,
+    pub severity: Severity,
+    pub state: OperatorState,
+}
+
+/// An alert came, changed or went.
+struct Change {
+    fingerprint: Fingerprint,
+    /// Slot and key before it, if it was there.
+    before: Option<(u32, Key)>,
+    accepted_at: Option<Timestamp>,
+}
+
+/// All that happened to one alert since a place in the stream.
+pub(crate) struct News {
+    pub fingerprint: Fingerprint,
+    /// Slot and key at that place, if it was there.
+    pub before: Option<(u32, Key)>,
+    /// As it is now, if it is there.
+    pub now: Option<Arc<Shown>>,
+    /// When the first of the changes was accepted.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// Where a client begins.
+pub(crate) struct Start {
+    /// All alerts at this place in the stream.
+    pub list: List,
+    pub position: u64,
+    /// What happened between the client's cursor and here; `None` when it begins anew.
+    pub missed: Option<Vec<News>>,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self::remembering(CHANGES_MAX)
+    }
+}
+
+impl Replica {
+    /// An empty one that remembers so many changes.
+    pub fn remembering(changes_max: u64) -> Self {
+        Self {
+            alerts: HashMap::new(),
+            environments: HashSet::new(),
+            free: Vec::new(),
+            slots: 0,
+            changes: VecDeque::new(),
+            changes_max,
+            head: 0,
+            list: List::default(),
+        }
+    }
+
+    /// Sequence of the last change.
+    pub const fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// The version that it has of an alert.
+    pub fn version(&self, fingerprint: Fingerprint) -> Option<u64> {
+        self.alerts.get(&fingerprint).map(|shown| shown.alert.version)
+    }
+
+    pub fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+        self.alerts.keys().copied()
+    }
+
+    /// Takes in a version of an alert, if it is news; answers whether it was.
+    pub fn apply(&mut self, alert: Arc<Alert>, accepted_at: Option<Timestamp>) -> bool {
+        if self
+            .version(alert.fingerprint)
+            .is_some_and(|version| version >= alert.version)
+        {
+            return false;
+        }
+        if alert.status == Status::Closed {
+            return self.remove(alert.fingerprint, accepted_at);
+        }
+        let fingerprint = alert.fingerprint;
+        let before = self.before(fingerprint);
+        let slot = before
+            .as_ref()
+            .map(|(slot, _)| *slot)
+            .or_else(|| self.free.pop())
+            .unwrap_or_else(|| {
+                self.slots += 1;
+                self.slots - 1
+            });
+        let key = self.key(&alert);
+        let shown = Shown {
+            alert,
+            key,
+            slot,
+            sequence: self.head + 1,
+            text: Mutex::default(),
+        };
+        let shown = Arc::new(shown);
+        self.list.set(slot, Some(Arc::clone(&shown)));
+        self.alerts.insert(fingerprint, shown);
+        self.note(Change {
+            fingerprint,
+            before,
+            accepted_at,
+        });
+        true
+    }
+
+    /// The alert is no longer open; answers whether it was.
+    pub fn remove(&mut self, fingerprint: Fingerprint, accepted_at: Option<Timestamp>) -> bool {
+        let before = self.before(fingerprint);
+        let Some(shown) = self.alerts.remove(&fingerprint) else {
+            return false;
+        };
+        self.list.set(shown.slot, None);
+        self.free.push(shown.slot);
+        self.note(Change {
+            fingerprint,
+            before,
+            accepted_at,
+        });
+        true
+    }
+
+    fn before(&self, fingerprint: Fingerprint) -> Option<(u32, Key)> {
+        self.alerts
+            .get(&fingerprint)
+            .map(|shown| (shown.slot, shown.key.clone()))
+    }
+
+    fn key(&mut self, alert: &Alert) -> Key {
+        let environment = self
+            .environments
+            .get(alert.environment.as_str())
+            .cloned()
+            .unwrap_or_else(|| {
+                let environment: Arc<str> = alert.environment.as_str().into();
+                self.environments.insert(Arc::clone(&environment));
+                environment
+            });
+        Key {
+            environment,
+            severity: alert.severity,
+            state: alert.operator_state,
+        }
+    }
+
+    fn note(&mut self, change: Change) {
+        self.head += 1;
+        self.changes.push_back(change);
+        if self.changes.len() as u64 > self.changes_max {
+            self.changes.pop_front();
+        }
+        self.forget_old_text();
+    }
+
+    /// The text of an alert that has not changed for long is made again when it is wanted.
+    fn forget_old_text(&self) {
+        let old = usize::try_from(TEXTS_MAX)
+            .ok()
+            .and_then(|recent| self.changes.len().checked_sub(recent + 1));
+        if let Some(change) = old.and_then(|old| self.changes.get(old))
+            && let Some(shown) = self.alerts.get(&change.fingerprint)
+            && self.head - shown.sequence >= TEXTS_MAX
+        {
+            *shown.lock_text() = None;
+        }
+    }
+
+    /// What happened after this place, alert by alert; `None` when that is no longer known.
+    pub fn news(&self, since: u64) -> Option<Vec<News>> {
+        let missed = usize::try_from(self.head.checked_sub(since)?).ok()?;
+        let first = self.changes.len().checked_sub(missed)?;
+        let mut places: HashMap<Fingerprint, usize> = HashMap::new();
+        let mut news: Vec<News> = Vec::new();
+        for change in self.changes.range(first..) {
+            match places.entry(change.fingerprint) {
+                MapEntry::Occupied(place) => {
+                    let known = &mut news[*place.get()];
+                    known.accepted_at = known.accepted_at.or(change.accepted_at);
+                }
+                MapEntry::Vacant(place) => {
+                    place.insert(news.len());
+                    news.push(News {
+                        fingerprint: change.fingerprint,
+                        before: change.before.clone(),
+                        now: self.alerts.get(&change.fingerprint).cloned(),
+                        accepted_at: change.accepted_at,
+                    });
+                }
+            }
+        }
+        Some(news)
+    }
+
+    /// Where a client begins that has seen everything up to `cursor`.
+    pub fn start(&self, cursor: Option<u64>) -> Start {
+        let missed = cursor.and_then(|cursor| self.news(cursor));
+        Start {
+            list: self.list.clone(),
+            position: self.head,
+            missed,
+        }
+    }
+}
+
+impl List {
+    /// The alerts, in parts.
+    pub fn parts(&self) -> impl Iterator<Item = impl Iterator<Item = &Arc<Shown>>> {
+        self.0.iter().map(|chunk| chunk.iter().flatten())
+    }
+
+    fn set(&mut self, slot: u32, shown: Option<Arc<Shown>>) {
+        let (number, place) = (slot as usize / CHUNK, slot as usize % CHUNK);
+        while self.0.len() <= number {
+            self.0.push(Arc::new(vec![None; CHUNK]));
+        }
+        if let Some(chunk) = self.0.get_mut(number)
+            && let Some(owner) = Arc::make_mut(chunk).get_mut(place)
+        {
+            *owner = shown;
+        }
+    }
+}
+
+impl Shown {
+    /// Its JSON; made once and shared by all clients while the change that brought it is a recent one.
+    pub fn text(&self, head: u64) -> Arc<str> {
+        if head.saturating_sub(self.sequence) >= TEXTS_MAX {
+            return self.text_once();
+        }
+        let mut text = self.lock_text();
+        Arc::clone(text.get_or_insert_with(|| self.write().into()))
+    }
+
+    /// Its JSON, for a snapshot: not kept, as a snapshot is large.
+    pub fn text_once(&self) -> Arc<str> {
+        let text = self.lock_text().clone();
+        text.unwrap_or_else(|| self.write().into())
+    }
+
+    fn write(&self) -> String {
+        #[expect(
+            clippy::expect_used,
+            reason = "text, numbers and times always have a JSON form"
+        )]
+        let text = serde_json::to_string(self.alert.as_ref()).expect("an alert has a JSON form");
+        text
+    }
+
+    fn lock_text(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
