@@ -1,0 +1,316 @@
+//! Operators' actions: commands to the daemon, answered with the resulting state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use pipeline::Record;
+use pipeline::trace::{TraceParent, record_headers};
+use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Topic};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::alerts::fingerprint;
+use crate::{Api, ApiError};
+
+/// Alerts in one request.
+const ALERTS_MAX: usize = 10_000;
+const AUTHOR_MAX: usize = 200;
+const TEXT_MAX: usize = 10_000;
+/// How long the daemon may take; it applies the command later all the same.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// The names of all actions, as in the path.
+pub(crate) const NAMES: [&str; 12] = [
+    "acknowledge",
+    "unacknowledge",
+    "snooze",
+    "unsnooze",
+    "handle",
+    "unhandle",
+    "assign",
+    "unassign",
+    "comment",
+    "uncomment",
+    "resolve",
+    "unresolve",
+];
+
+/// What every action takes, beside its own fields.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct ActionRequest {
+    /// Ids of the alerts, up to 10,000.
+    alerts: Vec<String>,
+    /// Who acts.
+    #[serde(default)]
+    author: Option<String>,
+    /// A request with a key that was used before on an alert changes nothing there.
+    #[serde(default)]
+    idempotency_key: Option<String>,
+    /// The fields of the action.
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+}
+
+/// What became of an action.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct ActionResults {
+    /// One for each alert, in the order of the request.
+    results: Vec<ActionResult>,
+}
+
+/// What became of an action on one alert.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct ActionResult {
+    id: Fingerprint,
+    outcome: CommandOutcome,
+    /// Why it was refused or changed nothing.
+    reason: Option<String>,
+    /// The alert as it is now; null if there is none.
+    alert: Option<Alert>,
+}
+
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/api/v1/actions/{action}", post(act))
+}
+
+async fn act(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    body: Result<Json<ActionRequest>, JsonRejection>,
+) -> Result<Json<ActionResults>, ApiError> {
+    let request = body?.0;
+    let author = author(request.author)?;
+    let action = action(&name, request.fields)?;
+    let fingerprints = fingerprints(&request.alerts)?;
+    let key = request
+        .idempotency_key
+        .unwrap_or_else(|| Uuid::now_v7().to_string());
+    let requested_at = api.context.clock.now();
+    let commands: Vec<_> = fingerprints
+        .into_iter()
+        .map(|fingerprint| Command {
+            command_id: Uuid::now_v7(),
+            idempotency_key: key.clone(),
+            fingerprint,
+            author: author.clone(),
+            requested_at,
+            action: action.clone(),
+        })
+        .collect();
+    let results = carry_out(&api, &commands).await?;
+    Ok(Json(ActionResults { results }))
+}
+
+/// Appends the commands and waits for all their answers.
+async fn carry_out(api: &Api, commands: &[Command]) -> Result<Vec<ActionResult>, ApiError> {
+    let ids: Vec<_> = commands.iter().map(|command| command.command_id).collect();
+    let answered = tokio::time::timeout(ANSWER_WITHIN, async {
+        api.answers.listening().await;
+        let waiting: Vec<_> = ids.iter().map(|id| api.answers.expect(*id)).collect();
+        api.context
+            .log
+            .append(Topic::ALERTS_COMMANDS, commands.iter().map(record).collect())
+            .await
+            .map_err(|error| ApiError::Unavailable(error.to_string()))?;
+        let mut results = Vec::with_capacity(commands.len());
+        for (command, answer) in commands.iter().zip(waiting) {
+            let (answer, alert) = answer.await.map_err(|_| late())?;
+            results.push(ActionResult {
+                id: command.fingerprint,
+                outcome: answer.outcome,
+                reason: answer.reason,
+                alert,
+            });
+        }
+        Ok(results)
+    })
+    .await;
+    api.answers.forget(&ids);
+    answered.unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> ApiError {
+    ApiError::Unavailable(
+        "the daemon has not answered in time; it may still apply the action: repeat the request with the same idempotency_key".to_owned(),
+    )
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a command is made of text and times, which have a JSON form"
+)]
+fn record(command: &Command) -> Record {
+    let value = serde_json::to_vec(command).expect("a command has a JSON form");
+    Record {
+        key: command.fingerprint.to_string(),
+        value: Some(value.into()),
+        headers: record_headers(Some(&TraceParent::random().to_string())),
+    }
+}
+
+fn fingerprints(alerts: &[String]) -> Result<Vec<Fingerprint>, ApiError> {
+    if alerts.is_empty() {
+        return Err(ApiError::invalid("alerts", "name at least one alert by its id"));
+    }
+    if alerts.len() > ALERTS_MAX {
+        let message = format!(
+            "{} alerts are too many: at most {ALERTS_MAX} in one request",
+            alerts.len()
+        );
+        return Err(ApiError::invalid("alerts", message));
+    }
+    alerts
+        .iter()
+        .enumerate()
+        .map(|(index, id)| fingerprint(&format!("alerts[{index}]"), id))
+        .collect()
+}
+
+fn author(author: Option<String>) -> Result<String, ApiError> {
+    let author = author.unwrap_or_default().trim().to_owned();
+    match author.chars().count() {
+        0 => Ok("unknown".to_owned()),
+        1..=AUTHOR_MAX => Ok(author),
+        _ => Err(ApiError::invalid(
+            "author",
+            format!("longer than {AUTHOR_MAX} characters"),
+        )),
+    }
+}
+
+/// Reads the fields of the named action; fields that it does not have are refused.
+fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError> {
+    let known = known_fields(name).ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "there is no action {name:?}: there are {}",
+            NAMES.join(", ")
+        ))
+    })?;
+    if let Some(other) = fields.keys().find(|field| !known.contains(&field.as_str())) {
+        let message = match known {
+            [] => format!("{name} has no such field: it takes alerts, author and idempotency_key"),
+            known => format!("{name} has no such field: it takes {}", known.join(", ")),
+        };
+        return Err(ApiError::invalid(other, message));
+    }
+    for (field, value) in &fields {
+        if value.as_str().is_some_and(|text| text.chars().count() > TEXT_MAX) {
+            return Err(ApiError::invalid(
+                field,
+                format!("longer than {TEXT_MAX} characters"),
+            ));
+        }
+    }
+    // A field that is there must be of its type, and the message must name it.
+    for field in known {
+        let value = fields.get(*field).filter(|value| !value.is_null());
+        check_field(field, value)?;
+    }
+    fields.insert("type".to_owned(), Value::String(name.to_owned()));
+    serde_json::from_value(Value::Object(fields)).map_err(|error| match missing_field(&error) {
+        Some(field) => ApiError::invalid(&field, format!("{name} needs it")),
+        None => ApiError::Body(error.to_string()),
+    })
+}
+
+fn known_fields(name: &str) -> Option<&'static [&'static str]> {
+    Some(match name {
+        "acknowledge" | "resolve" | "comment" => &["comment"],
+        "snooze" => &["until", "sticky_severity", "sticky_output", "comment"],
+        "handle" => &["until", "assignee"],
+        "assign" => &["assignee", "until", "comment"],
+        "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "uncomment" | "unresolve" => &[],
+        _ => return None,
+    })
+}
+
+fn check_field(field: &str, value: Option<&Value>) -> Result<(), ApiError> {
+    let Some(value) = value else { return Ok(()) };
+    let (right, wanted) = match field {
+        "until" => (
+            value
+                .as_str()
+                .is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
+            "a time such as 2026-09-01T10:00:00Z",
+        ),
+        "sticky_severity" | "sticky_output" => (value.is_boolean(), "true or false"),
+        _ => (value.is_string(), "text"),
+    };
+    if right {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(field, format!("{value} is not {wanted}")))
+    }
+}
+
+/// The field that serde says is missing.
+fn missing_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    text.strip_prefix("missing field `")?
+        .split('`')
+        .next()
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(name: &str, fields: Value) -> Result<Action, String> {
+        action(name, fields.as_object().unwrap().clone()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_action_is_read_by_its_name() {
+        let fields = json!({ "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c" });
+        for name in NAMES {
+            let known = known_fields(name).unwrap();
+            let fields: Map<_, _> = fields
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(field, _)| known.contains(&field.as_str()))
+                .map(|(field, value)| (field.clone(), value.clone()))
+                .collect();
+            assert_eq!(action(name, fields).unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn a_wrong_request_names_the_field_and_the_remedy() {
+        for (name, fields, message) in [
+            ("snooze", json!({}), "until: snooze needs it"),
+            (
+                "snooze",
+                json!({ "until": "tomorrow" }),
+                "until: \"tomorrow\" is not a time such as 2026",
+            ),
+            (
+                "snooze",
+                json!({ "till": 1 }),
+                "till: snooze has no such field: it takes until, sticky_severity",
+            ),
+            ("comment", json!({ "comment": 1 }), "comment: 1 is not text"),
+            (
+                "unsnooze",
+                json!({ "until": 1 }),
+                "until: unsnooze has no such field: it takes alerts",
+            ),
+            (
+                "ack",
+                json!({}),
+                "there is no action \"ack\": there are acknowledge",
+            ),
+        ] {
+            let error = read(name, fields).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

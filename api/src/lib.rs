@@ -1,0 +1,70 @@
+//! The control plane: what the console uses is public.
+//!
+//! Alerts are read from the database. An operator's action is a command on `alerts.commands`, answered with the
+//! resulting state once the daemon has applied it. Configuration is written to the database and from there to the
+//! `config` topic, which brings it to every stage.
+
+use std::sync::Arc;
+
+use axum::Router;
+use chassis::secrets::SiteKey;
+use pipeline::Context;
+use store::Store;
+
+mod actions;
+mod alerts;
+mod answers;
+mod console;
+mod error;
+mod openapi;
+pub mod site;
+
+pub use error::ApiError;
+
+/// What the routes work with; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    context: Context,
+    store: Store,
+    key: SiteKey,
+    answers: answers::Answers,
+    publisher: site::Publisher,
+}
+
+impl Api {
+    /// Begins to follow the daemon's answers and to keep the `config` topic as the database says.
+    pub fn start(context: &Context, store: Store, key: SiteKey) -> Self {
+        Self {
+            context: context.clone(),
+            answers: answers::Answers::start(context),
+            publisher: site::Publisher::start(context, store.clone()),
+            store,
+            key,
+        }
+    }
+
+    /// `/api/v1`, without authentication; the caller guards it.
+    pub fn routes(&self) -> Router {
+        Router::new()
+            .merge(alerts::routes())
+            .merge(actions::routes())
+            .merge(site::routes())
+            .route("/api/v1/openapi.json", axum::routing::get(openapi::document))
+            .with_state(Arc::new(self.clone()))
+    }
+
+    /// The console's files at `/`.
+    pub fn console() -> Router {
+        console::routes()
+    }
+
+    /// Applies a site document as `PUT /api/v1/site` does.
+    pub async fn apply(&self, document: &str, dry_run: bool) -> Result<site::Applied, ApiError> {
+        site::apply(self, document, dry_run).await
+    }
+
+    /// Whether no site was ever applied.
+    pub async fn is_new(&self) -> Result<bool, ApiError> {
+        Ok(self.store.site().await?.revision == 0)
+    }
+}

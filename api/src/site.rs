@@ -1,0 +1,198 @@
+//! Configuration as code: a site document is read, checked, compared with what is, and applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use schemas::config::ConfigEntry;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::StoredSite;
+
+use crate::{Api, ApiError};
+
+mod check;
+mod document;
+mod publisher;
+#[cfg(test)]
+mod tests;
+
+pub use document::Problem;
+pub(crate) use publisher::Publisher;
+
+/// What applying a document did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Applied {
+    /// What differs from what was there before; empty when nothing does.
+    pub changes: Vec<SiteChange>,
+    /// The revision of the site after it.
+    pub revision: u64,
+    /// False for a dry run, and when nothing differs.
+    pub applied: bool,
+    /// Whether every stage can read it already; otherwise it follows as soon as the log is back.
+    pub published: bool,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SiteChange {
+    /// What is done.
+    pub change: ChangeKind,
+    /// To what: kind and name.
+    pub key: String,
+    /// The fields that differ, without secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
+/// Kinds of differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum ChangeKind {
+    Add,
+    Change,
+    Remove,
+}
+
+#[derive(Deserialize)]
+struct ApplyQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/api/v1/site", get(show).put(put))
+}
+
+/// The site without keys and secrets.
+async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, ApiError> {
+    let stored = api.store.site().await?;
+    let mut site = json!({ "revision": stored.revision, "environments": [], "scenarios": [], "integrations": [], "bots": [], "rules": [] });
+    for entry in entries(&stored)?.into_values() {
+        let (section, value) = match entry {
+            ConfigEntry::Environment(environment) => ("environments", json!(environment)),
+            ConfigEntry::Scenario(scenario) => ("scenarios", json!(scenario)),
+            ConfigEntry::Integration(integration) => (
+                "integrations",
+                json!({ "name": integration.name, "type": integration.source_type,
+                    "environment": integration.environment, "scenario": integration.scenario,
+                    "keys": integration.key_hashes.len() }),
+            ),
+            ConfigEntry::Bot(bot) => (
+                "bots",
+                json!({ "name": bot.name, "channel": bot.channel, "settings": bot.settings,
+                    "secrets": bot.sealed_secrets.keys().collect::<Vec<_>>() }),
+            ),
+            ConfigEntry::Rules(rules) => {
+                site["rules"] = json!(rules.rules);
+                continue;
+            }
+            ConfigEntry::Revision(_) => continue,
+        };
+        if let Some(section) = site[section].as_array_mut() {
+            section.push(value);
+        }
+    }
+    Ok(Json(site))
+}
+
+async fn put(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<ApplyQuery>, QueryRejection>,
+    body: String,
+) -> Result<Json<Applied>, ApiError> {
+    Ok(Json(apply(&api, &body, query?.dry_run).await?))
+}
+
+/// Applies a document: all of it or nothing.
+pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applied, ApiError> {
+    let document = document::read(text).map_err(ApiError::Site)?;
+    let stored = api.store.site().await?;
+    let before = entries(&stored)?;
+    let after = check::resolve(&document, &before, &api.key).map_err(ApiError::Site)?;
+    let changes = differences(&before, &after);
+    if dry_run || changes.is_empty() {
+        return Ok(Applied {
+            changes,
+            revision: stored.revision,
+            applied: false,
+            published: stored.published,
+        });
+    }
+    let (mut set, mut remove) = (BTreeMap::new(), Vec::new());
+    for change in &changes {
+        match after.get(&change.key) {
+            Some(entry) => drop(set.insert(change.key.clone(), json!(entry).to_string())),
+            None => remove.push(change.key.clone()),
+        }
+    }
+    let revision = api.store.change_site(stored.revision, &set, &remove).await?;
+    let published = api.publisher.publish(revision).await;
+    Ok(Applied {
+        changes,
+        revision,
+        applied: true,
+        published,
+    })
+}
+
+/// What is stored, by key.
+fn entries(stored: &StoredSite) -> Result<BTreeMap<String, ConfigEntry>, ApiError> {
+    let parse = |(key, text): (&String, &String)| match serde_json::from_str(text) {
+        Ok(entry) => Ok((key.clone(), entry)),
+        Err(error) => Err(ApiError::Internal(format!(
+            "the stored entry {key} cannot be read: {error}"
+        ))),
+    };
+    stored.entries.iter().map(parse).collect()
+}
+
+fn differences(
+    before: &BTreeMap<String, ConfigEntry>,
+    after: &BTreeMap<String, ConfigEntry>,
+) -> Vec<SiteChange> {
+    let mut changes = Vec::new();
+    for (key, entry) in after {
+        match before.get(key) {
+            None => changes.push(SiteChange {
+                change: ChangeKind::Add,
+                key: key.clone(),
+                fields: Vec::new(),
+            }),
+            Some(known) if known != entry => {
+                let fields = differing_fields(known, entry);
+                changes.push(SiteChange {
+                    change: ChangeKind::Change,
+                    key: key.clone(),
+                    fields,
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    let removed = before.keys().filter(|key| !after.contains_key(*key));
+    changes.extend(removed.map(|key| SiteChange {
+        change: ChangeKind::Remove,
+        key: key.clone(),
+        fields: Vec::new(),
+    }));
+    changes
+}
+
+fn differing_fields(before: &ConfigEntry, after: &ConfigEntry) -> Vec<String> {
+    let (before, after) = (json!(before), json!(after));
+    let names = [&before, &after]
+        .into_iter()
+        .filter_map(|value| value.as_object())
+        .flat_map(|object| object.keys());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,168 @@
+//! The site document as it is written: YAML, with the place of everything that can be wrong.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_saphyr::{Location, Spanned};
+
+/// A mistake in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: u64,
+    /// Column, from 1.
+    pub column: u64,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Problem {
+    pub(super) fn at(location: Location, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            line: location.line(),
+            column: location.column(),
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// A section that is absent leaves what is there; one that is present, even if empty, is all there is to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) environments: Option<Vec<EnvironmentText>>,
+    pub(super) scenarios: Option<Vec<ScenarioText>>,
+    pub(super) integrations: Option<Vec<IntegrationText>>,
+    pub(super) bots: Option<Vec<BotText>>,
+    pub(super) rules: Option<Vec<RuleText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnvironmentText {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) number: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioText {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) number: Option<i64>,
+    #[serde(default)]
+    pub(super) steps: Vec<StepText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepText {
+    pub(super) channel: Spanned<String>,
+    pub(super) destination: Spanned<String>,
+    pub(super) bot: Option<Spanned<String>>,
+    pub(super) delay: Option<Spanned<String>>,
+    pub(super) window: Option<Spanned<WindowText>>,
+    pub(super) minimum_severity: Option<Spanned<String>>,
+    pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WindowText {
+    pub(super) from: String,
+    pub(super) to: String,
+    #[serde(default)]
+    pub(super) days: Vec<Spanned<String>>,
+    pub(super) time_zone: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IntegrationText {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) source_type: Spanned<String>,
+    pub(super) environment: Spanned<String>,
+    pub(super) scenario: Spanned<String>,
+    pub(super) key: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) keys: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BotText {
+    pub(super) name: Spanned<String>,
+    pub(super) channel: Spanned<String>,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleText {
+    pub(super) name: Spanned<String>,
+    pub(super) when: Spanned<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) severity: Option<Spanned<String>>,
+    pub(super) runbook: Option<String>,
+    pub(super) drop: Option<String>,
+}
+
+/// Reads a document; what serde refuses is one problem at its place.
+pub(super) fn read(text: &str) -> Result<Document, Vec<Problem>> {
+    if text.trim().is_empty() {
+        return Ok(Document::default());
+    }
+    serde_saphyr::from_str(text).map_err(|error| {
+        let (line, column) = error
+            .location()
+            .map_or((1, 1), |location| (location.line(), location.column()));
+        let message = first_line(&error.to_string());
+        let remedy = remedy(&message);
+        vec![Problem {
+            line,
+            column,
+            message,
+            remedy,
+        }]
+    })
+}
+
+/// The library shows the place of the mistake in the text as well; the place is given apart here.
+fn first_line(error: &str) -> String {
+    let line = error.lines().next().unwrap_or_default().trim();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    match line.split_once(": ") {
+        Some((place, message)) if place.starts_with("line ") => message.to_owned(),
+        _ => line.to_owned(),
+    }
+}
+
+/// The nearest of the names that serde lists, or where to look.
+fn remedy(message: &str) -> String {
+    let wrong = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once('`'));
+    let nearest = wrong.and_then(|(wrong, rest)| {
+        let known = rest
+            .split_once("expected one of ")?
+            .1
+            .split(", ")
+            .map(|name| name.trim_matches('`'));
+        known.min_by_key(|known| strsim::damerau_levenshtein(wrong, known))
+    });
+    match nearest {
+        Some(known) => format!("did you mean {known:?}?"),
+        None => "docs/site.md shows every field".to_owned(),
+    }
+}

@@ -1,0 +1,335 @@
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, readAlert } from "../api";
+import { matcherFor, withMatcher } from "../filter";
+import { beginAction, reopen } from "../operate";
+import type { Alert } from "../protocol";
+import { safeLink } from "../safe-link";
+import * as state from "../state";
+import { wordDuration, wordTime, wordWholeTime } from "../time";
+import { Age, Moment } from "./Age";
+import { BadgeMark } from "./AlertRow";
+import { History } from "./History";
+import { Icon } from "./Icon";
+import { Notifications } from "./Notifications";
+import { ACTIONS } from "./Toolbar";
+
+/** All about one alert, beside the table. */
+export function Details({ id }: { id: string }) {
+  const { alert, problem } = useAlert(id);
+  return (
+    <aside class="details" aria-label="Details of the alert" data-testid="details" data-id={id}>
+      {alert ? <AlertDetails alert={alert} /> : <NothingYet problem={problem} />}
+    </aside>
+  );
+}
+
+/** The alert as the stream tells it; as the API tells it when the stream does not, or no more. */
+function useAlert(id: string): { alert: Alert | null; problem: string | null } {
+  const [read, setRead] = useState<Alert | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  state.revision.value;
+  const row = state.board.rows.get(id);
+  const isLive = row !== undefined && !row.gone;
+  const loaded = state.loaded.value;
+  useEffect(() => {
+    setProblem(null);
+    if (isLive || !loaded) return;
+    const request = new AbortController();
+    readAlert(id, request.signal).then(setRead, (error: unknown) => {
+      if (!request.signal.aborted) setProblem(error instanceof ApiError ? error.message : String(error));
+    });
+    return () => request.abort();
+  }, [id, isLive, loaded]);
+  const known = row?.alert;
+  const fetched = read?.fingerprint === id ? read : null;
+  const newest = known && fetched && fetched.version > known.version ? fetched : (known ?? fetched);
+  return { alert: newest, problem };
+}
+
+function NothingYet({ problem }: { problem: string | null }) {
+  return (
+    <>
+      <div class="details-head">
+        <CloseButton />
+      </div>
+      <p class="empty">{problem ?? "Reading…"}</p>
+    </>
+  );
+}
+
+function CloseButton() {
+  return (
+    <button
+      type="button"
+      class="icon-button details-close"
+      aria-label="Close the details"
+      title="Close (Esc)"
+      data-testid="close-details"
+      onClick={() => {
+        state.openedId.value = null;
+      }}
+    >
+      <Icon name="close" />
+    </button>
+  );
+}
+
+function AlertDetails({ alert }: { alert: Alert }) {
+  const id = alert.fingerprint;
+  return (
+    <>
+      <div class={`details-head sev-${alert.severity}`}>
+        <div class="details-marks">
+          <span class="severity-pill">{alert.severity}</span>
+          {alert.badge && <BadgeMark alert={alert} />}
+          <span class="details-age" data-testid="details-status">
+            {alert.status === "closed" ? "closed " : "open for "}
+            {alert.closed_at ? <Moment at={alert.closed_at} /> : <Age since={Date.parse(alert.opened_at)} />}
+          </span>
+          <span class="space" />
+          <CopyLink id={id} />
+          <CloseButton />
+        </div>
+        <h2 data-testid="details-name">{alert.name}</h2>
+        <p class="details-where">
+          <span>{alert.object}</span>
+          <span>{alert.source}</span>
+          <span>{alert.environment}</span>
+        </p>
+      </div>
+      <div class="details-actions">
+        {alert.status === "closed" ? (
+          <button type="button" class="button" data-testid="reopen" onClick={() => reopen(id)}>
+            <Icon name="reopen" /> Reopen
+          </button>
+        ) : (
+          ACTIONS.map(({ verb, word, key }) => (
+            <button
+              key={verb}
+              type="button"
+              class="button"
+              title={`${word} (${key.toLowerCase()})`}
+              data-testid={`details-${verb}`}
+              onClick={() => beginAction(verb, [id], verb !== "acknowledge")}
+            >
+              <Icon name={verb} />
+              <span>{word}</span>
+            </button>
+          ))
+        )}
+      </div>
+      <div class="details-body">
+        <States alert={alert} />
+        <section>
+          <h3>Output</h3>
+          <pre data-testid="output">{alert.output || "(empty)"}</pre>
+          {alert.previous_output !== undefined && (
+            <details>
+              <summary>Previous output</summary>
+              <pre>{alert.previous_output}</pre>
+            </details>
+          )}
+        </section>
+        <Links links={alert.links ?? {}} />
+        <Notifications id={id} version={alert.version} episode={alert.episode} />
+        <Labels labels={alert.labels ?? {}} />
+        <History id={id} version={alert.version} />
+        <Facts alert={alert} />
+      </div>
+    </>
+  );
+}
+
+function CopyLink({ id }: { id: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      aria-label="Copy a link to this alert"
+      title={copied ? "Copied" : "Copy a link to this alert"}
+      onClick={() => {
+        const link = `${location.origin}${location.pathname}#alert=${id}`;
+        // Without a secure connection the browser lends no clipboard; the address bar has the link too.
+        void navigator.clipboard?.writeText(link).then(() => setCopied(true));
+      }}
+    >
+      <Icon name={copied ? "acknowledge" : "link"} />
+    </button>
+  );
+}
+
+/** Who has it, until when, and what they said. */
+function States({ alert }: { alert: Alert }) {
+  const { acknowledgement, snooze, handling, assignment, comment } = alert;
+  if (!acknowledgement && !snooze && !handling && !assignment && !comment && alert.operator_state !== "in_downtime")
+    return null;
+  return (
+    <ul class="states" data-testid="states">
+      {alert.operator_state === "in_downtime" && (
+        <li>
+          <Icon name="downtime" />
+          <span>In downtime: nobody is told while it lasts.</span>
+        </li>
+      )}
+      {acknowledgement && (
+        <li>
+          <Icon name="acknowledge" />
+          <span>
+            Acknowledged by <b>{acknowledgement.by}</b> <Moment at={acknowledgement.at} />
+            <Said comment={acknowledgement.comment} />
+          </span>
+        </li>
+      )}
+      {snooze && (
+        <li>
+          <Icon name="snooze" />
+          <span>
+            Snoozed by <b>{snooze.by}</b> until {wordTime(Date.parse(snooze.until), state.serverNow())},{" "}
+            <Moment at={snooze.until} future />
+            {stickyWords(snooze.sticky_severity, snooze.sticky_output)}
+            <Said comment={snooze.comment} />
+          </span>
+        </li>
+      )}
+      {handling && (
+        <li>
+          <Icon name="handle" />
+          <span>
+            <b>{handling.assignee}</b> works on it, <Moment at={handling.until} future />
+            {handling.by !== handling.assignee && <>, says {handling.by}</>}
+          </span>
+        </li>
+      )}
+      {assignment && (
+        <li>
+          <Icon name="assign" />
+          <span>
+            Assigned to <b>{assignment.assignee}</b> by {assignment.by} <Moment at={assignment.at} />
+            {assignment.until && (
+              <>
+                , <Moment at={assignment.until} future />
+              </>
+            )}
+            <Said comment={assignment.comment} />
+          </span>
+        </li>
+      )}
+      {comment && (
+        <li>
+          <Icon name="comment" />
+          <q>{comment}</q>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function Said({ comment }: { comment: string | undefined }) {
+  return comment ? <q class="said">{comment}</q> : null;
+}
+
+function stickyWords(severity: boolean, output: boolean): string {
+  if (severity && output) return "; stays when severity or output change";
+  if (severity) return "; stays when the severity changes";
+  if (output) return "; stays when the output changes";
+  return "; ends when severity or output change";
+}
+
+function Links({ links }: { links: Record<string, string> }) {
+  const entries = Object.entries(links);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Links</h3>
+      <ul class="links">
+        {entries.map(([title, address]) => {
+          const safe = safeLink(address);
+          return (
+            <li key={title}>
+              {safe ? (
+                <a href={safe} target="_blank" rel="noopener noreferrer" title={safe}>
+                  {title}
+                </a>
+              ) : (
+                <span title="Not a web or mail address; not opened">
+                  {title}: <code>{address}</code>
+                </span>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+function Labels({ labels }: { labels: Record<string, string> }) {
+  const entries = Object.entries(labels);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Labels</h3>
+      <ul class="labels">
+        {entries.map(([name, value]) => (
+          <li key={name}>
+            <button
+              type="button"
+              title="Show only alerts with this label"
+              onClick={() => {
+                const choice = state.choice.peek();
+                state.choice.value = { ...choice, query: withMatcher(choice.query, matcherFor(name, value)) };
+              }}
+            >
+              <span>{name}</span>
+              {value}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Facts({ alert }: { alert: Alert }) {
+  const now = state.serverNow();
+  const time = (at: string) => (
+    <time dateTime={at} title={wordWholeTime(Date.parse(at))}>
+      {wordTime(Date.parse(at), now)}
+    </time>
+  );
+  const { counts } = alert;
+  const facts: [string, preact.ComponentChild][] = [
+    ["Service", alert.service],
+    ["Monitoring system", alert.monitoring_system],
+    ["Integration", alert.integration],
+    ["Scenario", alert.scenario],
+    ["Opened", time(alert.opened_at)],
+    ["First opened", time(alert.first_opened_at)],
+    ["Closed", alert.closed_at && time(alert.closed_at)],
+    ["Last heard of", time(alert.last_event_at)],
+    ["Last change", time(alert.changed_at)],
+    ["Episode", `${alert.episode}; open for ${wordDuration(alert.total_duration_ms)} in the earlier ones`],
+    [
+      "So far",
+      `opened ${counts.opened}, updated ${counts.updated}, severity changed ${counts.severity_changed}, ` +
+        `closed ${counts.closed}, acknowledged ${counts.acknowledged}, snoozed ${counts.snoozed}`,
+    ],
+    ["Id", <code key="id">{alert.fingerprint}</code>],
+  ];
+  return (
+    <section>
+      <h3>Facts</h3>
+      <dl class="facts">
+        {facts.map(([name, value]) =>
+          value ? (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ) : null,
+        )}
+      </dl>
+    </section>
+  );
+}

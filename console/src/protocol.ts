@@ -1,0 +1,241 @@
+/**
+ * What the server and the console say to each other. Mirrors the Rust types in `schemas/src`; a test checks it
+ * against the examples there. Times are RFC 3339 in UTC.
+ */
+
+export const SEVERITIES = ["ok", "information", "warning", "critical", "unknown", "urgent", "down"] as const;
+/** How bad it is; the place in {@link SEVERITIES} is the severity's number. */
+export type Severity = (typeof SEVERITIES)[number];
+
+export const OPERATOR_STATES = ["active", "snoozed", "acknowledged", "in_downtime", "assigned", "handled"] as const;
+/** What operators have made of an open alert. */
+export type OperatorState = (typeof OPERATOR_STATES)[number];
+
+export type Status = "open" | "closed";
+export type Channel = "webhook" | "slack" | "email";
+export type Badge = "new" | "flapping" | "urgent" | "test";
+
+/** Somebody has seen it. */
+export interface Acknowledgement {
+  by: string;
+  at: string;
+  comment?: string;
+}
+
+/** Hidden for a time. */
+export interface Snooze {
+  by: string;
+  at: string;
+  until: string;
+  sticky_severity: boolean;
+  sticky_output: boolean;
+  comment?: string;
+}
+
+/** Somebody works on it until a time. */
+export interface Handling {
+  by: string;
+  assignee: string;
+  at: string;
+  until: string;
+}
+
+/** Somebody owns it. */
+export interface Assignment {
+  by: string;
+  assignee: string;
+  at: string;
+  until?: string;
+  comment?: string;
+}
+
+/** How often what happened to an alert. */
+export interface Counts {
+  opened: number;
+  updated: number;
+  severity_changed: number;
+  closed: number;
+  acknowledged: number;
+  snoozed: number;
+}
+
+/** One problem, from first firing to resolved, and again when it reopens. */
+export interface Alert {
+  fingerprint: string;
+  version: number;
+  environment: string;
+  scenario: string;
+  integration: string;
+  monitoring_system: string;
+  source: string;
+  service?: string;
+  object: string;
+  name: string;
+  severity: Severity;
+  status: Status;
+  badge?: Badge;
+  operator_state: OperatorState;
+  output: string;
+  previous_output?: string;
+  labels?: Record<string, string>;
+  links?: Record<string, string>;
+  acknowledgement?: Acknowledgement;
+  snooze?: Snooze;
+  handling?: Handling;
+  assignment?: Assignment;
+  comment?: string;
+  /** The channels that were told of it and not yet of its end. */
+  channels?: Channel[];
+  episode: number;
+  first_opened_at: string;
+  opened_at: string;
+  last_event_at: string;
+  changed_at: string;
+  closed_at?: string;
+  total_duration_ms: number;
+  counts: Counts;
+}
+
+/** Which alerts are shown: all conditions must hold; an empty list asks nothing. */
+export interface Filter {
+  environments?: string[];
+  states?: OperatorState[];
+  severities?: Severity[];
+  matchers?: string[];
+  text?: string;
+}
+
+/** How many alerts pass the filter. */
+export interface Counters {
+  total: number;
+  by_severity: Record<string, number>;
+  by_state: Record<string, number>;
+  by_environment: Record<string, number>;
+}
+
+/** From the console, on the websocket. */
+export type ClientMessage = { type: "hello"; filter: Filter; cursor?: string };
+
+export interface SnapshotMessage {
+  type: "snapshot";
+  cursor: string;
+  alerts: Alert[];
+  first: boolean;
+  complete: boolean;
+  counters: Counters;
+}
+
+export interface DeltaMessage {
+  type: "delta";
+  cursor: string;
+  changed: Alert[];
+  removed: string[];
+  counters: Counters;
+}
+
+export interface BeatMessage {
+  type: "beat";
+  cursor: string;
+  at: string;
+  stale_ms?: number;
+}
+
+export interface RefusedMessage {
+  type: "refused";
+  reason: string;
+}
+
+/** From the server, on the websocket. */
+export type ServerMessage = SnapshotMessage | DeltaMessage | BeatMessage | RefusedMessage;
+
+/** What kinds of things happen to an alert. */
+export type HistoryKind =
+  | "opened"
+  | "reopened"
+  | "updated"
+  | "severity_changed"
+  | "closed"
+  | "acknowledged"
+  | "unacknowledged"
+  | "snoozed"
+  | "unsnoozed"
+  | "handled"
+  | "unhandled"
+  | "assigned"
+  | "unassigned"
+  | "commented"
+  | "uncommented"
+  | "rerouted"
+  | "notifying"
+  | "notified"
+  | "retrying"
+  | "not_delivered"
+  | "held_back";
+
+/** One line of an alert's history. */
+export interface HistoryEntry {
+  fingerprint: string;
+  sequence: number;
+  at: string;
+  kind: HistoryKind;
+  actor: string;
+  message: string;
+  event_id?: string;
+}
+
+export interface HistoryPage {
+  entries: HistoryEntry[];
+  next_cursor: string | null;
+}
+
+export type LedgerState = "opening" | "open" | "closing" | "closed" | "failed" | "not_closed";
+
+/** What was opened where: the promise that it will be closed. */
+export interface LedgerEntry {
+  episode: number;
+  channel: Channel;
+  destination: string;
+  bot?: string;
+  state: LedgerState;
+  sequence: number;
+  reference?: string;
+  opened_at: string;
+  changed_at: string;
+  error?: string;
+}
+
+export interface AlertPage {
+  alerts: Alert[];
+  next_cursor: string | null;
+}
+
+/** The fields of the actions; which verb takes which is in `actions.ts`. */
+export interface ActionFields {
+  comment?: string;
+  until?: string;
+  sticky_severity?: boolean;
+  sticky_output?: boolean;
+  assignee?: string;
+}
+
+export type Outcome = "applied" | "unchanged" | "refused" | "unknown";
+
+export interface ActionResult {
+  id: string;
+  outcome: Outcome;
+  reason: string | null;
+  alert: Alert | null;
+}
+
+export interface Session {
+  user: string | null;
+  authentication: "none" | "token";
+}
+
+export interface Site {
+  environments: { name: string }[];
+}
+
+export interface ErrorBody {
+  error: { code: string; message: string; field?: string | null };
+}

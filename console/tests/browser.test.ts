@@ -1,0 +1,307 @@
+/**
+ * The console in a real browser. With REVEILLE_URL and REVEILLE_CURL_KEY (an integration key; REVEILLE_TOKEN if the
+ * server asks for one) the first test runs against a real server; all others need the stand-in, as they steer it.
+ */
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { openBrowser } from "./browser-driver";
+import { MockServer } from "./mock-server";
+import { alertOf, newAlertOf } from "./sample-alerts";
+
+const ROWS = "[data-testid=alert-row]";
+let browser: Browser;
+/** What the browsers complained of: errors of the page, and what its content security policy forbade. */
+let complaints: string[] = [];
+
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+
+afterAll(() => browser?.close());
+
+afterEach(() => {
+  const found = complaints;
+  complaints = [];
+  expect(found).toEqual([]);
+});
+
+async function mock(options: { alerts?: number; token?: string; beatMs?: number } = {}): Promise<MockServer> {
+  const server = await MockServer.start(options);
+  server.seed(options.alerts ?? 0);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** A window of its own, of somebody whose name is known already unless it is null. */
+async function open(url: string, name: string | null = "Ada"): Promise<Page> {
+  const context: BrowserContext = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  onTestFinished(() => context.close());
+  context.setDefaultTimeout(30_000);
+  if (name !== null) await context.addInitScript((value) => localStorage.setItem("reveille.name", value), name);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/401|WebSocket/.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+async function live(page: Page): Promise<void> {
+  await page.locator("[data-testid=connection][data-status=live]").waitFor();
+}
+
+/** A count of rows in the document, and the ids of those in sight by their place on the screen. */
+function rowsInSight(page: Page): Promise<{ count: number; places: Record<string, number> }> {
+  return page.evaluate((rows) => {
+    const elements = [...document.querySelectorAll<HTMLElement>(rows)];
+    const places = elements.map((row) => [row.dataset.id, row.getBoundingClientRect().top] as const);
+    return { count: elements.length, places: Object.fromEntries(places) };
+  }, ROWS);
+}
+
+test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and goes when it is resolved", async () => {
+  const real = process.env.REVEILLE_URL;
+  const url = real ?? (await mock({ alerts: 20 })).url;
+  const key = process.env.REVEILLE_CURL_KEY ?? "any";
+  const name = `Console check ${Date.now()}`;
+  const first = await open(url, null);
+  const second = await open(url);
+  for (const page of [first, second]) {
+    if (real && process.env.REVEILLE_TOKEN) {
+      await page.locator("input[name=token]").fill(process.env.REVEILLE_TOKEN);
+      await page.keyboard.press("Enter");
+    }
+    await live(page);
+    await page.keyboard.press("/");
+    await page.keyboard.type(name);
+    await page.keyboard.press("Enter");
+    await page.getByTestId("empty").waitFor();
+    await page.keyboard.press("Escape");
+  }
+
+  const answer = await fetch(`${url}/monitoring-system/api?integration_key=${encodeURIComponent(key)}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      alert_name: name,
+      alert_severity: "critical",
+      source: "test",
+      object: "host-1",
+      notification_output: "Raised by the test of the console.",
+    }),
+  });
+  expect(answer.status).toBeLessThan(300);
+  const row = (page: Page, more = "") => page.locator(`${ROWS}${more}`, { hasText: name });
+  await row(first, "[data-state=active]").waitFor();
+  await row(second, "[data-state=active]").waitFor();
+
+  await first.keyboard.press("j");
+  await first.keyboard.press("a");
+  await first.locator("input[name=name]").fill("Grace");
+  await first.keyboard.press("Enter");
+  await first.getByTestId("toast").filter({ hasText: "Acknowledged 1 alert" }).waitFor();
+  await row(second, "[data-state=acknowledged]").waitFor();
+
+  await row(second).click();
+  await second.getByTestId("states").filter({ hasText: "Acknowledged by Grace" }).waitFor();
+  await second.getByTestId("history-entry").filter({ hasText: "Acknowledged" }).first().waitFor();
+  await second.getByTestId("close-details").click();
+
+  await first.keyboard.press("u");
+  await row(second, "[data-state=active]").waitFor();
+
+  await first.keyboard.press("r");
+  await first.getByTestId("resolve-dialog").waitFor();
+  await first.keyboard.press("Enter");
+  await first.getByTestId("toast").filter({ hasText: "Resolved 1 alert" }).waitFor();
+  await second.mouse.move(5, 5);
+  await row(second).waitFor({ state: "detached" });
+  await row(first).waitFor({ state: "detached" });
+}, 120_000);
+
+describe("against the stand-in", () => {
+  test("with 5,000 alerts few rows are drawn, and none moves under the pointer while news come", async () => {
+    const server = await mock({ alerts: 5000 });
+    const page = await open(server.url);
+    await page.getByTestId("total").filter({ hasText: "5,000" }).waitFor();
+    const top = page.locator(ROWS).nth(6);
+    await top.hover();
+    const before = await rowsInSight(page);
+    expect(before.count).toBeLessThan(60);
+    const [changing, leaving] = Object.keys(before.places) as [string, string];
+
+    for (let index = 0; index < 200; index++)
+      server.put({ ...alertOf(20_000 + index, Date.now()), severity: "down" }, "opened");
+    const changed = server.alerts.get(changing);
+    if (!changed) throw new Error("The first row is of no alert.");
+    server.put({ ...changed, severity: "information", output: "It has changed in place" });
+    server.close(leaving);
+    await page.getByTestId("queue").filter({ hasText: "200 new" }).waitFor();
+    await page.locator(`${ROWS}[data-id="${changing}"]`, { hasText: "It has changed in place" }).waitFor();
+    await page.locator(`${ROWS}[data-id="${leaving}"][data-gone=true]`).waitFor();
+    expect((await rowsInSight(page)).places).toEqual(before.places);
+
+    await page.getByTestId("queue").click();
+    await page.locator(`${ROWS}[data-id="${leaving}"]`).waitFor({ state: "detached" });
+    await page.getByTestId("queue").waitFor({ state: "detached" });
+    expect((await rowsInSight(page)).places).not.toEqual(before.places);
+
+    const newest = server.put({ ...newAlertOf(30_000, Date.now()), severity: "down", name: "The newest of all" });
+    await page.getByTestId("queue").filter({ hasText: "1 new" }).waitFor();
+    await page.mouse.move(5, 5);
+    await page.locator(`${ROWS}[data-id="${newest.fingerprint}"]`).waitFor();
+
+    await page.keyboard.press("End");
+    await page.locator(`${ROWS}[aria-rowindex="5201"]`).waitFor();
+    expect((await rowsInSight(page)).count).toBeLessThan(60);
+  });
+
+  test("rows above that come and go do not move what a reader has scrolled to", async () => {
+    const server = await mock({ alerts: 2000 });
+    const page = await open(server.url);
+    await page.getByTestId("total").filter({ hasText: "2,000" }).waitFor();
+    await page.locator("#alerts").evaluate((table) => table.scrollTo({ top: 20_000 }));
+    await page.locator(`${ROWS}[aria-rowindex="600"]`).waitFor();
+    const before = await rowsInSight(page);
+    const watched = await page.locator(`${ROWS}[aria-rowindex="600"]`).getAttribute("data-id");
+    for (let index = 0; index < 30; index++)
+      server.put({ ...alertOf(20_000 + index, Date.now()), severity: "down" }, "opened");
+    await page.locator(`${ROWS}[aria-rowindex="630"][data-id="${watched}"]`).waitFor();
+    const after = await rowsInSight(page);
+    expect(after.places[watched as string]).toBe(before.places[watched as string]);
+  });
+
+  test("a selection is acted on as a whole and can be taken back", async () => {
+    const server = await mock();
+    for (let index = 0; index < 50; index++) server.put(newAlertOf(index, Date.now()));
+    const page = await open(server.url);
+    await page.getByTestId("total").filter({ hasText: "50" }).waitFor();
+    await page.getByTestId("select").nth(1).click();
+    await page.keyboard.down("Shift");
+    await page.getByTestId("select").nth(4).click();
+    await page.keyboard.up("Shift");
+    await page.getByTestId("selected-count").filter({ hasText: "4 selected" }).waitFor();
+    await page.keyboard.press("s");
+    await page.getByTestId("snooze-dialog").getByText("4h", { exact: true }).click();
+    await page.getByTestId("sticky-output").check();
+    await page.getByTestId("submit").click();
+    await page.getByTestId("toast").filter({ hasText: "Snoozed 4 alerts" }).waitFor();
+    const snoozed = [...server.alerts.values()].filter((alert) => alert.operator_state === "snoozed");
+    expect(snoozed).toHaveLength(4);
+    for (const { snooze } of snoozed) {
+      expect(snooze).toMatchObject({ by: "Ada", sticky_output: true, sticky_severity: false });
+      const hours = (Date.parse(snooze?.until ?? "") - Date.now()) / 3_600_000;
+      expect(hours).toBeGreaterThan(3.9);
+      expect(hours).toBeLessThanOrEqual(4);
+    }
+    await page.getByTestId("toast-action").click();
+    await page.getByTestId("toast").filter({ hasText: "Undone for 4 alerts" }).waitFor();
+    expect([...server.alerts.values()].some((alert) => alert.operator_state === "snoozed")).toBe(false);
+  });
+
+  test("a broken line is said clearly, and the console comes back with its cursor and what it missed", async () => {
+    const server = await mock({ alerts: 30, beatMs: 200 });
+    const page = await open(server.url);
+    await live(page);
+    await page.getByTestId("total").filter({ hasText: "30" }).waitFor();
+    server.staleMs = 90_000;
+    await page.getByTestId("stale-banner").filter({ hasText: "view has heard nothing for 1m" }).waitFor();
+    server.staleMs = undefined;
+    await page.getByTestId("stale-banner").waitFor({ state: "detached" });
+
+    server.silent = true;
+    await page.getByTestId("stale-banner").filter({ hasText: "Nothing was heard from the server" }).waitFor();
+    server.silent = false;
+    const missed = server.put({ ...alertOf(900, Date.now()), name: "Missed meanwhile" }, "opened");
+    server.dropAll();
+    await live(page);
+    await page.locator(`${ROWS}[data-id="${missed.fingerprint}"]`).waitFor({ state: "attached" });
+    await page.getByTestId("stale-banner").waitFor({ state: "detached" });
+    expect(server.hellos.at(-1)?.cursor).toBeDefined();
+  });
+
+  test("a filter goes to the server, into the address and to another window; a wrong one is said", async () => {
+    const server = await mock({ alerts: 200 });
+    const page = await open(server.url);
+    await live(page);
+    await page.getByTestId("filter").fill('team="pay"');
+    await page.getByTestId("severity-critical").click();
+    const wanted = [...server.alerts.values()].filter(
+      (alert) => alert.labels?.team === "pay" && alert.severity === "critical",
+    );
+    await page.getByTestId("total").getByText(String(wanted.length), { exact: true }).waitFor();
+    expect(server.hellos.at(-1)?.filter).toEqual({ severities: ["critical"], matchers: ['team="pay"'] });
+
+    const other = await open(page.url());
+    await other.getByTestId("total").getByText(String(wanted.length), { exact: true }).waitFor();
+    expect(await other.getByTestId("filter").inputValue()).toBe('team="pay"');
+
+    await page.getByTestId("filter").fill('team=~"pay("');
+    await page.getByTestId("filter-problem").filter({ hasText: "Not applied. matchers: Invalid regular" }).waitFor();
+    await page.getByTestId("filter").fill('team="pay');
+    await page.getByTestId("filter-problem").filter({ hasText: "is not closed" }).waitFor();
+    await page.getByTestId("filter").fill("");
+    await page.getByTestId("filter-problem").waitFor({ state: "hidden" });
+  });
+
+  test("what strangers wrote is shown as text, and their links open only what is safe", async () => {
+    const server = await mock();
+    const page = await open(server.url);
+    await live(page);
+    const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    server.put({
+      ...newAlertOf(1, Date.now()),
+      name: hostile,
+      output: hostile,
+      labels: { [hostile]: hostile },
+      links: { Bad: "javascript:document.title=3", Good: "https://example.org/" },
+    });
+    await page.locator(ROWS).click();
+    await page.getByTestId("output").filter({ hasText: hostile }).waitFor();
+    const details = page.getByTestId("details");
+    expect(await details.locator("a").count()).toBe(1);
+    expect(await details.locator("a").getAttribute("rel")).toContain("noopener");
+    expect(await page.locator("main img, aside img, main script").count()).toBe(0);
+    expect(await page.title()).toContain("1 open");
+  });
+
+  test("a server with a token asks for it once", async () => {
+    const server = await mock({ alerts: 3, token: "sesame" });
+    const page = await open(server.url);
+    await page.locator("input[name=token]").fill("wrong");
+    await page.keyboard.press("Enter");
+    await page.getByTestId("dialog-problem").filter({ hasText: "That is not the access token." }).waitFor();
+    await page.locator("input[name=token]").fill("sesame");
+    await page.keyboard.press("Enter");
+    await live(page);
+    await page.reload();
+    await live(page);
+    await page.getByTestId("total").filter({ hasText: "3" }).waitFor();
+    expect(await page.getByTestId("token-dialog").count()).toBe(0);
+  });
+
+  test("closed alerts can be read, page by page, and opened again", async () => {
+    const server = await mock({ alerts: 260 });
+    for (const alert of [...server.alerts.values()].slice(0, 230)) server.close(alert.fingerprint);
+    const page = await open(server.url);
+    await live(page);
+    await page.getByTestId("list-closed").click();
+    await page.getByTestId("toolbar").filter({ hasText: "200 alerts" }).waitFor();
+    await page.getByTestId("toolbar").getByText("Read older ones").click();
+    await page.getByTestId("toolbar").filter({ hasText: "230 alerts" }).waitFor();
+    await page.locator(ROWS).first().click();
+    await page.getByTestId("reopen").click();
+    await page.getByTestId("toast").filter({ hasText: "Reopened 1 alert" }).waitFor();
+    await page.getByTestId("toolbar").filter({ hasText: "229 alerts" }).waitFor();
+    const pay = [...server.alerts.values()].filter(
+      (alert) => alert.status === "closed" && alert.labels?.team === "pay",
+    ).length;
+    await page.getByTestId("close-details").click();
+    await page.getByTestId("filter").fill('team="pay"');
+    await page.getByTestId("toolbar").getByText(`${pay} alerts`, { exact: true }).waitFor();
+    await page.getByTestId("filter").fill("");
+    await page.getByTestId("list-open").click();
+    await page.getByTestId("total").filter({ hasText: "31" }).waitFor();
+  });
+});

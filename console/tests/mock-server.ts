@@ -1,0 +1,430 @@
+/**
+ * A small stand-in for the server: it keeps alerts in memory and speaks the websocket and the part of the API that
+ * the console uses. Tests steer it by its methods.
+ */
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type WebSocket, WebSocketServer } from "ws";
+import type {
+  ActionFields,
+  ActionResult,
+  Alert,
+  ClientMessage,
+  Counters,
+  Filter,
+  HistoryEntry,
+  HistoryKind,
+  LedgerEntry,
+  ServerMessage,
+  Severity,
+} from "../src/protocol";
+import { predicate } from "./predicate";
+import { alertOf, historyOf, ledgerOf, newAlertOf } from "./sample-alerts";
+
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+const PART = 1000;
+
+interface Client {
+  socket: WebSocket;
+  passes: (alert: Alert) => boolean;
+  filter: Filter;
+  /** Ids of what it was shown, so that it can be told what no longer passes. */
+  shown: Set<string>;
+}
+
+export interface MockOptions {
+  port?: number;
+  /** Asks for this token. */
+  token?: string;
+  beatMs?: number;
+}
+
+export class MockServer {
+  readonly alerts = new Map<string, Alert>();
+  readonly history = new Map<string, HistoryEntry[]>();
+  readonly ledger = new Map<string, LedgerEntry[]>();
+  /** Every hello that came, for tests to look at. */
+  readonly hellos: Extract<ClientMessage, { type: "hello" }>[] = [];
+  staleMs: number | undefined;
+  /** While set, nothing is said on any socket, as on a broken line. */
+  silent = false;
+  private readonly clients = new Set<Client>();
+  private readonly http: Server;
+  private readonly sockets = new WebSocketServer({ noServer: true });
+  private readonly session = randomUUID();
+  private readonly seenKeys = new Set<string>();
+  private sequence = 0;
+  private changed = new Set<string>();
+  private readonly timers: NodeJS.Timeout[] = [];
+
+  private constructor(private readonly options: MockOptions) {
+    this.http = createServer((request, response) => {
+      this.answer(request, response).catch((error: unknown) => {
+        response.writeHead(500).end(String(error));
+      });
+    });
+    this.http.on("upgrade", (request, socket, head) => {
+      if (!this.isSignedIn(request)) {
+        socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+        return;
+      }
+      this.sockets.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket));
+    });
+    this.timers.push(setInterval(() => this.beat(), options.beatMs ?? 5000));
+    this.timers.push(setInterval(() => this.publish(), 20));
+  }
+
+  static async start(options: MockOptions = {}): Promise<MockServer> {
+    const server = new MockServer(options);
+    await new Promise<void>((resolve) => server.http.listen(options.port ?? 0, "127.0.0.1", resolve));
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    this.dropAll();
+    this.http.closeAllConnections();
+    await new Promise((resolve) => this.http.close(resolve));
+  }
+
+  /** Cut all websockets, as when the server is restarted. */
+  dropAll(): void {
+    for (const { socket } of this.clients) socket.terminate();
+    this.clients.clear();
+  }
+
+  /** Put an alert there or change it. */
+  put(alert: Alert, kind: HistoryKind = "updated", actor = "integration mock", message = ""): Alert {
+    const before = this.alerts.get(alert.fingerprint);
+    const next = { ...alert, version: (before?.version ?? 0) + 1, changed_at: new Date().toISOString() };
+    this.alerts.set(next.fingerprint, next);
+    this.changed.add(next.fingerprint);
+    this.record(next.fingerprint, kind, actor, message);
+    return next;
+  }
+
+  close(id: string, actor = "integration mock"): void {
+    const alert = this.alerts.get(id);
+    if (alert) this.put({ ...alert, status: "closed", closed_at: new Date().toISOString() }, "closed", actor);
+  }
+
+  beat(): void {
+    const at = new Date().toISOString();
+    for (const client of this.clients)
+      this.tell(client, {
+        type: "beat",
+        cursor: String(this.sequence),
+        at,
+        ...(this.staleMs === undefined ? {} : { stale_ms: this.staleMs }),
+      });
+  }
+
+  private record(id: string, kind: HistoryKind, actor: string, message: string): void {
+    const entries = this.history.get(id) ?? [];
+    const sequence = entries.length + 1;
+    entries.push({ fingerprint: id, sequence, at: new Date().toISOString(), kind, actor, message });
+    this.history.set(id, entries);
+  }
+
+  private welcome(socket: WebSocket): void {
+    const client: Client = { socket, filter: {}, passes: () => false, shown: new Set() };
+    this.clients.add(client);
+    socket.on("close", () => this.clients.delete(client));
+    socket.on("message", (data) => this.hear(client, JSON.parse(String(data)) as ClientMessage));
+  }
+
+  private hear(client: Client, message: ClientMessage): void {
+    this.hellos.push(message);
+    try {
+      const passes = predicate(message.filter);
+      client.passes = (alert) => alert.status === "open" && passes(alert);
+    } catch (error) {
+      this.tell(client, { type: "refused", reason: `matchers: ${(error as Error).message}` });
+      return;
+    }
+    client.filter = message.filter;
+    this.publish();
+    const alerts = [...this.alerts.values()].filter(client.passes);
+    client.shown = new Set(alerts.map((alert) => alert.fingerprint));
+    const counters = count(alerts);
+    for (let start = 0; start === 0 || start < alerts.length; start += PART)
+      this.tell(client, {
+        type: "snapshot",
+        cursor: String(this.sequence),
+        alerts: alerts.slice(start, start + PART),
+        first: start === 0,
+        complete: start + PART >= alerts.length,
+        counters,
+      });
+  }
+
+  private publish(): void {
+    if (this.changed.size === 0 || this.silent) return;
+    this.sequence++;
+    const news = [...this.changed].flatMap((id) => this.alerts.get(id) ?? []);
+    this.changed = new Set();
+    for (const client of this.clients) {
+      const changed = news.filter(client.passes);
+      const removed = news.filter((alert) => !client.passes(alert) && client.shown.has(alert.fingerprint));
+      for (const alert of changed) client.shown.add(alert.fingerprint);
+      for (const alert of removed) client.shown.delete(alert.fingerprint);
+      if (changed.length + removed.length === 0) continue;
+      this.tell(client, {
+        type: "delta",
+        cursor: String(this.sequence),
+        changed,
+        removed: removed.map((alert) => alert.fingerprint),
+        counters: count([...client.shown].flatMap((id) => this.alerts.get(id) ?? [])),
+      });
+    }
+  }
+
+  private tell(client: Client, message: ServerMessage): void {
+    if (!this.silent) client.socket.send(JSON.stringify(message));
+  }
+
+  private isSignedIn(request: IncomingMessage): boolean {
+    return !this.options.token || (request.headers.cookie ?? "").includes(`session=${this.session}`);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    const path = url.pathname;
+    if (path === "/monitoring-system/api") return this.ingest(url, request, response);
+    if (!path.startsWith("/api/")) return this.file(path, response);
+    if (path === "/api/v1/session" && request.method === "POST") return this.signIn(request, response);
+    if (!this.isSignedIn(request)) return refuse(response, 401, "unauthorized", "An access token is needed.");
+    if (path === "/api/v1/session") {
+      const authentication = this.options.token ? "token" : "none";
+      return json(response, 200, { user: null, authentication });
+    }
+    if (path === "/api/v1/site")
+      return json(response, 200, { environments: ["production", "staging", "office"].map((name) => ({ name })) });
+    if (path === "/api/v1/alerts") return this.listClosed(url, response);
+    const action = /^\/api\/v1\/actions\/(\w+)$/.exec(path);
+    if (action && request.method === "POST") return this.act(action[1] as string, request, response);
+    const one = /^\/api\/v1\/alerts\/([0-9a-f]{32})(?:\/(history|notifications))?$/.exec(path);
+    const alert = one && this.alerts.get(one[1] as string);
+    if (!one || !alert) return refuse(response, 404, "not_found", "There is no such alert.");
+    if (one[2] === "notifications")
+      return json(response, 200, { notifications: this.ledger.get(alert.fingerprint) ?? [] });
+    if (one[2] === "history") return this.page(url, alert.fingerprint, response);
+    return json(response, 200, alert);
+  }
+
+  private page(url: URL, id: string, response: ServerResponse): void {
+    const limit = Number(url.searchParams.get("limit") ?? 50);
+    const end = Number(url.searchParams.get("cursor") ?? Number.MAX_SAFE_INTEGER);
+    const entries = (this.history.get(id) ?? []).filter((entry) => entry.sequence < end).reverse();
+    const page = entries.slice(0, limit);
+    json(response, 200, { entries: page, next_cursor: entries.length > limit ? String(page.at(-1)?.sequence) : null });
+  }
+
+  private listClosed(url: URL, response: ServerResponse): void {
+    const asked = url.searchParams;
+    const limit = Number(asked.get("limit") ?? 100);
+    const from = Number(asked.get("cursor") ?? 0);
+    let passes: (alert: Alert) => boolean;
+    try {
+      passes = predicate({
+        environments: asked.getAll("environment"),
+        severities: asked.getAll("severity") as Severity[],
+        matchers: asked.getAll("matcher"),
+        text: asked.get("text") ?? "",
+      });
+    } catch (error) {
+      refuse(response, 400, "invalid", (error as Error).message, "matcher");
+      return;
+    }
+    const closed = [...this.alerts.values()]
+      .filter((alert) => alert.status === "closed" && passes(alert))
+      .sort((a, b) => Date.parse(b.closed_at ?? "") - Date.parse(a.closed_at ?? ""));
+    const next = from + limit < closed.length ? String(from + limit) : null;
+    json(response, 200, { alerts: closed.slice(from, from + limit), next_cursor: next });
+  }
+
+  private async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { token } = (await body(request)) as { token: string };
+    if (token !== this.options.token) return refuse(response, 401, "unauthorized", "That is not the access token.");
+    response.setHeader("set-cookie", `session=${this.session}; HttpOnly; SameSite=Strict; Path=/`);
+    json(response, 200, { user: null, authentication: "token" });
+  }
+
+  private async ingest(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!url.searchParams.get("integration_key")) return refuse(response, 401, "unauthorized", "No integration key.");
+    const event = (await body(request)) as Record<string, string>;
+    this.put(
+      {
+        ...newAlertOf(this.alerts.size, Date.now()),
+        name: event.alert_name ?? "",
+        severity: (event.alert_severity as Alert["severity"]) ?? "critical",
+        source: event.source ?? "",
+        object: event.object ?? "",
+        output: event.notification_output ?? "",
+      },
+      "opened",
+      "integration mock",
+      "Opened.",
+    );
+    json(response, 202, {});
+  }
+
+  private async act(verb: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fields = (await body(request)) as ActionFields & {
+      alerts: string[];
+      author: string;
+      idempotency_key: string;
+    };
+    const results = fields.alerts.map((id): ActionResult => {
+      const alert = this.alerts.get(id);
+      if (!alert) return { id, outcome: "unknown", reason: "There is no such alert.", alert: null };
+      if (alert.status === "closed" && verb !== "unresolve")
+        return { id, outcome: "refused", reason: "The alert is closed.", alert };
+      const key = `${fields.idempotency_key} ${id}`;
+      const next = this.seenKeys.has(key) ? null : after(verb, alert, fields);
+      this.seenKeys.add(key);
+      if (!next) return { id, outcome: "unchanged", reason: null, alert };
+      const kind = KINDS[verb] as HistoryKind;
+      const changed = this.put(next, kind, `operator ${fields.author}`, fields.comment ?? "");
+      return { id, outcome: "applied", reason: null, alert: changed };
+    });
+    json(response, 200, { results });
+  }
+
+  private async file(path: string, response: ServerResponse): Promise<void> {
+    const name = path === "/" ? "index.html" : normalize(path).replace(/^\/+/, "");
+    try {
+      const content = await readFile(join(DIST, name));
+      response.writeHead(200, {
+        "content-type": TYPES[extname(name)] ?? "application/octet-stream",
+        "content-security-policy": "default-src 'self'",
+      });
+      response.end(content);
+    } catch {
+      response.writeHead(404).end("Not found. Is the console built?");
+    }
+  }
+
+  /** Fill it with alerts, as after some hours of a bad day. */
+  seed(count: number, now = Date.now()): void {
+    for (let index = 0; index < count; index++) {
+      const alert = alertOf(index, now);
+      this.alerts.set(alert.fingerprint, alert);
+      this.history.set(alert.fingerprint, historyOf(alert, now));
+      this.ledger.set(alert.fingerprint, ledgerOf(alert, now));
+    }
+  }
+}
+
+const KINDS: Record<string, HistoryKind> = {
+  acknowledge: "acknowledged",
+  unacknowledge: "unacknowledged",
+  snooze: "snoozed",
+  unsnooze: "unsnoozed",
+  handle: "handled",
+  unhandle: "unhandled",
+  assign: "assigned",
+  unassign: "unassigned",
+  comment: "commented",
+  uncomment: "uncommented",
+  resolve: "closed",
+  unresolve: "reopened",
+};
+
+/** The alert after an action; null when it changes nothing. */
+function after(verb: string, alert: Alert, fields: ActionFields & { author: string }): Alert | null {
+  const at = new Date().toISOString();
+  const by = fields.author;
+  const said = fields.comment === undefined ? {} : { comment: fields.comment };
+  const until = fields.until ?? at;
+  const assignee = fields.assignee ?? by;
+  switch (verb) {
+    case "acknowledge":
+      return alert.acknowledgement ? null : restate({ ...alert, acknowledgement: { by, at, ...said } });
+    case "snooze": {
+      const { sticky_severity = false, sticky_output = false } = fields;
+      return restate({ ...alert, snooze: { by, at, until, sticky_severity, sticky_output, ...said } });
+    }
+    case "handle":
+      return restate({ ...alert, handling: { by, at, until, assignee } });
+    case "assign":
+      return restate({ ...alert, assignment: { by, at, assignee, ...(fields.until ? { until } : {}), ...said } });
+    case "comment":
+      return { ...alert, ...said };
+    case "resolve":
+      return { ...alert, status: "closed", closed_at: at };
+    case "unresolve":
+      return alert.status === "open" ? null : without({ ...alert, status: "open" }, "closed_at");
+    case "unacknowledge":
+      return alert.acknowledgement ? restate(without(alert, "acknowledgement")) : null;
+    case "unsnooze":
+      return alert.snooze ? restate(without(alert, "snooze")) : null;
+    case "unhandle":
+      return alert.handling ? restate(without(alert, "handling")) : null;
+    case "unassign":
+      return alert.assignment ? restate(without(alert, "assignment")) : null;
+    case "uncomment":
+      return alert.comment ? without(alert, "comment") : null;
+    default:
+      return null;
+  }
+}
+
+function without<K extends keyof Alert>(alert: Alert, key: K): Alert {
+  const { [key]: _, ...rest } = alert;
+  return rest as Alert;
+}
+
+function restate(alert: Alert): Alert {
+  const operator_state = alert.handling
+    ? "handled"
+    : alert.assignment
+      ? "assigned"
+      : alert.acknowledgement
+        ? "acknowledged"
+        : alert.snooze
+          ? "snoozed"
+          : "active";
+  return { ...alert, operator_state };
+}
+
+function count(alerts: Alert[]): Counters {
+  const counters: Counters = { total: alerts.length, by_severity: {}, by_state: {}, by_environment: {} };
+  const add = (counts: Record<string, number>, name: string) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+  for (const alert of alerts) {
+    add(counters.by_severity, alert.severity);
+    add(counters.by_state, alert.operator_state);
+    add(counters.by_environment, alert.environment);
+  }
+  return counters;
+}
+
+async function body(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return JSON.parse(Buffer.concat(parts).toString());
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string, field?: string): void {
+  json(response, status, { error: { code, message, field: field ?? null } });
+}

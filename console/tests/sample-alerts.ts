@@ -1,0 +1,186 @@
+/** Alerts as a real site might have them; the same number always makes the same alert. */
+import { createHash } from "node:crypto";
+import type { Alert, Channel, HistoryEntry, LedgerEntry, OperatorState, Severity } from "../src/protocol";
+
+const MINUTE = 60_000;
+
+type Kind = [name: string, severity: Severity, service: string, object: string, output: string, system: string];
+
+// biome-ignore format: one kind a line
+const KINDS: readonly Kind[] = [
+  ["DiskWillFillIn4Hours", "warning", "storage", "db-%", "/var/lib/mysql is 91 % full and grows 1.8 GB/h", "prometheus"],
+  ["HighErrorRate", "critical", "checkout", "checkout-%", "5xx rate 7.4 % over 5 min (threshold 2 %)", "prometheus"],
+  ["Interface Gi0/1 down", "critical", "network", "sw-core-%", "ifOperStatus is down(2) since 00:03:12", "zabbix"],
+  ["PodCrashLooping", "warning", "payments", "payments-api-%", "Container api restarted 6 times in 15 min, exit code 137", "prometheus"],
+  ["CertificateExpiresSoon", "information", "edge", "edge-%", "TLS certificate for api.example.org expires in 13 days", "prometheus"],
+  ["Replication lag", "critical", "storage", "db-replica-%", "Seconds_Behind_Source: 412", "zabbix"],
+  ["Host is unreachable", "down", "compute", "node-%", "PING CRITICAL - 100 % packet loss", "icinga"],
+  ["HighMemoryUsage", "warning", "search", "search-%", "Heap 93 % after GC for 10 min", "prometheus"],
+  ["SyntheticLoginFailed", "urgent", "identity", "probe-%", "Step 3 of 5 “submit form” timed out after 30 s", "pingdom"],
+  ["Backup older than 26 h", "warning", "backup", "backup-%", "Last good backup: 31 h ago (job nightly-full)", "icinga"],
+  ["QueueDepthHigh", "warning", "orders", "orders-worker-%", "orders.created: 18,204 messages, oldest 7 min", "prometheus"],
+  ["No data from exporter", "unknown", "metrics", "exporter-%", "up == 0 for 5 min, last scrape: connection refused", "prometheus"],
+  ["Fan 2 failed", "information", "hardware", "rack-%", "IPMI: FAN2 0 RPM, inlet 24 °C", "zabbix"],
+  ["LatencyP99High", "critical", "gateway", "gateway-%", "p99 2.31 s over 5 min on GET /v2/cart (objective 800 ms)", "grafana"],
+];
+const PEOPLE = ["Ada Byrne", "Kofi Mensah", "Lena Vogt", "Mario Rossi", "Priya Nair"];
+const TEAMS = ["pay", "web", "data", "core", "edge"];
+const ENVIRONMENTS = ["production", "production", "production", "production", "staging", "staging", "office"];
+const SOURCES = ["prom-eu-1", "prom-eu-2", "prom-us-1", "zabbix-hq", "icinga-dc2"];
+const STATES: readonly OperatorState[] = [
+  ...Array<OperatorState>(9).fill("active"),
+  "acknowledged",
+  "acknowledged",
+  "snoozed",
+  "handled",
+  "assigned",
+  "in_downtime",
+];
+
+/** A small generator of numbers that are the same in every run (mulberry32). */
+function numbers(seed: number): (below: number) => number {
+  let state = (seed + 1) * 0x9e3779b9;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+function pick<T>(list: readonly T[], number: (below: number) => number): T {
+  return list[number(list.length)] as T;
+}
+
+/** The alert with this number, some time before `now`. */
+export function alertOf(index: number, now: number): Alert {
+  const number = numbers(index);
+  const kind = pick(KINDS, number);
+  // The gravest are rare, as in life.
+  const [name, severity, service, object, output, system] =
+    ["down", "urgent"].includes(kind[1]) && number(3) > 0 ? pick(KINDS, number) : kind;
+  const age = [2, 12, 45, 180, 900, 4000][number(6)] as number;
+  const opened = now - (1 + number(age)) * MINUTE - number(60) * 1000;
+  const at = (time: number) => new Date(time).toISOString();
+  const person = pick(PEOPLE, number);
+  const other = pick(PEOPLE, number);
+  const state = pick(STATES, number);
+  const since = opened + (now - opened) / 2;
+  const environment = pick(ENVIRONMENTS, number);
+  const host = object.replace("%", String(1 + number(24)).padStart(2, "0"));
+  const badge = ({ 0: "new", 1: "flapping", 2: "new" } as const)[number(14)];
+  const labels = { team: pick(TEAMS, number), region: pick(["eu-west-1", "us-east-1"], number), host };
+  return {
+    fingerprint: createHash("md5").update(`alert ${index}`).digest("hex"),
+    version: 1,
+    environment,
+    scenario: environment === "production" ? "on-call" : "office hours",
+    integration: `${system}-${environment}`,
+    monitoring_system: system,
+    source: pick(SOURCES, number),
+    service,
+    object: host,
+    name,
+    severity,
+    status: "open",
+    ...(severity === "urgent" ? { badge: "urgent" as const } : badge ? { badge } : {}),
+    operator_state: state,
+    output,
+    previous_output: output.replace(/\d+/, (digits) => String(Math.max(1, Number(digits) - 3))),
+    labels,
+    links: {
+      Runbook: `https://runbooks.example.org/${encodeURIComponent(name)}`,
+      Dashboard: `https://grafana.example.org/d/${service}?var-host=${host}`,
+    },
+    ...(state === "acknowledged" ? { acknowledgement: { by: person, at: at(since), comment: "Looking at it" } } : {}),
+    ...(state === "snoozed"
+      ? {
+          snooze: {
+            by: person,
+            at: at(since),
+            until: at(now + (5 + number(200)) * MINUTE),
+            sticky_severity: false,
+            sticky_output: true,
+          },
+        }
+      : {}),
+    ...(state === "handled"
+      ? { handling: { by: person, assignee: person, at: at(since), until: at(now + 42 * MINUTE) } }
+      : {}),
+    ...(state === "assigned" ? { assignment: { by: other, assignee: person, at: at(since) } } : {}),
+    channels: pick<Channel[]>([["slack"], ["slack"], ["slack", "email"], ["slack", "webhook"], []], number),
+    episode: 1 + number(4),
+    first_opened_at: at(opened - number(40) * 24 * 60 * MINUTE),
+    opened_at: at(opened),
+    last_event_at: at(now - number(28) * 1000),
+    changed_at: at(since),
+    total_duration_ms: number(200) * MINUTE,
+    counts: { opened: 3, updated: 14, severity_changed: 1, closed: 2, acknowledged: 1, snoozed: 0 },
+  };
+}
+
+/** The same alert, just opened, with nobody's hand on it. */
+export function newAlertOf(index: number, now: number): Alert {
+  const { badge, acknowledgement, snooze, handling, assignment, ...alert } = alertOf(index, now);
+  return { ...alert, operator_state: "active", opened_at: new Date(now).toISOString() };
+}
+
+/** What may have happened to it. */
+export function historyOf(alert: Alert, now: number): HistoryEntry[] {
+  const opened = Date.parse(alert.opened_at);
+  const third = (now - opened) / 3;
+  const lines: [number, HistoryEntry["kind"], string, string][] = [
+    [opened, "opened", `integration ${alert.integration}`, `Opened as ${alert.severity}: ${alert.output}`],
+    [opened + 40, "notifying", `scenario ${alert.scenario}`, "Step 1: Slack #ops-alerts"],
+    [opened + 45, "held_back", `scenario ${alert.scenario}`, "Step 2, e-mail to on-call@example.org, waits 5 min"],
+    [opened + 610, "notified", "channel slack", "Slack took it after 570 ms"],
+    [opened + third, "updated", `integration ${alert.integration}`, `Output was: ${alert.previous_output}`],
+  ];
+  if (alert.acknowledgement)
+    lines.push([opened + 2 * third, "acknowledged", `operator ${alert.acknowledgement.by}`, "Looking at it"]);
+  return lines.map(([at, kind, actor, message], index) => ({
+    fingerprint: alert.fingerprint,
+    sequence: index + 1,
+    at: new Date(at).toISOString(),
+    kind,
+    actor,
+    message,
+  }));
+}
+
+/** Who may have been told. */
+export function ledgerOf(alert: Alert, now: number): LedgerEntry[] {
+  const opened = Date.parse(alert.opened_at);
+  const at = (time: number) => new Date(Math.min(now, time)).toISOString();
+  return [
+    {
+      episode: alert.episode,
+      channel: "slack",
+      destination: "#ops-alerts",
+      bot: "ops-bot",
+      state: "open",
+      sequence: 2,
+      opened_at: at(opened + 40),
+      changed_at: at(opened + 610),
+    },
+    {
+      episode: alert.episode,
+      channel: "email",
+      destination: "on-call@example.org",
+      state: "opening",
+      sequence: 1,
+      opened_at: at(opened + 300_000),
+      changed_at: at(opened + 300_000),
+    },
+    {
+      episode: alert.episode,
+      channel: "webhook",
+      destination: "https://hooks.example.org/tickets",
+      state: "failed",
+      sequence: 1,
+      opened_at: at(opened + 50),
+      changed_at: at(opened + 4_000),
+      error: "The server answered 404 Not Found",
+    },
+  ];
+}
