@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use schemas::live::Filter;
 use schemas::{Alert, Fingerprint, OperatorState, Severity, Status};
 
 /// Changes that are remembered; a client that missed more gets a snapshot.
@@ -58,13 +59,15 @@ struct Change {
     fingerprint: Fingerprint,
     /// Slot and key before it, if it was there.
     before: Option<(u32, Key)>,
+    /// Key after it, if it is still there.
+    after: Option<Key>,
     accepted_at: Option<Timestamp>,
 }
 
 /// All that happened to one alert since a place in the stream.
 pub(crate) struct News {
     pub fingerprint: Fingerprint,
-    /// Slot and key at that place, if it was there.
+    /// Slot and key before the first of the changes, if it was there.
     pub before: Option<(u32, Key)>,
     /// As it is now, if it is there.
     pub now: Option<Arc<Shown>>,
@@ -138,6 +141,7 @@ impl Replica {
                 self.slots - 1
             });
         let key = self.key(&alert);
+        let after = Some(key.clone());
         let shown = Shown {
             alert,
             key,
@@ -151,6 +155,7 @@ impl Replica {
         self.note(Change {
             fingerprint,
             before,
+            after,
             accepted_at,
         });
         true
@@ -167,6 +172,7 @@ impl Replica {
         self.note(Change {
             fingerprint,
             before,
+            after: None,
             accepted_at,
         });
         true
@@ -217,13 +223,19 @@ impl Replica {
         }
     }
 
-    /// What happened after this place, alert by alert; `None` when that is no longer known.
-    pub fn news(&self, since: u64) -> Option<Vec<News>> {
+    /// What happened after this place, alert by alert, as far as it may concern this filter; `None` when that is no
+    /// longer known.
+    pub fn news(&self, since: u64, filter: &Filter) -> Option<Vec<News>> {
         let missed = usize::try_from(self.head.checked_sub(since)?).ok()?;
         let first = self.changes.len().checked_sub(missed)?;
         let mut places: HashMap<Fingerprint, usize> = HashMap::new();
         let mut news: Vec<News> = Vec::new();
-        for change in self.changes.range(first..) {
+        // Very many clients go through the same changes, and most changes concern few of them.
+        for change in self
+            .changes
+            .range(first..)
+            .filter(|change| change.may_concern(filter))
+        {
             match places.entry(change.fingerprint) {
                 MapEntry::Occupied(place) => {
                     let known = &mut news[*place.get()];
@@ -243,14 +255,34 @@ impl Replica {
         Some(news)
     }
 
-    /// Where a client begins that has seen everything up to `cursor`.
-    pub fn start(&self, cursor: Option<u64>) -> Start {
-        let missed = cursor.and_then(|cursor| self.news(cursor));
+    /// Where a client with this filter begins that has seen everything up to `cursor`.
+    pub fn start(&self, cursor: Option<u64>, filter: &Filter) -> Start {
+        let missed = cursor.and_then(|cursor| self.news(cursor, filter));
         Start {
             list: self.list.clone(),
             position: self.head,
             missed,
         }
+    }
+}
+
+impl Key {
+    /// Whether an alert with this key can pass the filter.
+    pub fn may_pass(&self, filter: &Filter) -> bool {
+        let environments = &filter.environments;
+        (environments.is_empty()
+            || environments
+                .iter()
+                .any(|environment| **environment == *self.environment))
+            && (filter.severities.is_empty() || filter.severities.contains(&self.severity))
+            && (filter.states.is_empty() || filter.states.contains(&self.state))
+    }
+}
+
+impl Change {
+    fn may_concern(&self, filter: &Filter) -> bool {
+        self.after.as_ref().is_some_and(|key| key.may_pass(filter))
+            || self.before.as_ref().is_some_and(|(_, key)| key.may_pass(filter))
     }
 }
 

@@ -211,7 +211,7 @@ impl Session {
             list,
             position,
             missed,
-        } = self.shared.read().start(sequence);
+        } = self.shared.read().start(sequence, filter.filter());
         let screen = Subscription::begin(filter, &list, position).await;
         match (missed, cursor) {
             (Some(missed), Some(cursor)) => {
@@ -254,7 +254,7 @@ impl Session {
         };
         let (news, head) = {
             let replica = self.shared.read();
-            (replica.news(screen.position()), replica.head())
+            (replica.news(screen.position(), screen.filter()), replica.head())
         };
         let Some(news) = news else {
             // It missed more than is remembered.

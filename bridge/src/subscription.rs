@@ -94,7 +94,7 @@ impl Subscription {
         for news in news {
             match (&news.now, &news.before) {
                 (Some(now), _) if self.filter.matches(&now.alert) => screen.changed.push(Arc::clone(now)),
-                (_, Some((_, before))) if may_have_passed(self.filter.filter(), before) => {
+                (_, Some((_, before))) if before.may_pass(self.filter()) => {
                     screen.removed.push(news.fingerprint);
                 }
                 _ => {}
@@ -107,7 +107,8 @@ impl Subscription {
         let Some((slot, key)) = &news.before else {
             return false;
         };
-        let was_shown = self.shown.get(*slot);
+        // What cannot pass was not shown; its slot may have had another owner then.
+        let was_shown = key.may_pass(self.filter.filter()) && self.shown.get(*slot);
         if was_shown {
             self.shown.set(*slot, false);
             count(&mut self.counters, key, false);
@@ -125,16 +126,6 @@ impl ScreenNews {
     pub fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.removed.is_empty()
     }
-}
-
-fn may_have_passed(filter: &Filter, key: &Key) -> bool {
-    let environments = &filter.environments;
-    (environments.is_empty()
-        || environments
-            .iter()
-            .any(|environment| **environment == *key.environment))
-        && (filter.severities.is_empty() || filter.severities.contains(&key.severity))
-        && (filter.states.is_empty() || filter.states.contains(&key.state))
 }
 
 fn count(counters: &mut Counters, key: &Key, more: bool) {

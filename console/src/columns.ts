@@ -89,7 +89,7 @@ export function textOf(alert: Alert, column: ColumnId): string {
     case "environment":
       return alert.environment;
     case "age":
-      return alert.opened_at;
+      return alert.closed_at ?? alert.opened_at;
     case "state":
       return alert.operator_state;
     case "assignee":
@@ -117,8 +117,8 @@ export function sortKey(alert: Alert, column: ColumnId): number | string {
     case "state":
       return OPERATOR_STATES.indexOf(alert.operator_state);
     case "age":
-      // The oldest has the greatest age.
-      return -Date.parse(alert.opened_at);
+      // The oldest has the greatest age; of closed alerts it is the time since they closed.
+      return -Date.parse(alert.closed_at ?? alert.opened_at);
     default:
       return textOf(alert, column).toLowerCase();
   }

@@ -4,7 +4,7 @@ import type { Alert } from "./protocol";
 
 /** Lines by RFC 4180, with the id and the output after the columns that are shown. */
 export function toCsv(alerts: readonly Alert[], columns: readonly ColumnId[]): string {
-  const head = [...columns.map((column) => (column === "age" ? "Opened" : titleOf(column))), "Output", "Id"];
+  const head = [...columns.map((column) => (column === "age" ? "Since" : titleOf(column))), "Output", "Id"];
   const lines = alerts.map((alert) => [
     ...columns.map((column) => textOf(alert, column)),
     alert.output,

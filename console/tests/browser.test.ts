@@ -1,5 +1,5 @@
 /**
- * The console in a real browser. With REVEILLE_URL and REVEILLE_CURL_KEY (an integration key; REVEILLE_TOKEN if the
+ * The console in a real browser. With REVEILLE_URL and REVEILLE_CURL_KEY (an integration key; REVEILLE_ACCESS_TOKEN if the
  * server asks for one) the first test runs against a real server; all others need the stand-in, as they steer it.
  */
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -68,8 +68,8 @@ test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and g
   const first = await open(url, null);
   const second = await open(url);
   for (const page of [first, second]) {
-    if (real && process.env.REVEILLE_TOKEN) {
-      await page.locator("input[name=token]").fill(process.env.REVEILLE_TOKEN);
+    if (real && process.env.REVEILLE_ACCESS_TOKEN) {
+      await page.locator("input[name=token]").fill(process.env.REVEILLE_ACCESS_TOKEN);
       await page.keyboard.press("Enter");
     }
     await live(page);
@@ -290,10 +290,14 @@ describe("against the stand-in", () => {
     await page.getByTestId("toolbar").filter({ hasText: "200 alerts" }).waitFor();
     await page.getByTestId("toolbar").getByText("Read older ones").click();
     await page.getByTestId("toolbar").filter({ hasText: "230 alerts" }).waitFor();
-    await page.locator(ROWS).first().click();
+    const last = server.put(newAlertOf(5000, Date.now()), "opened");
+    server.close(last.fingerprint);
+    await page.getByTestId("list-open").click();
+    await page.getByTestId("list-closed").click();
+    await page.locator(`${ROWS}[aria-rowindex="2"][data-id="${last.fingerprint}"]`).click();
     await page.getByTestId("reopen").click();
     await page.getByTestId("toast").filter({ hasText: "Reopened 1 alert" }).waitFor();
-    await page.getByTestId("toolbar").filter({ hasText: "229 alerts" }).waitFor();
+    await page.getByTestId("toolbar").filter({ hasText: "199 alerts" }).waitFor();
     const pay = [...server.alerts.values()].filter(
       (alert) => alert.status === "closed" && alert.labels?.team === "pay",
     ).length;

@@ -207,7 +207,7 @@ export class MockServer {
     if (path === "/monitoring-system/api") return this.ingest(url, request, response);
     if (!path.startsWith("/api/")) return this.file(path, response);
     if (path === "/api/v1/session" && request.method === "POST") return this.signIn(request, response);
-    if (!this.isSignedIn(request)) return refuse(response, 401, "unauthorized", "An access token is needed.");
+    if (!this.isSignedIn(request)) return refuse(response, 401, "unauthenticated", "An access token is needed.");
     if (path === "/api/v1/session") {
       const authentication = this.options.token ? "token" : "none";
       return json(response, 200, { user: null, authentication });
@@ -259,13 +259,14 @@ export class MockServer {
 
   private async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { token } = (await body(request)) as { token: string };
-    if (token !== this.options.token) return refuse(response, 401, "unauthorized", "That is not the access token.");
+    if (token !== this.options.token) return refuse(response, 401, "unauthenticated", "show the access token");
     response.setHeader("set-cookie", `session=${this.session}; HttpOnly; SameSite=Strict; Path=/`);
     json(response, 200, { user: null, authentication: "token" });
   }
 
   private async ingest(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!url.searchParams.get("integration_key")) return refuse(response, 401, "unauthorized", "No integration key.");
+    if (!url.searchParams.get("integration_key"))
+      return refuse(response, 401, "unauthenticated", "No integration key.");
     const event = (await body(request)) as Record<string, string>;
     this.put(
       {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::Topic;
 
-use crate::connection::{Session, Statement};
+use crate::connection::{Session, Statement, row};
 use crate::values::{Reader, Value, count};
 use crate::{Claim, Store, StoreError};
 
@@ -17,16 +17,10 @@ impl Store {
         let what = session.what().to_owned();
         let key: Vec<Value> = vec![scope.into(), partition.into()];
         // Also waits for a commit of the owner before, whose position is then seen below.
-        let take = match self.dialect() {
-            crate::dialect::Dialect::MariaDb => {
-                "ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = VALUES(owner)"
-            }
-            crate::dialect::Dialect::Sqlite => {
-                "ON CONFLICT (scope, partition_number) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner"
-            }
-        };
         let take = format!(
-            "INSERT INTO claims (scope, partition_number, owner, epoch, commits) VALUES (?, ?, ?, 1, 0) {take}"
+            "INSERT INTO claims (scope, partition_number, owner, epoch, commits) VALUES (?, ?, ?, 1, 0){}, \
+             epoch = claims.epoch + 1",
+            self.dialect().or_replace("scope, partition_number", &["owner"])
         );
         session
             .execute(Statement::kept(take), [key.clone(), vec![owner.into()]].concat())
@@ -86,7 +80,7 @@ pub(crate) async fn store_position(
     claim: &Claim,
     (topic, offset): (Topic, u64),
 ) -> Result<(), StoreError> {
-    let row = vec![
+    let values = vec![
         claim.scope.as_str().into(),
         claim.partition.into(),
         topic.name().into(),
@@ -98,7 +92,8 @@ pub(crate) async fn store_position(
     session
         .insert(
             "positions (scope, partition_number, topic, next_offset)",
-            vec![row],
+            &row(4),
+            vec![values],
             &end,
         )
         .await

@@ -5,7 +5,7 @@ use domain::steps::Deadline;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
 use crate::claims::{fence, store_position};
-use crate::connection::{Session, Statement, list};
+use crate::connection::{Session, Statement, list, row};
 use crate::values::{Reader, Value, count, document, hash, name, status};
 use crate::{Claim, Commit, OutboxMessage, Store, StoreError};
 
@@ -26,7 +26,7 @@ impl Store {
         fence(&mut session, claim).await?;
         self.put_states(&mut session, claim.partition, &commit.states)
             .await?;
-        put_history(&mut session, &commit.history).await?;
+        self.put_history(&mut session, &commit.history).await?;
         self.put_ledger(&mut session, &commit.ledger).await?;
         remove_published(&mut session, &commit.published).await?;
         let outbox = put_outbox(&mut session, claim.partition, &commit.outbox).await?;
@@ -63,8 +63,19 @@ impl Store {
             "document",
         ];
         session
-            .insert(into, rows?, &self.dialect().or_replace("fingerprint", &replaced))
+            .insert(into, &row(12), rows?, &self.dialect().or_replace("fingerprint", &replaced))
             .await
+    }
+
+    /// A line that is there already means that two write the same alert, and fails.
+    async fn put_history(&self, session: &mut Session, history: &[HistoryEntry]) -> Result<(), StoreError> {
+        let line = |entry: &HistoryEntry| {
+            let document = document("a new history entry", entry)?;
+            Ok(vec![entry.fingerprint.into(), count(entry.sequence), entry.at.into(), document])
+        };
+        let rows: Result<Vec<_>, StoreError> = history.iter().map(line).collect();
+        let row = format!("({}, {})", self.dialect().alert(), list(3));
+        session.insert("history (alert, sequence, at, document)", &row, rows?, "").await
     }
 
     async fn put_ledger(
@@ -73,11 +84,13 @@ impl Store {
         ledger: &[(Fingerprint, LedgerEntry)],
     ) -> Result<(), StoreError> {
         let rows: Result<Vec<_>, _> = ledger.iter().map(ledger_row).collect();
-        let into = "ledger (fingerprint, episode, channel, destination_hash, state, settled, document)";
-        let keys = "fingerprint, episode, channel, destination_hash";
+        let into = "ledger (alert, episode, channel, destination_hash, state, settled, document)";
+        let keys = "alert, episode, channel, destination_hash";
+        let row = format!("({}, {})", self.dialect().alert(), list(6));
         session
             .insert(
                 into,
+                &row,
                 rows?,
                 &self.dialect().or_replace(keys, &["state", "settled", "document"]),
             )
@@ -117,23 +130,6 @@ fn ledger_row((fingerprint, entry): &(Fingerprint, LedgerEntry)) -> Result<Vec<V
         entry.state.settled().into(),
         document("a new ledger row", entry)?,
     ])
-}
-
-/// A line that is there already means that two write the same alert, and fails.
-async fn put_history(session: &mut Session, history: &[HistoryEntry]) -> Result<(), StoreError> {
-    let row = |entry: &HistoryEntry| {
-        let document = document("a new history entry", entry)?;
-        Ok(vec![
-            entry.fingerprint.into(),
-            count(entry.sequence),
-            entry.at.into(),
-            document,
-        ])
-    };
-    let rows: Result<Vec<_>, StoreError> = history.iter().map(row).collect();
-    session
-        .insert("history (fingerprint, sequence, at, document)", rows?, "")
-        .await
 }
 
 async fn remove_published(session: &mut Session, published: &[i64]) -> Result<(), StoreError> {

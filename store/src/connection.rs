@@ -20,9 +20,10 @@ const MARIADB_CONNECTIONS: u32 = 16;
 /// Writers of SQLite wait for each other, one transaction at a time.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(30);
 const SQLITE_READERS: u32 = 3;
-/// The most of a multi-row statement: below MariaDB's limit of a packet and SQLite's of parameters.
+/// The most of a multi-row statement: below MariaDB's limit of a packet and SQLite's of parameters. A statement of
+/// this many rows is prepared once.
 const STATEMENT_BYTES: usize = 4 << 20;
-const STATEMENT_ROWS: usize = 500;
+const STATEMENT_ROWS: usize = 100;
 
 /// The store; cheap to clone.
 #[derive(Clone)]
@@ -247,6 +248,11 @@ impl Session {
         &self.what
     }
 
+    /// Whose SQL is spoken.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Does the statement; answers how many rows it touched.
     pub(crate) async fn execute(
         &mut self,
@@ -274,18 +280,17 @@ impl Session {
             .map_err(|error| error.into_store_error(&self.what))
     }
 
-    /// Inserts rows in as few statements as their size allows.
+    /// Inserts rows, whose places are written as in `row`, in as few statements as their size allows.
     pub(crate) async fn insert(
         &mut self,
         into: &str,
+        row: &str,
         rows: Vec<Vec<Value>>,
         end: &str,
     ) -> Result<(), StoreError> {
         let mut rows = rows.into_iter().peekable();
-        while let Some(first) = rows.next() {
-            let width = first.len();
-            let mut bytes: usize = first.iter().map(Value::size).sum();
-            let mut values = first;
+        while let Some(mut values) = rows.next() {
+            let mut bytes: usize = values.iter().map(Value::size).sum();
             let mut count = 1;
             while let Some(row) = rows.next_if(|row| {
                 bytes += row.iter().map(Value::size).sum::<usize>();
@@ -294,12 +299,11 @@ impl Session {
                 values.extend(row);
                 count += 1;
             }
-            let text = format!("INSERT INTO {into} VALUES {}{end}", places(count, width));
-            let statement = if count == 1 {
-                Statement::kept(text)
-            } else {
-                Statement::once(text)
-            };
+            let mut places = format!("{row},").repeat(count);
+            places.pop();
+            let text = format!("INSERT INTO {into} VALUES {places}{end}");
+            let kept = count == 1 || count == STATEMENT_ROWS;
+            let statement = if kept { Statement::kept(text) } else { Statement::once(text) };
             self.execute(statement, values).await?;
         }
         Ok(())
@@ -367,22 +371,14 @@ async fn within<T>(
     }
 }
 
-/// `(?, ?), (?, ?)`: places for so many rows of so many columns.
-fn places(rows: usize, columns: usize) -> String {
-    let row = format!("({})", list(columns));
-    let mut text = String::with_capacity(rows * (row.len() + 1));
-    for index in 0..rows {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&row);
-    }
-    text
-}
-
 /// `?,?,?`: places for so many values.
 pub(crate) fn list(values: usize) -> String {
     let mut text = "?,".repeat(values);
     text.pop();
     text
+}
+
+/// `(?,?,?)`: a row of places for so many values.
+pub(crate) fn row(values: usize) -> String {
+    format!("({})", list(values))
 }

@@ -122,8 +122,10 @@ async fn load_ledger(
     states: &mut HashMap<Fingerprint, AlertState>,
 ) -> Result<(), StoreError> {
     let select = format!(
-        "SELECT fingerprint, document FROM ledger WHERE (settled = 0 OR state = 'failed') AND fingerprint IN ({}) \
-         ORDER BY fingerprint, episode, channel, destination_hash",
+        "SELECT alerts.fingerprint, ledger.document FROM alerts JOIN ledger ON ledger.alert = {} \
+         WHERE alerts.fingerprint IN ({}) AND (ledger.settled = 0 OR ledger.state = 'failed') \
+         ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.destination_hash",
+        session.dialect().alert_key(),
         list(fingerprints.len())
     );
     for row in session

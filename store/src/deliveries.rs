@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use crate::claims::{fence, store_position};
-use crate::connection::{Session, Statement, list};
+use crate::connection::{Session, Statement, list, row};
 use crate::values::{Reader, Value, count, document, hash};
 use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, Store, StoreError};
 
@@ -33,7 +33,7 @@ impl Store {
         let into = "deliveries (notification_id, scope, partition_number, fingerprint, episode, channel, \
                     destination_hash, kind, created_at, state, unfinished, attempts, next_attempt_at, document)";
         session
-            .insert(into, rows?, &self.dialect().or_keep("notification_id"))
+            .insert(into, &row(14), rows?, &self.dialect().or_keep("notification_id"))
             .await?;
         store_position(self, &mut session, claim, position).await?;
         session.commit().await
@@ -210,7 +210,8 @@ async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Res
         values.extend(ids().zip(&rows).flat_map(|(id, row)| [id, row[column].clone()]));
     }
     values.extend(ids());
-    session.execute(Statement::once(text), values).await?;
+    let statement = if updates.len() == UPDATES { Statement::kept(text) } else { Statement::once(text) };
+    session.execute(statement, values).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Where MariaDB and SQLite differ.
 
+use crate::connection::list;
+
 /// Whose SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -37,6 +39,39 @@ impl Dialect {
                  PRAGMA wal_autocheckpoint = 5000;
                  PRAGMA cache_size = -16000"
             }
+        }
+    }
+
+    /// Stands for the alert whose fingerprint is the parameter, in the tables of what belongs to it.
+    pub(crate) const fn alert(self) -> &'static str {
+        match self {
+            Dialect::MariaDb => "?",
+            Dialect::Sqlite => "(SELECT id FROM alerts WHERE fingerprint = ?)",
+        }
+    }
+
+    /// Stands for the alerts whose fingerprints are so many parameters.
+    pub(crate) fn alerts(self, number: usize) -> String {
+        match self {
+            Dialect::MariaDb => list(number),
+            Dialect::Sqlite => format!("SELECT id FROM alerts WHERE fingerprint IN ({})", list(number)),
+        }
+    }
+
+    /// The column of `alerts` that the tables of what belongs to an alert refer to.
+    pub(crate) const fn alert_key(self) -> &'static str {
+        match self {
+            Dialect::MariaDb => "alerts.fingerprint",
+            Dialect::Sqlite => "alerts.id",
+        }
+    }
+
+    /// The index in which open alerts are sought. SQLite has none in the order of their fingerprints, and walking
+    /// through the open ones is better than through all.
+    pub(crate) const fn open_alerts(self) -> &'static str {
+        match self {
+            Dialect::MariaDb => "FORCE INDEX (alerts_open)",
+            Dialect::Sqlite => "INDEXED BY alerts_newest",
         }
     }
 

@@ -69,10 +69,12 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
         let mut session = self.read("the open alerts").await?;
-        let select = "SELECT document FROM alerts WHERE status = 'open' AND fingerprint > ? \
-                      ORDER BY fingerprint LIMIT ?";
+        let select = format!(
+            "SELECT document FROM alerts {} WHERE status = 'open' AND fingerprint > ? ORDER BY fingerprint LIMIT ?",
+            self.dialect().open_alerts()
+        );
         let after = after.map_or_else(String::new, |fingerprint| fingerprint.to_string());
-        let rows = session.fetch(select, vec![after.into(), count(limit)]).await?;
+        let rows = session.fetch(Statement::kept(select), vec![after.into(), count(limit)]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Reader {

@@ -3,6 +3,7 @@
 use schemas::{Alert, Fingerprint, HistoryEntry, LedgerEntry};
 use serde::Deserialize;
 
+use crate::connection::Statement;
 use crate::values::{Reader, count};
 use crate::{Page, Store, StoreError};
 
@@ -39,12 +40,14 @@ impl Store {
         cursor: Option<u64>,
     ) -> Result<Page<HistoryEntry>, StoreError> {
         let mut session = self.read(format!("the history of alert {fingerprint}")).await?;
-        let select = "SELECT document FROM history WHERE fingerprint = ? AND sequence < ? \
-                      ORDER BY sequence DESC LIMIT ?";
+        let select = format!(
+            "SELECT document FROM history WHERE alert = {} AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+            self.dialect().alert()
+        );
         let before = count(cursor.unwrap_or(u64::MAX));
         let rows = session
             .fetch(
-                select,
+                Statement::kept(select),
                 vec![fingerprint.into(), before, count(limit.saturating_add(1))],
             )
             .await?;
@@ -70,12 +73,8 @@ impl Store {
     /// All ledger rows of an alert, newest first.
     pub async fn ledger(&self, fingerprint: Fingerprint) -> Result<Vec<LedgerEntry>, StoreError> {
         let mut session = self.read(format!("the ledger of alert {fingerprint}")).await?;
-        let rows = session
-            .fetch(
-                "SELECT document FROM ledger WHERE fingerprint = ?",
-                vec![fingerprint.into()],
-            )
-            .await?;
+        let select = format!("SELECT document FROM ledger WHERE alert = {}", self.dialect().alert());
+        let rows = session.fetch(Statement::kept(select), vec![fingerprint.into()]).await?;
         let entries = rows.iter().map(|row| {
             Reader {
                 row,

@@ -19,7 +19,11 @@ impl Store {
                       (SELECT 1 FROM alerts WHERE alerts.fingerprint = deliveries.fingerprint AND alerts.status = 'open') \
                       ORDER BY deliveries.created_at LIMIT ?";
         let ids = keys(&mut session, select, vec![older_than.into(), count(limit)]).await?;
-        let removed = remove(&mut session, "deliveries WHERE", "notification_id", &ids, &[]).await?;
+        let mut removed = 0;
+        for ids in ids.chunks(AT_ONCE) {
+            let text = format!("DELETE FROM deliveries WHERE notification_id IN ({})", list(ids.len()));
+            removed += session.execute(Statement::once(text), ids.to_vec()).await?;
+        }
         session.commit().await?;
         Ok(removed)
     }
@@ -28,65 +32,35 @@ impl Store {
     /// alerts; answers how many rows. The alerts themselves stay, and their history goes on with the next number.
     pub async fn prune_history(&self, closed_before: Timestamp, alerts: usize) -> Result<u64, StoreError> {
         let mut session = self.write("old history").await?;
-        let select = "SELECT fingerprint FROM alerts \
-                      WHERE status = 'closed' AND opened_at < ? AND closed_at < ? AND EXISTS \
-                      (SELECT 1 FROM history WHERE history.fingerprint = alerts.fingerprint AND history.at < ?) LIMIT ?";
+        let select = format!(
+            "SELECT fingerprint FROM alerts WHERE status = 'closed' AND opened_at < ? AND closed_at < ? AND EXISTS \
+             (SELECT 1 FROM history WHERE history.alert = {} AND history.at < ?) LIMIT ?",
+            self.dialect().alert_key()
+        );
         let before: Value = closed_before.into();
         let values = vec![before.clone(), before.clone(), before.clone(), count(alerts)];
-        let fingerprints = keys(&mut session, select, values).await?;
-        // Whatever is newer belongs to an alert that has opened again just now.
-        let history = remove(
-            &mut session,
-            "history WHERE at < ? AND",
-            "fingerprint",
-            &fingerprints,
-            &[before],
-        )
-        .await?;
-        let ledger = remove(
-            &mut session,
-            "ledger WHERE settled = 1 AND",
-            "fingerprint",
-            &fingerprints,
-            &[],
-        )
-        .await?;
+        let fingerprints = keys(&mut session, Statement::kept(select), values).await?;
+        let mut removed = 0;
+        for fingerprints in fingerprints.chunks(AT_ONCE) {
+            let alerts = self.dialect().alerts(fingerprints.len());
+            // Whatever is newer belongs to an alert that has opened again just now.
+            let history = format!("DELETE FROM history WHERE alert IN ({alerts}) AND at < ?");
+            let values = [fingerprints, std::slice::from_ref(&before)].concat();
+            removed += session.execute(Statement::once(history), values).await?;
+            let ledger = format!("DELETE FROM ledger WHERE alert IN ({alerts}) AND settled = 1");
+            removed += session.execute(Statement::once(ledger), fingerprints.to_vec()).await?;
+        }
         session.commit().await?;
-        Ok(history + ledger)
+        Ok(removed)
     }
 }
 
 async fn keys(
     session: &mut Session,
-    select: &'static str,
+    select: impl Into<Statement>,
     values: Vec<Value>,
 ) -> Result<Vec<Value>, StoreError> {
     let rows = session.fetch(select, values).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Reader {
-                row,
-                what: session.what(),
-            }
-            .text(0)?
-            .into())
-        })
-        .collect()
-}
-
-async fn remove(
-    session: &mut Session,
-    from: &str,
-    column: &str,
-    keys: &[Value],
-    before: &[Value],
-) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    for keys in keys.chunks(AT_ONCE) {
-        let text = format!("DELETE FROM {from} {column} IN ({})", list(keys.len()));
-        removed += session
-            .execute(Statement::once(text), [before, keys].concat())
-            .await?;
-    }
-    Ok(removed)
+    let keys = rows.iter().map(|row| Ok(Reader { row, what: session.what() }.text(0)?.into()));
+    keys.collect()
 }

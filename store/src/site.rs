@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::{Statement, list};
+use crate::connection::{Statement, list, row};
 use crate::values::{Reader, Value, count, hash};
 use crate::{Store, StoreError, StoredSite};
 
@@ -54,14 +54,15 @@ impl Store {
                 .execute(Statement::once(text), keys.iter().map(|key| hash(key)).collect())
                 .await?;
         }
-        let row = |(key, document): (&String, &String)| -> Vec<Value> {
+        let entry = |(key, document): (&String, &String)| -> Vec<Value> {
             vec![hash(key), key.as_str().into(), document.as_str().into()]
         };
         let end = self.dialect().or_replace("key_hash", &["document"]);
         session
             .insert(
                 "site (key_hash, entry_key, document)",
-                set.iter().map(row).collect(),
+                &row(3),
+                set.iter().map(entry).collect(),
                 &end,
             )
             .await?;

@@ -42,7 +42,7 @@ struct Console {
 
 impl Console {
     async fn connect(filter: Filter, replica: &Replica) -> Self {
-        let start = replica.start(None);
+        let start = replica.start(None, &filter);
         let screen = Subscription::begin(compiled(&filter), &start.list, start.position).await;
         let shown = start.list.parts().flatten().filter(|alert| screen.shows(alert));
         let seen = shown
@@ -63,7 +63,7 @@ impl Console {
 
     /// Takes what is new; with a gap that is no longer known it begins anew.
     async fn flush(&mut self, replica: &Replica) {
-        match replica.news(self.screen.position()) {
+        match replica.news(self.screen.position(), &self.filter) {
             Some(news) => {
                 let news = self.screen.take(&news, replica.head());
                 self.see(&news);
@@ -74,7 +74,7 @@ impl Console {
 
     /// A new line with the cursor of the old one.
     async fn reconnect(&mut self, replica: &Replica) {
-        let start = replica.start(Some(self.screen.position()));
+        let start = replica.start(Some(self.screen.position()), &self.filter);
         let screen = Subscription::begin(compiled(&self.filter), &start.list, start.position).await;
         match start.missed {
             Some(missed) => {
@@ -214,7 +214,7 @@ async fn a_console_that_was_slow_gets_each_alert_once_as_it_is_now() {
         replica.apply(Arc::new(alert(2, version)), None);
     }
     replica.apply(Arc::new(closed(2, 1001)), None);
-    let news = replica.news(console.screen.position()).unwrap();
+    let news = replica.news(console.screen.position(), &console.filter).unwrap();
     let news = console.screen.take(&news, replica.head());
     assert_eq!(
         news.changed
@@ -231,7 +231,12 @@ async fn a_console_that_was_slow_gets_each_alert_once_as_it_is_now() {
 fn texts_are_shared_while_they_are_new_and_let_go_later() {
     let mut replica = Replica::default();
     replica.apply(Arc::new(alert(1, 1)), None);
-    let shown = replica.news(0).unwrap().remove(0).now.unwrap();
+    let shown = replica
+        .news(0, &Filter::default())
+        .unwrap()
+        .remove(0)
+        .now
+        .unwrap();
     let text = shown.text(replica.head());
     assert!(Arc::ptr_eq(&text, &shown.text(replica.head())));
     for version in 1..=5_000 {

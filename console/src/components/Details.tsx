@@ -309,7 +309,10 @@ function Facts({ alert }: { alert: Alert }) {
     ["Closed", alert.closed_at && time(alert.closed_at)],
     ["Last heard of", time(alert.last_event_at)],
     ["Last change", time(alert.changed_at)],
-    ["Episode", `${alert.episode}; open for ${wordDuration(alert.total_duration_ms)} in the earlier ones`],
+    [
+      "Episode",
+      alert.episode === 1 ? "the first" : `${alert.episode}; open for ${wordDuration(alert.total_duration_ms)} before`,
+    ],
     [
       "So far",
       `opened ${counts.opened}, updated ${counts.updated}, severity changed ${counts.severity_changed}, ` +

@@ -133,7 +133,12 @@ function TokenDialog() {
       submit="Sign in"
       testId="token-dialog"
       onSubmit={async () => {
-        await openSession(token.trim());
+        try {
+          await openSession(token.trim());
+        } catch (error) {
+          if (error instanceof ApiError && error.status === 401) throw new RangeError("That is not the access token.");
+          throw error;
+        }
         signedIn();
       }}
     >

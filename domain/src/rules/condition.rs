@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, SourceInfo, operators};
 use cel::common::traits::Container;
 use cel::common::types::{CelBool, CelMap, CelMapKey, CelString, Type};
 use cel::common::value::{CowVal, Val};
@@ -198,13 +198,16 @@ fn compile_patterns(
     Ok(())
 }
 
+fn parts_of_entry(entry: &mut IdedEntryExpr) -> Vec<&mut IdedExpr> {
+    match &mut entry.expr {
+        EntryExpr::StructField(field) => vec![&mut field.value],
+        EntryExpr::MapEntry(entry) => vec![&mut entry.key, &mut entry.value],
+    }
+}
+
 /// The direct parts of an expression. What is evaluated once per element of a list stands for itself only inside the
 /// loop.
 fn parts(expression: &mut IdedExpr, inside_loops: bool) -> Vec<&mut IdedExpr> {
-    let of_entry = |entry| match entry {
-        &mut EntryExpr::StructField(ref mut field) => vec![&mut field.value],
-        &mut EntryExpr::MapEntry(ref mut entry) => vec![&mut entry.key, &mut entry.value],
-    };
     match &mut expression.expr {
         Expr::Call(call) => call
             .target
@@ -214,16 +217,8 @@ fn parts(expression: &mut IdedExpr, inside_loops: bool) -> Vec<&mut IdedExpr> {
             .collect(),
         Expr::Select(select) => vec![&mut select.operand],
         Expr::List(list) => list.elements.iter_mut().collect(),
-        Expr::Map(map) => map
-            .entries
-            .iter_mut()
-            .flat_map(|entry| of_entry(&mut entry.expr))
-            .collect(),
-        Expr::Struct(of) => of
-            .entries
-            .iter_mut()
-            .flat_map(|entry| of_entry(&mut entry.expr))
-            .collect(),
+        Expr::Map(map) => map.entries.iter_mut().flat_map(parts_of_entry).collect(),
+        Expr::Struct(of) => of.entries.iter_mut().flat_map(parts_of_entry).collect(),
         Expr::Comprehension(of) => {
             let mut parts = vec![&mut of.iter_range];
             if inside_loops {

@@ -23,6 +23,14 @@ fn record(key: &str) -> Record {
     }
 }
 
+/// Some thousands of these fill what is gathered in memory, so that tables are written as well.
+fn large_record(key: &str) -> Record {
+    Record {
+        value: Some(vec![b'x'; 4096].into()),
+        ..record(key)
+    }
+}
+
 fn open(folder: &Path) -> EmbeddedLog {
     EmbeddedLog::open(folder, Clock::system()).unwrap()
 }
@@ -119,7 +127,7 @@ async fn child_that_appends_until_it_is_killed() {
         tokio::spawn(async move {
             for n in 0.. {
                 let keys: Vec<_> = (0..5).map(|i| format!("{start}-{caller}-{n}-{i}")).collect();
-                log.append(TOPIC, keys.iter().map(|key| record(key)).collect())
+                log.append(TOPIC, keys.iter().map(|key| large_record(key)).collect())
                     .await
                     .unwrap();
                 let mut out = std::io::stdout().lock();
@@ -174,7 +182,7 @@ fn killed_child(folder: &Path, lines: usize) -> Vec<String> {
 async fn what_was_answered_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut answered = BTreeSet::new();
-    for lines in [1, 50, 400] {
+    for lines in [1, 50, 1000, 3000, 6000, 2000, 1500, 900, 4000] {
         answered.extend(killed_child(folder.path(), lines));
         let log = open(folder.path());
         let records = all(&log, TOPIC).await;

@@ -21,23 +21,22 @@ CREATE TABLE IF NOT EXISTS alerts (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS history (
-    fingerprint CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    alert CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     sequence BIGINT NOT NULL,
     at BIGINT NOT NULL,
     document LONGTEXT NOT NULL,
-    PRIMARY KEY (fingerprint, sequence)
+    PRIMARY KEY (alert, sequence)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS ledger (
-    fingerprint CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    alert CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     episode BIGINT NOT NULL,
     channel VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     destination_hash CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     state VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     settled INT NOT NULL,
     document LONGTEXT NOT NULL,
-    PRIMARY KEY (fingerprint, episode, channel, destination_hash),
-    INDEX ledger_unsettled (fingerprint, settled)
+    PRIMARY KEY (alert, episode, channel, destination_hash)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS outbox (

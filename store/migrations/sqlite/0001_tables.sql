@@ -1,7 +1,11 @@
 -- Times are microseconds since 1970 UTC. Documents are JSON. A destination stands in keys as the hash of its text.
+--
+-- Fingerprints come in no order, and a table or index in their order has many pages changed by each commit. So
+-- there is only one of them, and what belongs to an alert is kept under a number that grows with each new alert.
 
 CREATE TABLE alerts (
-    fingerprint TEXT NOT NULL PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL UNIQUE,
     partition_number INTEGER NOT NULL,
     status TEXT NOT NULL,
     environment TEXT NOT NULL,
@@ -19,23 +23,23 @@ CREATE INDEX alerts_newest_of_environment ON alerts (environment, status, opened
 CREATE INDEX alerts_due ON alerts (partition_number, due_at, fingerprint) WHERE due_at IS NOT NULL;
 
 CREATE TABLE history (
-    fingerprint TEXT NOT NULL,
+    alert INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     at INTEGER NOT NULL,
     document TEXT NOT NULL,
-    PRIMARY KEY (fingerprint, sequence)
-);
+    PRIMARY KEY (alert, sequence)
+) WITHOUT ROWID;
 
 CREATE TABLE ledger (
-    fingerprint TEXT NOT NULL,
+    alert INTEGER NOT NULL,
     episode INTEGER NOT NULL,
     channel TEXT NOT NULL,
     destination_hash TEXT NOT NULL,
     state TEXT NOT NULL,
     settled INTEGER NOT NULL,
     document TEXT NOT NULL,
-    PRIMARY KEY (fingerprint, episode, channel, destination_hash)
-);
+    PRIMARY KEY (alert, episode, channel, destination_hash)
+) WITHOUT ROWID;
 
 -- AUTOINCREMENT, so that the id of a removed row never comes back.
 CREATE TABLE outbox (

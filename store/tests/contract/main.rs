@@ -47,7 +47,7 @@ on_each_database! {
     commits::the_outbox_keeps_its_order_until_rows_are_published,
     commits::a_large_outbox_row_comes_back_whole,
     commits::deadlines_come_most_overdue_first_and_follow_the_state,
-    commits::only_unsettled_ledger_rows_are_loaded,
+    commits::only_ledger_rows_that_are_unsettled_or_failed_are_loaded,
     commits::many_alerts_are_loaded_at_once,
     commits::migrating_again_and_at_the_same_time_does_no_harm,
     commits::data_survives_reopening,

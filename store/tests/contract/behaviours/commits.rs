@@ -107,10 +107,7 @@ pub async fn a_newer_state_replaces_the_older(backing: &Backing) {
 pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing) {
     let store = &backing.store;
     let claim = store.claim("daemon", 0, "test").await.unwrap();
-    let first = Commit {
-        history: vec![history(1, 1)],
-        ..Commit::default()
-    };
+    let first = Commit { states: vec![(state(1), None)], history: vec![history(1, 1)], ..Commit::default() };
     store.commit(&claim, &first).await.unwrap();
     let due = Deadline {
         due_at: at(1),
@@ -285,7 +282,7 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
     assert_eq!(store.next_due(1).await.unwrap(), None);
 }
 
-pub async fn only_unsettled_ledger_rows_are_loaded(backing: &Backing) {
+pub async fn only_ledger_rows_that_are_unsettled_or_failed_are_loaded(backing: &Backing) {
     let store = &backing.store;
     let claim = store.claim("daemon", 0, "test").await.unwrap();
     let write = async |rows: Vec<(u32, &str, LedgerState)>| {

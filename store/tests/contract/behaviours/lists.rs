@@ -241,6 +241,7 @@ pub async fn open_alerts_come_in_the_order_of_their_fingerprints(backing: &Backi
 
 pub async fn history_is_paged_newest_first(backing: &Backing) {
     let store = &backing.store;
+    put(store, [alert(1), alert(2)]).await;
     let claim = store.claim("daemon", 0, "test").await.unwrap();
     let history = (1..=10)
         .map(|sequence| history(1, sequence))
