@@ -1,0 +1,299 @@
+//! E-mail, over SMTP.
+//!
+//! The bot's settings are `host`, `port`, `tls` (`starttls` unless it is `none` or `implicit`), `username`, `from` and
+//! `ca_certificate` (PEM, for a server whose certificate the public authorities do not know); its secret is `password`.
+//! Message ids are made from the notification, so a mail that was sent twice is the same mail twice, and everything
+//! about one opening of an alert is in one thread.
+
+mod answers;
+mod transport;
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, AsyncTransport};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, UndefinedBehavior};
+use schemas::{Channel, Notification, NotificationKind, Severity};
+use serde::Serialize;
+use uuid::Uuid;
+
+use self::transport::Transports;
+use super::facts::{Fact, alert_url, facts, headline, links, said, summary};
+use super::text::{cut, one_line};
+use crate::answer::{Answer, Errand, Sender, Told};
+
+const SUBJECT: usize = 200;
+const TEXT: usize = 20_000;
+const FACT: usize = 1_000;
+const LABELS: usize = 100;
+const LINKS: usize = 20;
+/// The longest that one mail may take, with connecting, greeting and handing over.
+const TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Sends mail.
+pub struct EmailSender {
+    console_url: String,
+    transports: Transports,
+}
+
+/// A mail, as far as it does not depend on sender and receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// In one line.
+    pub subject: String,
+    /// With angle brackets.
+    pub message_id: String,
+    /// The id of the mail that began the thread.
+    pub thread: Option<String>,
+    /// When it was decided.
+    pub date: Timestamp,
+    /// For those who read text.
+    pub text: String,
+    /// For the others.
+    pub html: String,
+}
+
+/// The mail for a notification. `host` is the part after the @ of the sender.
+pub fn compose(
+    notification: &Notification,
+    console_url: &str,
+    host: &str,
+    opened_as: Option<&str>,
+) -> Result<Mail, minijinja::Error> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        headline: String,
+        colour: &'static str,
+        reason: Option<String>,
+        output: Option<String>,
+        facts: Vec<Fact>,
+        labels: Vec<(&'a str, String)>,
+        url: String,
+        links: Vec<(&'a str, &'a str)>,
+    }
+    let alert = &notification.alert;
+    let said = said(notification);
+    let short = |fact: Fact| Fact {
+        value: cut(&one_line(&fact.value), FACT),
+        ..fact
+    };
+    let page = Value::from(Serde(Page {
+        headline: cut(&headline(notification), FACT),
+        colour: colour(notification.kind, alert.severity),
+        reason: said.reason.map(|reason| cut(reason, TEXT)),
+        output: said.output.map(|output| cut(output, TEXT)),
+        facts: facts(notification).into_iter().map(short).collect(),
+        labels: alert
+            .labels
+            .iter()
+            .take(LABELS)
+            .map(|(key, value)| (key.as_str(), cut(value, FACT)))
+            .collect(),
+        url: alert_url(console_url, notification.fingerprint),
+        links: links(alert).into_iter().take(LINKS).collect(),
+    }));
+    let id = |sequence| {
+        format!(
+            "<{}.{}.{sequence}@{host}>",
+            notification.fingerprint, notification.episode
+        )
+    };
+    let thread = match notification.kind {
+        NotificationKind::Open => None,
+        NotificationKind::Update | NotificationKind::Close => {
+            Some(opened_as.map_or_else(|| id(1), str::to_owned))
+        }
+    };
+    Ok(Mail {
+        subject: subject(notification),
+        message_id: id(notification.sequence),
+        thread,
+        date: notification.created_at,
+        text: render("message.txt", page.clone())?,
+        html: render("message.html", page)?,
+    })
+}
+
+fn subject(notification: &Notification) -> String {
+    let alert = &notification.alert;
+    let object = one_line(&alert.object);
+    let on = if object.is_empty() {
+        String::new()
+    } else {
+        format!(" on {object}")
+    };
+    let name = cut(&headline(notification), SUBJECT * 2 / 3);
+    cut(&format!("{name}{on} ({})", one_line(&alert.environment)), SUBJECT)
+}
+
+/// One mail for many notifications.
+pub fn compose_digest(
+    id: Uuid,
+    of: &[Notification],
+    console_url: &str,
+    host: &str,
+) -> Result<Mail, minijinja::Error> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        headline: &'a str,
+        colour: &'static str,
+        named: &'a [String],
+        more: usize,
+        url: &'a str,
+    }
+    let summary = summary(of);
+    let kind = of.first().map_or(NotificationKind::Open, |one| one.kind);
+    let page = Value::from(Serde(Page {
+        headline: &summary.headline,
+        colour: colour(kind, summary.worst),
+        named: &summary.named,
+        more: summary.more,
+        url: console_url,
+    }));
+    Ok(Mail {
+        subject: cut(&summary.headline, SUBJECT),
+        message_id: format!("<digest.{}@{host}>", id.simple()),
+        thread: None,
+        date: of
+            .iter()
+            .map(|one| one.created_at)
+            .max()
+            .unwrap_or(Timestamp::UNIX_EPOCH),
+        text: render("digest.txt", page.clone())?,
+        html: render("digest.html", page)?,
+    })
+}
+
+const fn colour(kind: NotificationKind, severity: Severity) -> &'static str {
+    match (kind, severity) {
+        (NotificationKind::Close, _) | (_, Severity::Ok) => "#2a9d4b",
+        (_, Severity::Information) => "#2f7ed8",
+        (_, Severity::Warning) => "#e6a700",
+        (_, Severity::Unknown) => "#7d5ba6",
+        (_, Severity::Critical | Severity::Urgent | Severity::Down) => "#c1121f",
+    }
+}
+
+const TEMPLATES: [(&str, &str); 4] = [
+    ("message.txt", include_str!("../../templates/email/message.txt")),
+    ("message.html", include_str!("../../templates/email/message.html")),
+    ("digest.txt", include_str!("../../templates/email/digest.txt")),
+    ("digest.html", include_str!("../../templates/email/digest.html")),
+];
+
+/// The name decides about escaping: `.html` is escaped, `.txt` is not.
+fn render(name: &str, page: Value) -> Result<String, minijinja::Error> {
+    #[expect(
+        clippy::expect_used,
+        reason = "the templates are compiled in, and tests render each of them"
+    )]
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, source) in TEMPLATES {
+            environment
+                .add_template(name, source)
+                .expect("the template is well-formed");
+        }
+        environment
+    });
+    ENVIRONMENT.get_template(name)?.render(page)
+}
+
+impl EmailSender {
+    /// A sender whose messages link to this console.
+    pub fn new(console_url: &str) -> Self {
+        Self {
+            console_url: console_url.to_owned(),
+            transports: Transports::default(),
+        }
+    }
+
+    async fn tell(&self, errand: &Errand<'_>) -> Result<String, Answer> {
+        let from = from(errand.credentials.setting("from"))?;
+        let to = errand.destination.parse::<Address>().map_err(|error| {
+            Answer::BadDestination(format!(
+                "{:?} is not an e-mail address: {error}",
+                errand.destination
+            ))
+        })?;
+        let mail = match errand.told {
+            Told::One(notification) => compose(
+                notification,
+                &self.console_url,
+                from.email.domain(),
+                errand.opened_as,
+            ),
+            Told::Digest { id, of } => compose_digest(id, of, &self.console_url, from.email.domain()),
+        };
+        let mail = mail.map_err(|error| Answer::Refused(format!("the mail cannot be written: {error}")))?;
+        let message = message(&mail, from, to)
+            .map_err(|error| Answer::Refused(format!("the mail cannot be written: {error}")))?;
+        let transport = self
+            .transports
+            .of(errand.credentials)
+            .map_err(Answer::BadCredentials)?;
+        match tokio::time::timeout(TIMEOUT, transport.send(message)).await {
+            Ok(Ok(_)) => Ok(mail.message_id),
+            Ok(Err(error)) => Err(answers::read(&error, errand.destination)),
+            Err(_) => Err(Answer::Transient {
+                after: None,
+                error: format!("the mail server did not answer within {} s", TIMEOUT.as_secs()),
+                perhaps_delivered: true,
+            }),
+        }
+    }
+}
+
+fn from(setting: Option<&str>) -> Result<Mailbox, Answer> {
+    let setting = setting.ok_or_else(|| {
+        Answer::BadCredentials("the email bot does not say who it is: add `from` to its settings".to_owned())
+    })?;
+    setting.parse().map_err(|error| {
+        Answer::BadCredentials(format!("`from` of the email bot is not an address: {error}"))
+    })
+}
+
+fn message(mail: &Mail, from: Mailbox, to: Address) -> Result<lettre::Message, lettre::error::Error> {
+    let mut builder = lettre::Message::builder()
+        .from(from)
+        .to(Mailbox::new(None, to))
+        .subject(&mail.subject)
+        .message_id(Some(mail.message_id.clone()))
+        .date(SystemTime::from(mail.date))
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ));
+    if let Some(thread) = &mail.thread {
+        builder = builder.in_reply_to(thread.clone()).references(thread.clone());
+    }
+    builder.multipart(MultiPart::alternative_plain_html(
+        mail.text.clone(),
+        mail.html.clone(),
+    ))
+}
+
+#[async_trait]
+impl Sender for EmailSender {
+    fn channel(&self) -> Channel {
+        Channel::Email
+    }
+
+    async fn send(&self, errand: &Errand<'_>) -> Answer {
+        match self.tell(errand).await {
+            Ok(message_id) => Answer::Sent {
+                reference: Some(message_id),
+            },
+            Err(answer) => answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,503 @@
+//! Slack, through a bot (`chat.postMessage`, `chat.update`).
+//!
+//! An open posts a message. Whatever follows edits that message, so that it always shows how things are, and says in
+//! its thread what happened; an edit is no news to a phone, a reply is. The bot has the secret `token` and, for tests
+//! and gateways, the setting `api_url`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::Client;
+use schemas::{Alert, Channel, HistoryKind, Notification, NotificationKind, Severity, Status};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::facts::{alert_url, facts, headline, links, said, summary};
+use super::http::{Reply, no_answer};
+use super::text::{cut, cut_with, one_line};
+use crate::answer::{Answer, Errand, Sender, Told};
+use crate::credentials::Credentials;
+
+const API_URL: &str = "https://slack.com/api";
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+// Slack's limits are 150 for a header, 3,000 for a section, 2,000 for a field and ten fields, and about 13,200 for all
+// blocks together. Ours add up to less than that.
+const HEADER: usize = 150;
+const FALLBACK: usize = 400;
+const REASON: usize = 1_500;
+const OUTPUT: usize = 2_900;
+const FIELD: usize = 250;
+const FIELDS: usize = 10;
+const LABELS: usize = 1_500;
+const LINKS: usize = 2_000;
+const DIGEST: usize = 2_900;
+
+/// Marks the reference of a message that tells of many alerts, which must not be edited for one of them.
+const DIGEST_MARK: &str = "digest:";
+
+/// Sends to Slack.
+pub struct SlackSender {
+    client: Client,
+    console_url: String,
+}
+
+/// A message, as far as it does not depend on where it goes.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Message {
+    /// What phones and screen readers show.
+    pub text: String,
+    /// The message itself, with its colour.
+    pub attachment: Value,
+}
+
+/// The message that shows an alert as the notification has it.
+pub fn compose(notification: &Notification, console_url: &str) -> Message {
+    let alert = &notification.alert;
+    let headline = headline(notification);
+    let mut blocks = vec![header(&headline)];
+    let said = said(notification);
+    blocks.extend(said.reason.map(|reason| section(&escaped(reason, REASON))));
+    blocks.extend(said.output.map(|output| section(&verbatim(output, OUTPUT))));
+    let fields: Vec<_> = facts(notification)
+        .into_iter()
+        .take(FIELDS)
+        .map(|fact| mrkdwn(&format!("*{}*\n{}", fact.title, escaped(&fact.value, FIELD))))
+        .collect();
+    blocks.push(json!({ "type": "section", "fields": fields }));
+    blocks.extend(context(labels(alert)));
+    blocks.extend(context(linked(alert)));
+    let url = alert_url(console_url, notification.fingerprint);
+    blocks.push(button("Open alert", &url));
+    Message {
+        text: escaped(
+            &format!("{headline}: {}", one_line(&notification.reason)),
+            FALLBACK,
+        ),
+        attachment: json!({ "color": colour(notification), "blocks": blocks }),
+    }
+}
+
+/// What is said in the thread; nothing when only texts have changed, which the edited message shows.
+pub fn compose_reply(notification: &Notification) -> Option<String> {
+    let silent = notification.kind == NotificationKind::Update && notification.cause == HistoryKind::Updated;
+    (!silent).then(|| reply(notification))
+}
+
+fn reply(notification: &Notification) -> String {
+    format!(
+        "*{}*\n{}",
+        escaped(&headline(notification), HEADER),
+        escaped(&notification.reason, REASON)
+    )
+}
+
+/// One message for many notifications.
+pub fn compose_digest(of: &[Notification], console_url: &str) -> Message {
+    let summary = summary(of);
+    let mut lines: Vec<_> = summary.named.iter().map(|line| format!("• {line}")).collect();
+    if summary.more > 0 {
+        lines.push(format!("and {} more", summary.more));
+    }
+    let closed = of.first().is_some_and(|one| one.kind == NotificationKind::Close);
+    let blocks = [
+        header(&summary.headline),
+        section(&escaped(&lines.join("\n"), DIGEST)),
+        button("Open console", console_url),
+    ];
+    Message {
+        text: escaped(&summary.headline, FALLBACK),
+        attachment: json!({
+            "color": if closed { CLOSED } else { severity_colour(summary.worst) },
+            "blocks": blocks,
+        }),
+    }
+}
+
+fn header(text: &str) -> Value {
+    json!({ "type": "header", "text": { "type": "plain_text", "text": escaped(text, HEADER), "emoji": false } })
+}
+
+fn section(text: &str) -> Value {
+    json!({ "type": "section", "text": mrkdwn(text) })
+}
+
+fn mrkdwn(text: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+}
+
+fn context(text: Option<String>) -> Option<Value> {
+    text.map(|text| json!({ "type": "context", "elements": [mrkdwn(&text)] }))
+}
+
+fn button(label: &str, url: &str) -> Value {
+    let text = json!({ "type": "plain_text", "text": label });
+    json!({ "type": "actions", "elements": [{ "type": "button", "action_id": "open", "text": text, "url": url }] })
+}
+
+fn labels(alert: &Alert) -> Option<String> {
+    let labels: Vec<_> = alert
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    (!labels.is_empty()).then(|| escaped(&one_line(&labels.join("  ")), LABELS))
+}
+
+/// As many of the links as there is room for; half a link would lead nowhere.
+fn linked(alert: &Alert) -> Option<String> {
+    let mut text = String::new();
+    for (title, url) in links(alert) {
+        let url = cut_with(
+            &url.replace('|', "%7C").replace('<', "%3C").replace('>', "%3E"),
+            LINKS,
+            escape,
+        );
+        let link = format!("<{url}|{}>", escaped(&one_line(&title.replace('|', "/")), FIELD));
+        if text.chars().count() + link.chars().count() < LINKS {
+            text = if text.is_empty() {
+                link
+            } else {
+                format!("{text} · {link}")
+            };
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Text in which Slack finds neither mentions nor links.
+fn escaped(text: &str, most: usize) -> String {
+    cut_with(text, most, escape)
+}
+
+fn escape(character: char) -> String {
+    match character {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Text shown as it is, letter by letter.
+fn verbatim(text: &str, most: usize) -> String {
+    format!(
+        "```{}```",
+        escaped(text.trim_end().replace("```", "'''").as_str(), most)
+    )
+}
+
+const CLOSED: &str = "#2a9d4b";
+
+fn colour(notification: &Notification) -> &'static str {
+    let closed = notification.kind == NotificationKind::Close || notification.alert.status == Status::Closed;
+    if closed {
+        CLOSED
+    } else {
+        severity_colour(notification.alert.severity)
+    }
+}
+
+const fn severity_colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Ok => CLOSED,
+        Severity::Information => "#2f7ed8",
+        Severity::Warning => "#e6a700",
+        Severity::Unknown => "#7d5ba6",
+        Severity::Critical => "#d40e0d",
+        Severity::Urgent => "#a3001b",
+        Severity::Down => "#7a0012",
+    }
+}
+
+/// A message on Slack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Posted {
+    /// Slack's id of the channel; what was asked for may have been a name.
+    channel: String,
+    ts: String,
+}
+
+impl Posted {
+    fn reference(&self) -> String {
+        format!("{}:{}", self.channel, self.ts)
+    }
+
+    fn parse(reference: &str) -> Option<Self> {
+        let (channel, ts) = reference.rsplit_once(':')?;
+        Some(Self {
+            channel: channel.to_owned(),
+            ts: ts.to_owned(),
+        })
+    }
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The message that was to be edited, or answered, can no longer be.
+    MessageGone,
+    Answered(Answer),
+}
+
+#[derive(Deserialize)]
+struct ReplyBody {
+    ok: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    channel: String,
+    #[serde(default)]
+    ts: String,
+}
+
+/// What Slack's answer means.
+fn read(reply: &Reply) -> Result<Posted, Refusal> {
+    let transient = |error: String, perhaps_delivered| {
+        Refusal::Answered(Answer::Transient {
+            after: reply.retry_after,
+            error,
+            perhaps_delivered,
+        })
+    };
+    match reply.status.as_u16() {
+        200..300 => {}
+        429 | 503 => return Err(transient(reply.text(), false)),
+        408 | 500..600 => return Err(transient(reply.text(), true)),
+        401 | 403 | 404 => {
+            let error = format!("{}; is api_url of the slack bot right?", reply.text());
+            return Err(Refusal::Answered(Answer::BadCredentials(error)));
+        }
+        _ => return Err(Refusal::Answered(Answer::Refused(reply.text()))),
+    }
+    match serde_json::from_slice::<ReplyBody>(&reply.body) {
+        Ok(body) if body.ok => Ok(Posted {
+            channel: body.channel,
+            ts: body.ts,
+        }),
+        Ok(body) => Err(refusal(&body.error, reply.retry_after)),
+        // The answer is cut when it repeats a long message; what is wanted stands at its beginning.
+        Err(_) => match beginning(&reply.body) {
+            Some(posted) => Ok(posted),
+            None => Err(transient(
+                format!("not an answer of Slack: {}", reply.text()),
+                true,
+            )),
+        },
+    }
+}
+
+/// What an error word of Slack means.
+fn refusal(word: &str, after: Option<Duration>) -> Refusal {
+    let error = format!("Slack says {}", cut(&one_line(word), 100));
+    let transient = |perhaps_delivered| Answer::Transient {
+        after,
+        error: error.clone(),
+        perhaps_delivered,
+    };
+    Refusal::Answered(match word {
+        "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" => {
+            return Refusal::MessageGone;
+        }
+        "channel_not_found"
+        | "not_in_channel"
+        | "is_archived"
+        | "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "user_not_found" => Answer::BadDestination(error),
+        "invalid_auth"
+        | "not_authed"
+        | "token_revoked"
+        | "token_expired"
+        | "account_inactive"
+        | "missing_scope"
+        | "no_permission"
+        | "org_login_required"
+        | "team_access_not_granted"
+        | "ekm_access_denied"
+        | "access_denied" => Answer::BadCredentials(error),
+        "ratelimited"
+        | "rate_limited"
+        | "message_limit_exceeded"
+        | "service_unavailable"
+        | "team_added_to_org" => transient(false),
+        "internal_error" | "fatal_error" | "request_timeout" => transient(true),
+        _ => Answer::Refused(error),
+    })
+}
+
+/// Channel and time of an answer of which only the beginning was read.
+fn beginning(body: &[u8]) -> Option<Posted> {
+    let text = String::from_utf8_lossy(body);
+    let value = |name: &str| {
+        let rest = text.split_once(&format!("\"{name}\":\""))?.1;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let head = text.trim_start().strip_prefix('{')?.trim_start();
+    if head.starts_with("\"ok\":true") {
+        Some(Posted {
+            channel: value("channel")?,
+            ts: value("ts")?,
+        })
+    } else {
+        None
+    }
+}
+
+impl SlackSender {
+    /// A sender whose messages link to this console.
+    pub fn new(console_url: &str) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self {
+            client,
+            console_url: console_url.to_owned(),
+        })
+    }
+
+    async fn call(&self, method: &str, credentials: &Credentials, body: &Value) -> Result<Posted, Refusal> {
+        let missing =
+            || Answer::BadCredentials("the slack bot has no token: add it under `secrets`".to_owned());
+        let token = credentials
+            .secret("token")
+            .ok_or_else(|| Refusal::Answered(missing()))?;
+        let api_url = credentials
+            .setting("api_url")
+            .unwrap_or(API_URL)
+            .trim_end_matches('/');
+        let request = self
+            .client
+            .post(format!("{api_url}/{method}"))
+            .bearer_auth(token)
+            .header("content-type", "application/json; charset=utf-8")
+            .body(body.to_string());
+        match request.send().await {
+            // Slack gives seconds, never dates, so the time now does not matter.
+            Ok(response) => read(&Reply::read(response, Timestamp::UNIX_EPOCH).await),
+            Err(error) if error.is_builder() => {
+                let error = format!("api_url of the slack bot is not a URL: {api_url}");
+                Err(Refusal::Answered(Answer::BadCredentials(error)))
+            }
+            Err(error) => Err(Refusal::Answered(no_answer(&error))),
+        }
+    }
+
+    async fn post(
+        &self,
+        channel: &str,
+        credentials: &Credentials,
+        message: &Message,
+    ) -> Result<Posted, Refusal> {
+        let body = json!({
+            "channel": channel,
+            "text": message.text,
+            "attachments": [message.attachment],
+            "unfurl_links": false,
+            "unfurl_media": false,
+        });
+        self.call("chat.postMessage", credentials, &body).await
+    }
+
+    async fn answer_in_thread(
+        &self,
+        first: &Posted,
+        credentials: &Credentials,
+        text: &str,
+    ) -> Result<Posted, Refusal> {
+        let body = json!({
+            "channel": first.channel,
+            "thread_ts": first.ts,
+            "text": text,
+            "unfurl_links": false,
+            "unfurl_media": false,
+        });
+        self.call("chat.postMessage", credentials, &body).await
+    }
+
+    /// Edits the first message and says in its thread what happened. Doing so again leads to the same message.
+    async fn follow_up(
+        &self,
+        first: &Posted,
+        credentials: &Credentials,
+        notification: &Notification,
+    ) -> Result<(), Refusal> {
+        let message = compose(notification, &self.console_url);
+        let body = json!({
+            "channel": first.channel,
+            "ts": first.ts,
+            "text": message.text,
+            "attachments": [message.attachment],
+        });
+        self.call("chat.update", credentials, &body).await?;
+        if let Some(text) = compose_reply(notification) {
+            self.answer_in_thread(first, credentials, &text).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells one notification; answers the reference of the message that shows the alert.
+    async fn tell(&self, errand: &Errand<'_>, notification: &Notification) -> Result<String, Refusal> {
+        let credentials = errand.credentials;
+        let opened_as = errand
+            .opened_as
+            .filter(|_| notification.kind != NotificationKind::Open);
+        let told = match opened_as.map(|reference| (reference, reference.strip_prefix(DIGEST_MARK))) {
+            Some((reference, Some(digest))) => match Posted::parse(digest) {
+                Some(first) => self
+                    .answer_in_thread(&first, credentials, &reply(notification))
+                    .await
+                    .map(|_| reference),
+                None => Err(Refusal::MessageGone),
+            },
+            Some((reference, None)) => match Posted::parse(reference) {
+                Some(first) => self
+                    .follow_up(&first, credentials, notification)
+                    .await
+                    .map(|()| reference),
+                None => Err(Refusal::MessageGone),
+            },
+            None => Err(Refusal::MessageGone),
+        };
+        match told {
+            Ok(reference) => Ok(reference.to_owned()),
+            Err(Refusal::MessageGone) => {
+                let message = compose(notification, &self.console_url);
+                let posted = self.post(errand.destination, credentials, &message).await?;
+                Ok(posted.reference())
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
+#[async_trait]
+impl Sender for SlackSender {
+    fn channel(&self) -> Channel {
+        Channel::Slack
+    }
+
+    async fn send(&self, errand: &Errand<'_>) -> Answer {
+        let told = match errand.told {
+            Told::One(notification) => self.tell(errand, notification).await,
+            Told::Digest { of, .. } => {
+                let message = compose_digest(of, &self.console_url);
+                let posted = self.post(errand.destination, errand.credentials, &message).await;
+                posted.map(|posted| format!("{DIGEST_MARK}{}", posted.reference()))
+            }
+        };
+        match told {
+            Ok(reference) => Answer::Sent {
+                reference: Some(reference),
+            },
+            Err(Refusal::Answered(answer)) => answer,
+            Err(Refusal::MessageGone) => Answer::Refused("Slack does not find the message".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! Signed HTTP calls, as [Standard Webhooks](https://www.standardwebhooks.com) has them.
+//!
+//! The secret `signing_secret` of the channel's bot is `whsec_` and base64; two of them, with a space between, sign
+//! twice, so that a secret can be changed without a gap. A site without a webhook bot sends unsigned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use pipeline::Clock;
+use reqwest::{Client, StatusCode, Url};
+use schemas::{Alert, Channel, Fingerprint, Notification, NotificationKind};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::addresses::{PublicOnly, check_url, not_public};
+use super::facts::alert_url;
+use super::http::{Reply, no_answer};
+use crate::answer::{Answer, Errand, Sender, Told};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends webhooks.
+pub struct WebhookSender {
+    client: Client,
+    console_url: String,
+    allow_private: bool,
+    clock: Clock,
+}
+
+/// What is sent, before it is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Header `webhook-id`; the same at each attempt.
+    pub id: String,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: Timestamp,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    id: Fingerprint,
+    url: String,
+    reason: &'a str,
+    cause: schemas::HistoryKind,
+    sequence: u32,
+    // Among it the episode.
+    #[serde(flatten)]
+    alert: &'a Alert,
+}
+
+/// The message for a notification.
+pub fn compose(notification: &Notification, console_url: &str) -> Message {
+    let body = Body {
+        r#type: match notification.kind {
+            NotificationKind::Open => "alert.opened",
+            NotificationKind::Update => "alert.updated",
+            NotificationKind::Close => "alert.closed",
+        },
+        timestamp: notification.created_at,
+        data: Data {
+            id: notification.fingerprint,
+            url: alert_url(console_url, notification.fingerprint),
+            reason: &notification.reason,
+            cause: notification.cause,
+            sequence: notification.sequence,
+            alert: &notification.alert,
+        },
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "text, numbers, times and maps of text always have a JSON form"
+    )]
+    let body = serde_json::to_vec(&body).expect("a webhook has a JSON form");
+    Message {
+        id: notification.notification_id.to_string(),
+        body,
+    }
+}
+
+/// The header `webhook-signature`, by each of the secrets.
+fn signatures(secrets: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<String, String> {
+    let signatures: Result<Vec<_>, _> = secrets
+        .split_whitespace()
+        .map(|secret| signature(secret, id, timestamp, body))
+        .collect();
+    Ok(signatures?.join(" "))
+}
+
+fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<String, String> {
+    let wrong = || {
+        "signing_secret of the webhook bot is not `whsec_` and base64: make one with \
+         `echo whsec_$(head -c 32 /dev/urandom | base64)`"
+            .to_owned()
+    };
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+        .map_err(|_| wrong())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| wrong())?;
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
+    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+/// What a receiver's answer means. Only 2xx is success.
+fn read(reply: &Reply) -> Answer {
+    let error = reply.text();
+    match reply.status.as_u16() {
+        200..300 => Answer::Sent { reference: None },
+        410 => Answer::BadDestination(error),
+        401 | 403 | 407 => Answer::BadCredentials(format!("the receiver does not accept us: {error}")),
+        // The address is not there at the moment, or somebody is in the way; all of that is put right by others.
+        302 | 303 | 307 | 404 | 408 | 409 | 421 | 423 | 425 | 429 | 500..600 => Answer::Transient {
+            after: reply.retry_after,
+            error,
+            perhaps_delivered: may_have_been_taken(reply.status),
+        },
+        300..=399 => Answer::Refused(format!(
+            "{error}; redirects are not followed, so declare the new address"
+        )),
+        _ => Answer::Refused(error),
+    }
+}
+
+/// Whether a receiver that answers this may have taken the message: a gateway that lost the answer, or a receiver that
+/// failed half-way.
+fn may_have_been_taken(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+impl WebhookSender {
+    /// A sender whose messages link to this console.
+    pub fn new(console_url: &str, allow_private: bool, clock: Clock) -> Result<Self, reqwest::Error> {
+        let mut builder = Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            // A proxy would connect to addresses that nobody has checked.
+            .no_proxy()
+            .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")));
+        if !allow_private {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
+        Ok(Self {
+            client: builder.build()?,
+            console_url: console_url.to_owned(),
+            allow_private,
+            clock,
+        })
+    }
+
+    fn url(&self, destination: &str) -> Result<Url, Answer> {
+        let url: Url = destination
+            .parse()
+            .map_err(|error| Answer::BadDestination(format!("the destination is not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            let error = format!("the destination begins with {}://: use https://", url.scheme());
+            return Err(Answer::BadDestination(error));
+        }
+        if !self.allow_private {
+            check_url(&url).map_err(|error| Answer::BadDestination(error.to_string()))?;
+        }
+        Ok(url)
+    }
+}
+
+#[async_trait]
+impl Sender for WebhookSender {
+    fn channel(&self) -> Channel {
+        Channel::Webhook
+    }
+
+    fn gives_references(&self) -> bool {
+        false
+    }
+
+    async fn send(&self, errand: &Errand<'_>) -> Answer {
+        let Told::One(notification) = errand.told else {
+            return Answer::Refused("webhooks are sent one by one".to_owned());
+        };
+        let url = match self.url(errand.destination) {
+            Ok(url) => url,
+            Err(answer) => return answer,
+        };
+        let message = compose(notification, &self.console_url);
+        let timestamp = self.clock.now().as_second();
+        let mut request = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .header("webhook-id", &message.id)
+            .header("webhook-timestamp", timestamp);
+        if let Some(secrets) = errand.credentials.secret("signing_secret") {
+            match signatures(secrets, &message.id, timestamp, &message.body) {
+                Ok(signatures) => request = request.header("webhook-signature", signatures),
+                Err(error) => return Answer::BadCredentials(error),
+            }
+        }
+        match request.body(message.body).send().await {
+            Ok(response) => read(&Reply::read(response, self.clock.now()).await),
+            Err(error) => match not_public(&error) {
+                Some(error) => Answer::BadDestination(error.to_string()),
+                None => no_answer(&error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn the_signature_is_the_one_of_the_specification() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let sign = |secrets: &str| {
+            signatures(
+                secrets,
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                br#"{"test": 2432232314}"#,
+            )
+        };
+        let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(sign(secret).unwrap(), expected);
+        let both = sign(&format!("whsec_c2Vjb25k {secret}")).unwrap();
+        assert!(both.ends_with(expected) && both.split(' ').count() == 2, "{both}");
+        assert!(sign("whsec_###").unwrap_err().contains("signing_secret"));
+    }
+
+    #[test]
+    fn open_update_and_close_say_what_happened() {
+        for (name, notification) in samples::life() {
+            let message = compose(&notification, "https://reveille.example/");
+            assert_eq!(message.id, notification.notification_id.to_string());
+            let body: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+            insta::assert_json_snapshot!(format!("webhook_{name}"), body);
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_meaning() {
+        let meaning = |status: u16| {
+            let after = Some(Duration::from_secs(7));
+            let status = StatusCode::from_u16(status).unwrap();
+            match read(&Reply {
+                status,
+                retry_after: after,
+                body: Vec::new(),
+            }) {
+                Answer::Sent { .. } => "sent",
+                Answer::Transient {
+                    after,
+                    perhaps_delivered,
+                    ..
+                } => {
+                    assert_eq!(after, Some(Duration::from_secs(7)));
+                    if perhaps_delivered {
+                        "again, perhaps delivered"
+                    } else {
+                        "again"
+                    }
+                }
+                Answer::BadDestination(_) => "bad destination",
+                Answer::BadCredentials(_) => "bad credentials",
+                Answer::Refused(_) => "refused",
+            }
+        };
+        let mut table = String::new();
+        let mut before = (0, "");
+        for status in 200..600 {
+            if meaning(status) != before.1 {
+                before = (status, meaning(status));
+                table.push_str(&format!("from {status}: {}\n", before.1));
+            }
+        }
+        insta::assert_snapshot!("webhook_statuses", table);
+    }
+}

@@ -1,0 +1,351 @@
+//! The one delivery loop, for all channels.
+//!
+//! It has two halves. The [`Stage`] reads notifications, puts them into the store together with the position, and hands
+//! them to the courier. The [`courier`] sends: it decides by the [`queue`] what goes next, lets so many attempts run at
+//! once, writes what became of them in batches, publishes the receipts and forgets them. Everything that a crash may
+//! interrupt is in the store, and an attempt whose end nobody knows is made again under the same id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chassis::secrets::SiteKey;
+use domain::Site;
+use jiff::Timestamp;
+use pipeline::log::{Batch, Positions, Received, Record};
+use pipeline::runner::parked;
+use pipeline::{Context, Stage, StageError, StageMetrics, runner};
+use schemas::{Channel, Notification, ReceiptOutcome, Topic};
+use store::{Claim, Delivery, DeliveryState, Store, StoreError};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+mod attempt;
+mod courier;
+mod destination;
+mod lane;
+mod limiter;
+mod publishing;
+mod queue;
+mod schedule;
+mod waiting;
+
+#[cfg(test)]
+mod tests;
+
+use self::courier::{Courier, Handle};
+use self::waiting::{Waiting, place};
+use crate::answer::Sender;
+use crate::metrics::NotifierMetrics;
+
+/// How many notifications of a channel are in memory; the others wait in the log.
+const IN_HAND: usize = 50_000;
+
+/// Everything that a channel's delivery needs.
+#[derive(Clone)]
+pub struct Desk {
+    /// What all stages share.
+    pub context: Context,
+    /// The site, for the bots.
+    pub site: watch::Receiver<Arc<Site>>,
+    /// Where notifications are kept while they are in the channel's hands.
+    pub store: Store,
+    /// The key of the bots' secrets.
+    pub key: SiteKey,
+    /// What is measured.
+    pub metrics: NotifierMetrics,
+    /// The channel.
+    pub sender: Arc<dyn Sender>,
+}
+
+impl Desk {
+    pub(crate) fn channel(&self) -> Channel {
+        self.sender.channel()
+    }
+
+    fn topic(&self) -> Topic {
+        Topic::notifications(self.channel())
+    }
+}
+
+/// Delivers the notifications of one channel until shutdown.
+pub async fn run(desk: Desk) {
+    let name = name(desk.channel());
+    let context = desk.context.clone();
+    let metrics = StageMetrics::new(&context.metrics, name);
+    let topics = [desk.topic()];
+    let (courier, handle) = Courier::new(desk.clone());
+    let stage = async {
+        let owner = Uuid::now_v7().to_string();
+        let make = {
+            let metrics = metrics.clone();
+            move || Notifier {
+                desk: desk.clone(),
+                handle: handle.clone(),
+                metrics: metrics.clone(),
+                owner: owner.clone(),
+                assigned: BTreeSet::new(),
+                claims: BTreeMap::new(),
+            }
+        };
+        runner::run(context, name, name, &topics, metrics, make).await;
+    };
+    tokio::join!(stage, courier.run());
+}
+
+/// The name of the stage, of its group and of its rows in the store.
+const fn name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Webhook => "notifiers.webhook",
+        Channel::Slack => "notifiers.slack",
+        Channel::Email => "notifiers.email",
+    }
+}
+
+/// One membership in the group of a channel's notifiers.
+struct Notifier {
+    desk: Desk,
+    handle: Handle,
+    metrics: StageMetrics,
+    owner: String,
+    assigned: BTreeSet<u32>,
+    /// The assigned partitions whose claim is known to be good.
+    claims: BTreeMap<u32, Claim>,
+}
+
+#[async_trait]
+impl Stage for Notifier {
+    async fn assigned(&mut self, partitions: &[u32]) -> Result<Positions, StageError> {
+        if self.desk.site.borrow().revision.is_none() {
+            return Err(StageError::Unavailable {
+                dependency: "configuration",
+                error: "the site was not read yet".to_owned(),
+            });
+        }
+        self.assigned.extend(partitions);
+        let topic = self.desk.topic();
+        let mut positions = Positions::new();
+        for partition in partitions {
+            let claim = self.claim(*partition).await?;
+            // A partition that was never read begins at the oldest record, whatever the log remembers of the group.
+            positions.insert(
+                (topic, *partition),
+                claim.positions.get(&topic).copied().unwrap_or(0),
+            );
+        }
+        Ok(positions)
+    }
+
+    async fn revoked(&mut self, partitions: &[u32]) {
+        self.assigned.retain(|partition| !partitions.contains(partition));
+        self.claims.retain(|partition, _| !partitions.contains(partition));
+        self.handle.release(partitions).await;
+    }
+
+    async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
+        let claim = self.claim(batch.partition).await?;
+        let in_hand = self.handle.in_hand();
+        if in_hand >= IN_HAND {
+            return Err(StageError::Unavailable {
+                dependency: self.desk.channel().name(),
+                error: format!("{in_hand} notifications wait already"),
+            });
+        }
+        let done = claim.positions.get(&batch.topic).copied().unwrap_or(0);
+        let now = self.desk.context.clock.now();
+        let (read, unusable) = read(batch, done, self.desk.channel());
+        self.park(batch, &unusable, now).await?;
+        let new = self.new_ones(read).await?;
+        let notifications: Vec<_> = new.iter().map(|(notification, _)| notification.clone()).collect();
+        let position = (batch.topic, batch.next_offset());
+        if let Err(error) = self.desk.store.accept(&claim, &notifications, position).await {
+            // Whether the transaction took place may be unknown: only a new claim tells.
+            self.claims.remove(&batch.partition);
+            return Err(unavailable(error));
+        }
+        let taken_in = new.iter().map(|(notification, record)| {
+            (
+                Arc::new(place(notification)),
+                Waiting::new(notification, record, now),
+            )
+        });
+        self.handle.accept(batch.partition, taken_in.collect());
+        Ok(())
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        let claimed = self
+            .assigned
+            .iter()
+            .all(|partition| self.claims.contains_key(partition));
+        (!claimed || self.handle.fenced(&self.assigned).is_some()).then_some(Timestamp::MIN)
+    }
+
+    async fn wake(&mut self) -> Result<(), StageError> {
+        if let Some(partition) = self.handle.fenced(&self.assigned) {
+            return Err(StageError::Fenced(partition));
+        }
+        for partition in self.assigned.clone() {
+            self.claim(partition).await?;
+        }
+        Ok(())
+    }
+
+    fn commits_to_log(&self) -> bool {
+        false
+    }
+}
+
+impl Notifier {
+    /// The claim of a partition. Takes it over, with everything that the one before has left, unless this membership
+    /// has done so.
+    async fn claim(&mut self, partition: u32) -> Result<Claim, StageError> {
+        if let Some(claim) = self.claims.get(&partition) {
+            return Ok(claim.clone());
+        }
+        // Nothing may be under way from an earlier claim, or it would be sent twice at once.
+        self.handle.release(&[partition]).await;
+        let desk = &self.desk;
+        let claim = desk
+            .store
+            .claim(name(desk.channel()), partition, &self.owner)
+            .await
+            .map_err(unavailable)?;
+        let unfinished = desk.store.unfinished(&claim).await.map_err(unavailable)?;
+        let published = self.publish_leftovers(&unfinished).await?;
+        let pending = unfinished
+            .iter()
+            .filter(|delivery| delivery.state == DeliveryState::Pending);
+        let taken_over = pending.filter_map(|delivery| match Waiting::taken_over(delivery) {
+            Ok(waiting) => Some((Arc::new(place(&delivery.notification)), waiting)),
+            Err(error) => {
+                tracing::error!(%error, "a stored notification has no JSON form");
+                None
+            }
+        });
+        self.handle.take(claim.clone(), taken_over.collect(), published);
+        self.claims.insert(partition, claim.clone());
+        Ok(claim)
+    }
+
+    /// Publishes the receipts that nobody is known to have published.
+    async fn publish_leftovers(&self, unfinished: &[Delivery]) -> Result<Vec<Uuid>, StageError> {
+        let mut published = Vec::new();
+        let mut receipts = Vec::new();
+        let mut failed = Vec::new();
+        for delivery in unfinished {
+            let Some(receipt) = &delivery.receipt else {
+                continue;
+            };
+            published.push(receipt.notification_id);
+            if let (ReceiptOutcome::Failed { error, .. }, Ok(waiting)) =
+                (&receipt.outcome, Waiting::taken_over(delivery))
+            {
+                let destination = &delivery.notification.destination;
+                let now = self.desk.context.clock.now();
+                failed.extend(publishing::parked_record(
+                    self.desk.topic(),
+                    destination,
+                    &waiting,
+                    error,
+                    now,
+                ));
+            }
+            receipts.push(publishing::record(receipt, None));
+        }
+        publishing::append(
+            self.desk.context.log.as_ref(),
+            self.desk.topic(),
+            receipts,
+            failed,
+        )
+        .await?;
+        Ok(published)
+    }
+
+    /// Leaves out what is in the channel's hands already, or was: the daemon may say things twice.
+    async fn new_ones<'a>(
+        &self,
+        read: Vec<(Notification, &'a Received)>,
+    ) -> Result<Vec<(Notification, &'a Received)>, StageError> {
+        let ids: Vec<_> = read
+            .iter()
+            .map(|(notification, _)| notification.notification_id)
+            .collect();
+        let known = self.desk.store.known(&ids).await.map_err(unavailable)?;
+        let mut known: BTreeSet<_> = known.into_iter().collect();
+        Ok(read
+            .into_iter()
+            .filter(|(notification, _)| known.insert(notification.notification_id))
+            .collect())
+    }
+
+    async fn park(
+        &self,
+        batch: &Batch,
+        unusable: &[(&Received, String)],
+        now: Timestamp,
+    ) -> Result<(), StageError> {
+        let mut records: Vec<Record> = Vec::new();
+        let stage = name(self.desk.channel());
+        for (record, error) in unusable {
+            tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
+            self.metrics.error("parked");
+            records.extend(parked(batch, record, stage, error, now).map(|(_, record)| record));
+        }
+        match batch.topic.parked() {
+            Some(topic) if !records.is_empty() => Ok(self.desk.context.log.append(topic, records).await?),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Notifier {
+    /// A membership that ends, by whatever, sends nothing more.
+    fn drop(&mut self) {
+        let partitions: Vec<_> = self.assigned.iter().copied().collect();
+        self.handle.let_go(&partitions);
+    }
+}
+
+/// What a batch has from `done` on: notifications, and what is none of this channel's.
+fn read(
+    batch: &Batch,
+    done: u64,
+    channel: Channel,
+) -> (Vec<(Notification, &Received)>, Vec<(&Received, String)>) {
+    let (mut notifications, mut unusable) = (Vec::new(), Vec::new());
+    for record in batch.records.iter().filter(|record| record.offset >= done) {
+        match parse(record, channel) {
+            Ok(notification) => notifications.push((notification, record)),
+            Err(error) => unusable.push((record, error)),
+        }
+    }
+    (notifications, unusable)
+}
+
+fn parse(record: &Received, channel: Channel) -> Result<Notification, String> {
+    let value = record
+        .value
+        .as_deref()
+        .ok_or("the message is empty: expected a notification")?;
+    let notification: Notification = serde_json::from_slice(value)
+        .map_err(|error| format!("the message is not a notification: {error}"))?;
+    if notification.channel != channel {
+        return Err(format!(
+            "channel is {}, but this is the topic of {channel}",
+            notification.channel
+        ));
+    }
+    Ok(notification)
+}
+
+fn unavailable(error: StoreError) -> StageError {
+    match error {
+        StoreError::Fenced(partition) => StageError::Fenced(partition),
+        other => StageError::Unavailable {
+            dependency: "database",
+            error: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,560 @@
+//! Sends what waits, and keeps the books.
+//!
+//! One task per channel owns the [`Queue`] and everything that is under way. Attempts run beside it, and so do one
+//! transaction and one publication at a time: whatever comes to an end meanwhile goes into the next one, so the books
+//! keep up with any speed. What became of a notification is stored first, then published as a receipt, then the receipt
+//! is forgotten with the next transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipeline::Record;
+use pipeline::health::Task;
+use schemas::ReceiptOutcome;
+use store::{Claim, DeliveryState, DeliveryUpdate};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{Interval, MissedTickBehavior};
+use uuid::Uuid;
+
+use super::attempt::{self, Attempt};
+use super::limiter::Limits;
+use super::queue::{Fate, Parcel, Queue, Settled};
+use super::waiting::{Place, Waiting};
+use super::{Desk, name, publishing};
+
+mod background;
+mod handle;
+
+use background::{Background, Published, Written, publish, write};
+pub(super) use handle::Handle;
+use handle::{Order, Shared};
+
+/// More results than these must not be without a place in the store: a crash now would send them all again.
+const UNWRITTEN: usize = 2_000;
+/// The most results in one transaction.
+const WRITTEN_AT_ONCE: usize = 1_000;
+/// How long what is under way may take to end when its partition goes away.
+const LEAVE: Duration = Duration::from_secs(2);
+/// After this time something that is waited for is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The wait when the store could not be asked for what an attempt needs.
+const STORE_WAIT: Duration = Duration::from_secs(1);
+
+/// Sends for one channel.
+pub(super) struct Courier {
+    desk: Arc<Desk>,
+    limits: Limits,
+    queue: Queue,
+    orders: mpsc::UnboundedReceiver<Order>,
+    /// Nobody will give orders any more.
+    closed: bool,
+    shared: Arc<Shared>,
+    site: Option<watch::Receiver<Arc<domain::Site>>>,
+    partitions: BTreeMap<u32, Owned>,
+    attempts: JoinSet<Attempt>,
+    flights: HashMap<Id, Flight>,
+    /// Notifications under way, in all flights.
+    aboard: usize,
+    writing: Background<Written>,
+    publishing: Background<Published>,
+    outgoing: Vec<Outgoing>,
+    task: Task,
+    tick: Interval,
+}
+
+/// A partition that is claimed.
+struct Owned {
+    claim: Claim,
+    /// What became of notifications, not stored yet.
+    entries: Vec<Entry>,
+    /// Receipts that were published and not forgotten yet.
+    published: Vec<Uuid>,
+    /// Receipts that are stored, or being stored, and not published yet.
+    unpublished: HashMap<Uuid, u32>,
+    flights: usize,
+    leaving: Option<Leaving>,
+}
+
+/// A partition that goes away as soon as everything has ended.
+struct Leaving {
+    until: Timestamp,
+    tell: Vec<oneshot::Sender<()>>,
+}
+
+/// What became of a notification.
+struct Entry {
+    update: DeliveryUpdate,
+    traceparent: Option<String>,
+    /// What an operator finds, if it failed for good.
+    parked: Option<Record>,
+}
+
+/// A receipt on its way to the log.
+struct Outgoing {
+    partition: u32,
+    epoch: i64,
+    notification_id: Uuid,
+    receipt: Record,
+    parked: Option<Record>,
+}
+
+/// An attempt under way.
+struct Flight {
+    parcel: Arc<Parcel>,
+    abort: AbortHandle,
+}
+
+impl Courier {
+    pub(super) fn new(desk: Desk) -> (Self, Handle) {
+        let (handle, orders, shared) = Handle::new();
+        let limits = Limits::of(desk.channel());
+        let task = desk
+            .context
+            .health
+            .task(format!("{}.sending", name(desk.channel())));
+        let mut tick = tokio::time::interval(PATIENCE);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let courier = Self {
+            site: Some(desk.site.clone()),
+            desk: Arc::new(desk),
+            limits,
+            queue: Queue::new(limits),
+            orders,
+            closed: false,
+            shared,
+            partitions: BTreeMap::new(),
+            attempts: JoinSet::new(),
+            flights: HashMap::new(),
+            aboard: 0,
+            writing: Background::idle(),
+            publishing: Background::idle(),
+            outgoing: Vec::new(),
+            task,
+            tick,
+        };
+        (courier, handle)
+    }
+
+    /// Sends until nobody gives orders any more and everything has ended.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.send();
+            self.start_writing();
+            self.start_publishing();
+            self.let_go_what_has_ended();
+            self.shared.set_in_hand(self.queue.len() + self.aboard);
+            if self.closed && self.partitions.is_empty() {
+                self.task.ended();
+                return;
+            }
+            let wake_at = self.wake_at();
+            let clock = &self.desk.context.clock;
+            tokio::select! {
+                order = self.orders.recv(), if !self.closed => self.obey(order),
+                Some(ended) = self.attempts.join_next_with_id() => {
+                    self.ended(ended);
+                    while let Some(ended) = self.attempts.try_join_next_with_id() {
+                        self.ended(ended);
+                    }
+                }
+                written = self.writing.end() => self.written(written),
+                published = self.publishing.end() => self.published(published),
+                () = changed(&mut self.site) => self.queue.credentials_changed(self.desk.context.clock.now()),
+                () = sleep_until(clock, wake_at) => {}
+                _ = self.tick.tick() => self.tell_how_it_is(),
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.desk.context.clock.now()
+    }
+
+    fn obey(&mut self, order: Option<Order>) {
+        match order {
+            Some(Order::Take {
+                claim,
+                waiting,
+                published,
+            }) => {
+                let partition = claim.partition;
+                self.partitions.insert(partition, Owned::new(claim, published));
+                self.take_in(partition, waiting);
+            }
+            Some(Order::Accept { partition, waiting }) => {
+                self.shared.arrived(waiting.len());
+                // Without a claim they are left to the next one, which finds them in the store.
+                if self
+                    .partitions
+                    .get(&partition)
+                    .is_some_and(|owned| owned.leaving.is_none())
+                {
+                    self.take_in(partition, waiting);
+                }
+            }
+            Some(Order::Release { partition, done }) => self.leave(partition, done),
+            None => {
+                self.closed = true;
+                for partition in self.partitions.keys().copied().collect::<Vec<_>>() {
+                    self.leave(partition, None);
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, partition: u32, waiting: Vec<(Arc<Place>, Waiting)>) {
+        for (place, waiting) in waiting {
+            self.queue.push(partition, place, waiting);
+        }
+        self.settle(Duration::ZERO);
+    }
+
+    /// Starts as many attempts as may run.
+    fn send(&mut self) {
+        let now = self.now();
+        while self.may_send() {
+            let Some(parcel) = self.queue.next(now) else {
+                return;
+            };
+            let opened_as = match parcel.members.as_slice() {
+                [one] => self.queue.opened_as(&parcel.place, one),
+                _ => None,
+            };
+            if let Some(owned) = self.partitions.get_mut(&parcel.partition) {
+                owned.flights += 1;
+            }
+            self.aboard += parcel.members.len();
+            let parcel = Arc::new(parcel);
+            let attempt = attempt::make(Arc::clone(&self.desk), Arc::clone(&parcel), opened_as);
+            let abort = self.attempts.spawn(attempt);
+            self.flights.insert(abort.id(), Flight { parcel, abort });
+        }
+    }
+
+    fn may_send(&self) -> bool {
+        let unwritten: usize = self.partitions.values().map(|owned| owned.entries.len()).sum();
+        self.flights.len() < self.limits.in_flight && unwritten < UNWRITTEN
+    }
+
+    /// When something is to be done that nobody will tell of.
+    fn wake_at(&self) -> Option<Timestamp> {
+        let send = self.queue.next_at().filter(|_| self.may_send());
+        let leave = self
+            .partitions
+            .values()
+            .filter_map(|owned| Some(owned.leaving.as_ref()?.until))
+            .min();
+        send.into_iter().chain(leave).min()
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Attempt), JoinError>) {
+        let (id, attempt) = match ended {
+            Ok((id, attempt)) => (id, attempt),
+            Err(error) => (error.id(), broken_off(&error)),
+        };
+        // What was abandoned is somebody else's now.
+        let Some(flight) = self.flights.remove(&id) else {
+            return;
+        };
+        let parcel = Arc::unwrap_or_clone(flight.parcel);
+        self.aboard -= parcel.members.len();
+        if let Some(owned) = self.partitions.get_mut(&parcel.partition) {
+            owned.flights -= 1;
+        }
+        let now = self.now();
+        match attempt {
+            Attempt::Made { answer, took } => {
+                self.desk.metrics.attempt(self.desk.channel(), took);
+                self.queue
+                    .answered(parcel, &answer, now, &mut || rand::random_range(0.0..1.0));
+                self.settle(took);
+            }
+            Attempt::NotMade { error } => {
+                tracing::warn!(error, "an attempt was not made");
+                self.queue
+                    .not_made(parcel, now.checked_add(STORE_WAIT).unwrap_or(now));
+                self.settle(Duration::ZERO);
+            }
+        }
+    }
+
+    /// Enters into the books what has become of notifications.
+    fn settle(&mut self, took: Duration) {
+        let now = self.now();
+        for settled in self.queue.take_settled() {
+            let partition = settled.partition;
+            let entry = entry(&self.desk, settled, took, now);
+            if let Some(owned) = self.partitions.get_mut(&partition) {
+                if let Some(receipt) = &entry.update.receipt {
+                    *owned.unpublished.entry(receipt.notification_id).or_default() += 1;
+                }
+                owned.entries.push(entry);
+            }
+        }
+    }
+
+    fn start_writing(&mut self) {
+        if self.writing.busy() {
+            return;
+        }
+        let something = |owned: &Owned| !owned.entries.is_empty() || !owned.published.is_empty();
+        // The fullest first: it has waited longest, or most wait for it.
+        let fullest = self.partitions.iter_mut().filter(|(_, owned)| something(owned));
+        let Some((_, owned)) = fullest.max_by_key(|(_, owned)| owned.entries.len()) else {
+            return;
+        };
+        let entries: Vec<_> = owned
+            .entries
+            .drain(..owned.entries.len().min(WRITTEN_AT_ONCE))
+            .collect();
+        let published = std::mem::take(&mut owned.published);
+        let task = write(self.desk.store.clone(), owned.claim.clone(), entries, published);
+        self.writing = Background::start(owned.claim.partition, task);
+    }
+
+    fn written(&mut self, (partition, written): (u32, Option<Written>)) {
+        let Some(Written {
+            claim,
+            entries,
+            fenced: false,
+        }) = written
+        else {
+            return self.lose(partition);
+        };
+        for entry in entries {
+            let Some(receipt) = &entry.update.receipt else {
+                continue;
+            };
+            self.outgoing.push(Outgoing {
+                partition,
+                epoch: claim.epoch,
+                notification_id: receipt.notification_id,
+                receipt: publishing::record(receipt, entry.traceparent.as_deref()),
+                parked: entry.parked,
+            });
+        }
+    }
+
+    fn start_publishing(&mut self) {
+        if self.publishing.busy() || self.outgoing.is_empty() {
+            return;
+        }
+        let outgoing = std::mem::take(&mut self.outgoing);
+        let log = Arc::clone(&self.desk.context.log);
+        self.publishing = Background::start(0, publish(log, self.desk.topic(), outgoing));
+    }
+
+    fn published(&mut self, (_, published): (u32, Option<Published>)) {
+        for (partition, epoch, notification_id) in published.unwrap_or_default() {
+            let Some(owned) = self.partitions.get_mut(&partition) else {
+                continue;
+            };
+            if owned.claim.epoch != epoch {
+                continue;
+            }
+            // A later receipt of the same notification must not be forgotten with this one.
+            let Some(count) = owned.unpublished.get_mut(&notification_id) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                owned.unpublished.remove(&notification_id);
+                owned.published.push(notification_id);
+            }
+        }
+    }
+
+    /// The partition belongs to somebody else, or its books are in doubt: the stage has to claim it again.
+    fn lose(&mut self, partition: u32) {
+        self.shared.set_fenced(partition);
+        self.abandon(partition);
+    }
+
+    /// Nothing more is sent of this partition; it is gone when all that is under way has ended, or in a while.
+    fn leave(&mut self, partition: u32, done: Option<oneshot::Sender<()>>) {
+        let until = self.now().checked_add(LEAVE).unwrap_or(Timestamp::MAX);
+        self.queue.release(partition);
+        if let Some(owned) = self.partitions.get_mut(&partition) {
+            let leaving = owned.leaving.get_or_insert_with(|| Leaving {
+                until,
+                tell: Vec::new(),
+            });
+            leaving.tell.extend(done);
+        }
+    }
+
+    fn let_go_what_has_ended(&mut self) {
+        let now = self.now();
+        let gone = self.partitions.iter().filter(|(partition, owned)| {
+            let ended = owned.ended() && !self.writing.busy_with(**partition);
+            owned
+                .leaving
+                .as_ref()
+                .is_some_and(|leaving| ended || leaving.until <= now)
+        });
+        let gone: Vec<_> = gone.map(|(partition, _)| *partition).collect();
+        for partition in gone {
+            self.abandon(partition);
+        }
+    }
+
+    /// Forgets a partition. Whoever claims it next makes the attempts again that are cut off here.
+    fn abandon(&mut self, partition: u32) {
+        self.queue.release(partition);
+        if self.writing.busy_with(partition) {
+            self.writing.cancel();
+        }
+        let aboard = &mut self.aboard;
+        self.flights.retain(|_, flight| {
+            let stays = flight.parcel.partition != partition;
+            if !stays {
+                flight.abort.abort();
+                *aboard -= flight.parcel.members.len();
+            }
+            stays
+        });
+        if let Some(Leaving { tell, .. }) = self.partitions.remove(&partition).and_then(|owned| owned.leaving)
+        {
+            for tell in tell {
+                // Nobody waits any more; that is as good.
+                let _ = tell.send(());
+            }
+        }
+    }
+
+    fn tell_how_it_is(&mut self) {
+        self.desk.metrics.in_hand(
+            self.desk.channel(),
+            self.queue.len() + self.aboard,
+            self.queue.retrying(),
+        );
+        if self.writing.longer_than(PATIENCE) {
+            self.task.waiting("database");
+        } else if self.publishing.longer_than(PATIENCE) {
+            self.task.waiting("log");
+        } else {
+            self.task.progress();
+        }
+    }
+}
+
+impl Owned {
+    fn new(claim: Claim, published: Vec<Uuid>) -> Self {
+        let (entries, unpublished) = (Vec::new(), HashMap::new());
+        Self {
+            claim,
+            entries,
+            published,
+            unpublished,
+            flights: 0,
+            leaving: None,
+        }
+    }
+
+    /// Nothing is under way or unwritten.
+    fn ended(&self) -> bool {
+        self.flights == 0
+            && self.entries.is_empty()
+            && self.published.is_empty()
+            && self.unpublished.is_empty()
+    }
+}
+
+/// What is written down about what became of a notification.
+fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestamp) -> Entry {
+    let Settled {
+        place, waiting, fate, ..
+    } = settled;
+    let channel = desk.channel();
+    let mut parked = None;
+    let mut sent_as = None;
+    let (state, outcome) = match fate {
+        Fate::Sent { reference } => {
+            desk.metrics.outcome(channel, "sent");
+            desk.metrics
+                .sent_after(now.duration_since(waiting.accepted_at).as_secs_f64());
+            sent_as.clone_from(&reference);
+            let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            (
+                DeliveryState::Sent,
+                Some(ReceiptOutcome::Sent {
+                    reference,
+                    latency_ms,
+                }),
+            )
+        }
+        Fate::Again { error } => {
+            desk.metrics.outcome(channel, "retrying");
+            let next_attempt_at = waiting.next_attempt_at;
+            let first = waiting.attempts == 1;
+            tracing::debug!(notification = %waiting.id, attempts = waiting.attempts, error, "not delivered yet");
+            (
+                DeliveryState::Pending,
+                first.then_some(ReceiptOutcome::Retrying {
+                    error,
+                    next_attempt_at,
+                }),
+            )
+        }
+        Fate::Failed { failure, error } => {
+            desk.metrics.outcome(channel, failure.name());
+            tracing::warn!(notification = %waiting.id, %channel, failure = failure.name(), error, "not delivered");
+            parked = publishing::parked_record(desk.topic(), &place.destination, &waiting, &error, now);
+            (
+                DeliveryState::Failed,
+                Some(ReceiptOutcome::Failed { failure, error }),
+            )
+        }
+        Fate::Superseded => {
+            desk.metrics.outcome(channel, "superseded");
+            (DeliveryState::Superseded, Some(ReceiptOutcome::Superseded))
+        }
+    };
+    let began = now.checked_sub(took).unwrap_or(now);
+    let traceparent = desk
+        .context
+        .tracer
+        .span("notify", waiting.traceparent.as_deref(), began, now);
+    Entry {
+        update: DeliveryUpdate {
+            notification_id: waiting.id,
+            state,
+            attempts: waiting.attempts,
+            next_attempt_at: waiting.next_attempt_at,
+            reference: sent_as,
+            receipt: outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now)),
+        },
+        traceparent,
+        parked,
+    }
+}
+
+/// A panic in a channel must not stop the others.
+fn broken_off(error: &JoinError) -> Attempt {
+    tracing::error!(%error, "an attempt broke off");
+    Attempt::Made {
+        answer: attempt::no_end("the attempt broke off".to_owned()),
+        took: Duration::ZERO,
+    }
+}
+
+async fn changed(site: &mut Option<watch::Receiver<Arc<domain::Site>>>) {
+    match site {
+        Some(receiver) => {
+            if receiver.changed().await.is_err() {
+                *site = None;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(clock: &pipeline::Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

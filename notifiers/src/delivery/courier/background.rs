@@ -1,0 +1,149 @@
+//! What runs beside the courier, one of each at a time: a transaction, a publication.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::{Log, LogError};
+use schemas::Topic;
+use store::{Claim, Store, StoreError};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::super::publishing;
+use super::{Entry, Outgoing};
+
+/// The waits for a dependency that is away grow from this
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Something that runs, or nothing.
+pub(super) struct Background<T> {
+    running: Option<Running<T>>,
+}
+
+struct Running<T> {
+    partition: u32,
+    since: Instant,
+    task: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Background<T> {
+    pub(super) const fn idle() -> Self {
+        Self { running: None }
+    }
+
+    pub(super) fn start(partition: u32, work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self {
+            running: Some(Running {
+                partition,
+                since: Instant::now(),
+                task: tokio::spawn(work),
+            }),
+        }
+    }
+
+    pub(super) const fn busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn busy_with(&self, partition: u32) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.partition == partition)
+    }
+
+    pub(super) fn longer_than(&self, time: Duration) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.since.elapsed() > time)
+    }
+
+    pub(super) fn cancel(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.task.abort();
+        }
+    }
+
+    /// Its end, with the partition it was about; no result if it broke off. Cancel-safe.
+    pub(super) async fn end(&mut self) -> (u32, Option<T>) {
+        let Some(running) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        let result = (&mut running.task).await;
+        let partition = running.partition;
+        self.running = None;
+        (partition, result.ok())
+    }
+}
+
+/// What was stored, or was not because somebody else owns the partition.
+pub(super) struct Written {
+    pub(super) claim: Claim,
+    pub(super) entries: Vec<Entry>,
+    pub(super) fenced: bool,
+}
+
+/// Stores what became of notifications, however long the store is away. Doing it twice does no harm.
+pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, published: Vec<Uuid>) -> Written {
+    let updates: Vec<_> = entries.iter().map(|entry| entry.update.clone()).collect();
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        match store.update_deliveries(&claim, &updates, &published).await {
+            Ok(()) => {
+                return Written {
+                    claim,
+                    entries,
+                    fenced: false,
+                };
+            }
+            Err(StoreError::Fenced(_)) => {
+                return Written {
+                    claim,
+                    entries,
+                    fenced: true,
+                };
+            }
+            Err(error) => {
+                if wait == SHORTEST_WAIT {
+                    tracing::warn!(partition = claim.partition, %error, "what was sent cannot be stored yet");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+/// Partition, epoch and notification of each receipt that was published.
+pub(super) type Published = Vec<(u32, i64, Uuid)>;
+
+/// Publishes receipts, however long the log is away.
+pub(super) async fn publish(log: Arc<dyn Log>, topic: Topic, outgoing: Vec<Outgoing>) -> Published {
+    let mut published = Vec::with_capacity(outgoing.len());
+    let (mut receipts, mut parked) = (Vec::with_capacity(outgoing.len()), Vec::new());
+    for one in outgoing {
+        published.push((one.partition, one.epoch, one.notification_id));
+        receipts.push(one.receipt);
+        parked.extend(one.parked);
+    }
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        match publishing::append(log.as_ref(), topic, receipts.clone(), parked.clone()).await {
+            Ok(()) => return published,
+            Err(error @ LogError::TooLarge { .. }) => {
+                tracing::error!(%error, "receipts are left out");
+                return published;
+            }
+            Err(error) => {
+                if wait == SHORTEST_WAIT {
+                    tracing::warn!(%error, "receipts cannot be published yet");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The loop with a provider of which everything is decided here.
+
+mod order;
+mod restarts;
+mod retries;
+mod storms;
+mod world;

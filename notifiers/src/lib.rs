@@ -1,0 +1,78 @@
+//! `notifications.*` to people, and receipts back.
+//!
+//! A channel ([`channels`], one file each) knows how to say one notification and how to read the provider's answer to
+//! one attempt. Everything else is written once, for all channels ([`delivery`]): retries, the rate of each destination,
+//! the order per destination and alert, digests of storms, receipts and parking. What is in a channel's hands lives in
+//! the store, so a notifier may be killed at any instruction: whoever claims the partition next goes on, with the same
+//! ids, and receivers recognise what they have seen.
+
+use std::sync::Arc;
+
+use chassis::secrets::SiteKey;
+use domain::Site;
+use pipeline::Context;
+use store::Store;
+use tokio::sync::watch;
+
+pub mod answer;
+pub mod channels;
+pub mod credentials;
+pub mod delivery;
+mod metrics;
+#[cfg(test)]
+mod samples;
+
+use channels::email::EmailSender;
+use channels::slack::SlackSender;
+use channels::webhook::WebhookSender;
+use delivery::Desk;
+use metrics::NotifierMetrics;
+
+/// What a notifier is told by its process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the console is; messages link to `{console_url}/#alert={id}`.
+    pub console_url: String,
+    /// Whether webhooks may be sent to private, loopback and link-local addresses.
+    pub allow_private_destinations: bool,
+}
+
+/// Runs the notifiers of all channels until shutdown.
+pub async fn run(
+    context: Context,
+    site: watch::Receiver<Arc<Site>>,
+    store: Store,
+    key: SiteKey,
+    settings: Settings,
+) {
+    let metrics = NotifierMetrics::new(&context.metrics);
+    let clock = context.clock.clone();
+    let console_url = settings.console_url;
+    let desk = |sender: Arc<dyn answer::Sender>| Desk {
+        context: context.clone(),
+        site: site.clone(),
+        store: store.clone(),
+        key: key.clone(),
+        metrics: metrics.clone(),
+        sender,
+    };
+    let webhook = match WebhookSender::new(&console_url, settings.allow_private_destinations, clock) {
+        Ok(sender) => desk(Arc::new(sender)),
+        Err(error) => return broken(&context, &error).await,
+    };
+    let slack = match SlackSender::new(&console_url) {
+        Ok(sender) => desk(Arc::new(sender)),
+        Err(error) => return broken(&context, &error).await,
+    };
+    let email = desk(Arc::new(EmailSender::new(&console_url)));
+    tokio::join!(delivery::run(webhook), delivery::run(slack), delivery::run(email));
+}
+
+/// Without certificates of the machine no HTTP client can be made. Only a new start helps, so the process shows it.
+async fn broken(context: &Context, error: &reqwest::Error) {
+    tracing::error!(%error, "no HTTP client can be made: are the certificates of the machine installed?");
+    let task = context.health.task("notifiers");
+    task.waiting("HTTP client");
+    context.shutdown.cancelled().await;
+    task.ended();
+}

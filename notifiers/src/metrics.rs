@@ -1,0 +1,98 @@
+//! What the notifiers measure.
+
+use std::time::Duration;
+
+use pipeline::metrics::Metrics;
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, core::Collector};
+use schemas::Channel;
+
+/// From a millisecond to the longest that a provider is waited for.
+const ATTEMPT_SECONDS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+];
+
+/// The notifiers' own metrics; cheap to clone.
+#[derive(Clone)]
+pub struct NotifierMetrics {
+    outcomes: IntCounterVec,
+    attempt_seconds: HistogramVec,
+    waiting: IntGaugeVec,
+    retrying: IntGaugeVec,
+    accepted_to_sent: Histogram,
+}
+
+impl NotifierMetrics {
+    /// The metrics of all channels of a process; made once.
+    pub fn new(metrics: &Metrics) -> Self {
+        let outcomes = IntCounterVec::new(
+            Opts::new("reveille_notifications_total", "What became of notifications."),
+            &["channel", "outcome"],
+        );
+        let attempt_seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "reveille_notification_attempt_seconds",
+                "How long attempts to deliver took.",
+            )
+            .buckets(ATTEMPT_SECONDS.to_vec()),
+            &["channel"],
+        );
+        let waiting = IntGaugeVec::new(
+            Opts::new(
+                "reveille_notifications_waiting",
+                "Notifications in the channel's hands.",
+            ),
+            &["channel"],
+        );
+        let retrying = IntGaugeVec::new(
+            Opts::new(
+                "reveille_notifications_retrying",
+                "Of those waiting, those that failed before.",
+            ),
+            &["channel"],
+        );
+        Self {
+            outcomes: registered(metrics, outcomes),
+            attempt_seconds: registered(metrics, attempt_seconds),
+            waiting: registered(metrics, waiting),
+            retrying: registered(metrics, retrying),
+            accepted_to_sent: metrics.hop_seconds("accepted_to_sent"),
+        }
+    }
+
+    pub(crate) fn outcome(&self, channel: Channel, outcome: &str) {
+        self.outcomes.with_label_values(&[channel.name(), outcome]).inc();
+    }
+
+    pub(crate) fn attempt(&self, channel: Channel, took: Duration) {
+        self.attempt_seconds
+            .with_label_values(&[channel.name()])
+            .observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn sent_after(&self, seconds: f64) {
+        self.accepted_to_sent.observe(seconds.max(0.0));
+    }
+
+    pub(crate) fn in_hand(&self, channel: Channel, waiting: usize, retrying: usize) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.waiting
+            .with_label_values(&[channel.name()])
+            .set(gauge(waiting));
+        self.retrying
+            .with_label_values(&[channel.name()])
+            .set(gauge(retrying));
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "names and labels are constants of this file, registered once per process"
+)]
+fn registered<C: Collector + Clone + 'static>(metrics: &Metrics, family: prometheus::Result<C>) -> C {
+    let family = family.expect("the name and the labels are well-formed");
+    metrics
+        .registry()
+        .register(Box::new(family.clone()))
+        .expect("no other family has this name");
+    family
+}
