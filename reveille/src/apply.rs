@@ -1,0 +1,156 @@
+//! `reveille apply`: configuration as code.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use api::site::{Applied, ChangeKind, Problem};
+use clap::Args;
+use serde_json::Value;
+
+/// Apply a site document.
+///
+/// A section that is absent from the file stays as it is; a section that is present is all there is to be.
+/// `${NAME}` in the file stands for the environment variable NAME. Applying twice changes nothing. If anything in the
+/// file is wrong, nothing is applied.
+#[derive(Args)]
+pub(crate) struct Apply {
+    /// The site document (YAML).
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Where the API is.
+    #[arg(
+        long,
+        env = "REVEILLE_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    url: String,
+    /// The access token, if the API asks for one.
+    #[arg(
+        long,
+        env = "REVEILLE_ACCESS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    token: Option<String>,
+    /// Only show what would differ.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Sends the document and tells what became of it.
+pub(crate) async fn run(arguments: Apply) -> anyhow::Result<()> {
+    let file = arguments.file.display().to_string();
+    let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("{file} cannot be read"))?;
+    let text = with_environment(&text, |name| std::env::var(name).ok()).with_context(|| file.clone())?;
+    let mut request = reqwest::Client::new()
+        .put(format!(
+            "{}/api/v1/site?dry_run={}",
+            arguments.url.trim_end_matches('/'),
+            arguments.dry_run
+        ))
+        .header("content-type", "application/yaml")
+        .body(text);
+    if let Some(token) = &arguments.token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request
+        .send()
+        .await
+        .with_context(|| format!("{} cannot be reached", arguments.url))?;
+    let status = answer.status();
+    let body: Value = answer
+        .json()
+        .await
+        .with_context(|| format!("{} answered {status}, but not as Reveille does", arguments.url))?;
+    if !status.is_success() {
+        bail!(refusal(&file, &body));
+    }
+    let applied: Applied = serde_json::from_value(body).context("the answer is not understood")?;
+    std::io::stdout().write_all(told(&applied, arguments.dry_run).as_bytes())?;
+    Ok(())
+}
+
+/// `${NAME}` is replaced; a variable that is not set is a mistake.
+fn with_environment(text: &str, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+    let mut out = String::with_capacity(text.len());
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((name, after)) = after.split_once('}') else {
+                bail!("line {}: ${{ is not closed: write ${{NAME}}", index + 1);
+            };
+            let Some(value) = variable(name) else {
+                bail!("line {}: the environment variable {name} is not set", index + 1);
+            };
+            out.push_str(before);
+            out.push_str(&value);
+            rest = after;
+        }
+        out.push_str(rest);
+    }
+    Ok(out)
+}
+
+/// Every mistake on a line of its own, as compilers do.
+fn refusal(file: &str, body: &Value) -> String {
+    let error = &body["error"];
+    let mut text = error["message"].as_str().unwrap_or("refused").to_owned();
+    let problems: Vec<Problem> = serde_json::from_value(error["problems"].clone()).unwrap_or_default();
+    for problem in problems {
+        text.push_str(&format!(
+            "\n{file}:{}:{}: {}",
+            problem.line, problem.column, problem.message
+        ));
+        if !problem.remedy.is_empty() {
+            text.push_str(&format!(" ({})", problem.remedy));
+        }
+    }
+    text
+}
+
+fn told(applied: &Applied, dry_run: bool) -> String {
+    let mut text = String::new();
+    for change in &applied.changes {
+        let sign = match change.change {
+            ChangeKind::Add => '+',
+            ChangeKind::Change => '~',
+            ChangeKind::Remove => '-',
+        };
+        text.push_str(&format!("{sign} {}", change.key));
+        if !change.fields.is_empty() {
+            text.push_str(&format!(" ({})", change.fields.join(", ")));
+        }
+        text.push('\n');
+    }
+    text.push_str(&match (applied.changes.len(), dry_run) {
+        (0, _) => format!("Nothing differs; the site is at revision {}.\n", applied.revision),
+        (count, true) => format!("{count} would differ; nothing was applied.\n"),
+        (count, false) => format!("{count} applied; the site is at revision {}.\n", applied.revision),
+    });
+    if applied.applied && !applied.published {
+        text.push_str(
+            "The stages cannot read it yet, as the log is away; they will as soon as it is back.\n",
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_and_missing_ones_are_named_with_their_line() {
+        let variable = |name: &str| (name == "TOKEN").then(|| "xoxb-1".to_owned());
+        assert_eq!(
+            with_environment("a\ntoken: ${TOKEN}x\n", variable).unwrap(),
+            "a\ntoken: xoxb-1x\n"
+        );
+        let error = with_environment("a\nb: ${OTHER}\n", variable)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "line 2: the environment variable OTHER is not set");
+    }
+}

@@ -1,0 +1,146 @@
+//! Reveille wakes the right people, once, and shows everyone else what is going on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod apply;
+mod demo;
+mod process;
+mod stages;
+mod up;
+
+/// A streaming alert pipeline: monitoring systems post alerts to it, and it tells the right people, once.
+#[derive(Parser)]
+#[command(name = "reveille", version, about, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  reveille up                     everything in one process; state in ./reveille-data
+  reveille up --demo              the same, with a lifelike scene of alerts
+  reveille apply -f site.yaml     declare environments, scenarios, integrations, bots
+  reveille daemon --config r.toml one stage, on Kafka and MariaDB
+
+Every setting of a stage is a line of the file given by --config, or an environment variable:
+`kafka = \"a:9092\"` is REVEILLE_KAFKA=a:9092. docs/settings.md lists them.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every stage in this process, on an embedded log, SQLite and a view in memory.
+    Up(Up),
+    /// Take what monitoring systems post: HTTP to alerts.collected.
+    Collectors(StageArgs),
+    /// Give alerts their environment and scenario, and apply rules.
+    Decorator(StageArgs),
+    /// Keep the state of every alert, and decide who must know.
+    Daemon(StageArgs),
+    /// Keep the hot view in Aerospike.
+    Aggregator(StageArgs),
+    /// Serve the live view to consoles by websocket.
+    Bridge(StageArgs),
+    /// Tell people: webhooks, Slack, e-mail.
+    Notifiers(StageArgs),
+    /// Serve the console, the API and the configuration.
+    Api(StageArgs),
+    /// Apply a site document: environments, scenarios, integrations, bots, rules.
+    Apply(apply::Apply),
+}
+
+#[derive(Args)]
+struct Up {
+    /// Folder that holds everything; made when it is not there.
+    #[arg(
+        long,
+        env = "REVEILLE_DATA",
+        default_value = "./reveille-data",
+        value_name = "FOLDER"
+    )]
+    data: PathBuf,
+    /// Where console, API and collectors listen.
+    #[arg(
+        long,
+        env = "REVEILLE_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// Where metrics and health are told.
+    #[arg(
+        long,
+        env = "REVEILLE_ADMIN_LISTEN",
+        default_value = "127.0.0.1:8081",
+        value_name = "ADDRESS"
+    )]
+    admin_listen: SocketAddr,
+    /// Play a lifelike, never-ending scene of alerts.
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Args)]
+struct StageArgs {
+    /// File with settings (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    chassis::install_cryptography();
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Up(arguments) => {
+                up::run(
+                    arguments.data,
+                    arguments.listen,
+                    arguments.admin_listen,
+                    arguments.demo,
+                )
+                .await
+            }
+            Command::Collectors(arguments) => stages::run(stages::Stage::Collectors, arguments.config).await,
+            Command::Decorator(arguments) => stages::run(stages::Stage::Decorator, arguments.config).await,
+            Command::Daemon(arguments) => stages::run(stages::Stage::Daemon, arguments.config).await,
+            Command::Aggregator(arguments) => stages::run(stages::Stage::Aggregator, arguments.config).await,
+            Command::Bridge(arguments) => stages::run(stages::Stage::Bridge, arguments.config).await,
+            Command::Notifiers(arguments) => stages::run(stages::Stage::Notifiers, arguments.config).await,
+            Command::Api(arguments) => stages::run(stages::Stage::Api, arguments.config).await,
+            Command::Apply(arguments) => apply::run(arguments).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where a person is told why the program ends"
+)]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("reveille: {error:#}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,260 @@
+//! `reveille <stage>`: one stage on Kafka, MariaDB and Aerospike.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::Api;
+use axum::Router;
+use bridge::Bridge;
+use chassis::session::Access;
+use chassis::settings::Settings;
+use chassis::telemetry::LogFormat;
+use chassis::{admin, server, site};
+use pipeline::log::kafka::{KafkaLog, KafkaSettings};
+use pipeline::{Context, Log};
+use store::Store;
+use tokio::task::JoinSet;
+use view::View;
+use view::aerospike::AerospikeView;
+use view::memory::MemoryView;
+
+use crate::process::{Process, migrated};
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Collectors,
+    Decorator,
+    Daemon,
+    Aggregator,
+    Bridge,
+    Notifiers,
+    Api,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Stage::Collectors => "collectors",
+            Stage::Decorator => "decorator",
+            Stage::Daemon => "daemon",
+            Stage::Aggregator => "aggregator",
+            Stage::Bridge => "bridge",
+            Stage::Notifiers => "notifiers",
+            Stage::Api => "api",
+        }
+    }
+}
+
+/// Runs one stage until a signal ends it.
+pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result<()> {
+    let settings = Settings::load(config.as_deref(), std::env::vars())?;
+    let process = Process::begin(&settings, LogFormat::Json, stage.name())?;
+    let kafka = kafka_settings(&settings, stage)?;
+    // What is wrong with the settings is said before anything is waited for.
+    let needs = Needs::of(stage, &settings).await?;
+    let admin_listener = server::listen(settings.admin_listen(), "admin_listen").await?;
+    let log = Arc::new(KafkaLog::connect(kafka)?);
+    let context = process.context(Arc::clone(&log) as Arc<dyn Log>);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server::serve(
+        admin_listener,
+        admin::routes(context.clone()),
+        process.shutdown.clone(),
+    ));
+    tokio::select! {
+        () = process.shutdown.cancelled() => return Ok(()),
+        () = prepared(&process, &log, &needs) => {}
+    }
+    start(stage, &settings, &context, needs, &mut tasks).await?;
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a task has died");
+        }
+    }
+    process.telemetry.end();
+    Ok(())
+}
+
+/// The stores that a stage works with.
+#[derive(Default)]
+struct Needs {
+    store: Option<Store>,
+    /// None for a bridge that keeps the view itself.
+    aerospike: Option<(String, String)>,
+}
+
+impl Needs {
+    async fn of(stage: Stage, settings: &Settings) -> anyhow::Result<Self> {
+        let mut needs = Self::default();
+        let namespace = settings
+            .aerospike_namespace
+            .clone()
+            .unwrap_or_else(|| "reveille".to_owned());
+        if matches!(stage, Stage::Aggregator | Stage::Bridge) {
+            needs.aerospike = settings.aerospike.clone().map(|hosts| (hosts, namespace));
+        }
+        if stage == Stage::Aggregator {
+            Settings::required(
+                "aerospike",
+                settings.aerospike.as_ref(),
+                "the nodes that keep the hot view",
+            )?;
+        }
+        let keeps_view = stage == Stage::Bridge && needs.aerospike.is_none();
+        if keeps_view
+            || matches!(
+                stage,
+                Stage::Daemon | Stage::Aggregator | Stage::Notifiers | Stage::Api
+            )
+        {
+            let url = Settings::required(
+                "database",
+                settings.database.as_ref(),
+                "mysql://user:password@host:3306/reveille",
+            )?;
+            needs.store = Some(Store::open(url).await?);
+        }
+        if matches!(stage, Stage::Notifiers | Stage::Api) {
+            settings.site_key()?;
+        }
+        if matches!(stage, Stage::Collectors | Stage::Bridge | Stage::Api) {
+            settings.listen()?;
+        }
+        Ok(needs)
+    }
+}
+
+/// Waits until topics and tables are there.
+async fn prepared(process: &Process, log: &KafkaLog, needs: &Needs) {
+    let task = process.health.task("topics");
+    while let Err(error) = log.ensure_topics().await {
+        tracing::warn!(%error, "the topics are not there yet");
+        task.waiting("log");
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+    task.ended();
+    if let Some(store) = &needs.store {
+        migrated(process, store).await;
+    }
+}
+
+fn kafka_settings(settings: &Settings, stage: Stage) -> anyhow::Result<KafkaSettings> {
+    let bootstrap = Settings::required(
+        "kafka",
+        settings.kafka.as_ref(),
+        "the brokers, such as kafka-1:9092,kafka-2:9092",
+    )?;
+    Ok(KafkaSettings {
+        bootstrap: bootstrap.to_owned(),
+        client_id: format!("reveille-{}", stage.name()),
+        properties: settings.kafka_properties.clone(),
+    })
+}
+
+async fn start(
+    stage: Stage,
+    settings: &Settings,
+    context: &Context,
+    needs: Needs,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let store = || {
+        needs
+            .store
+            .clone()
+            .ok_or_else(|| anyhow::anyhow!("the stage has no database"))
+    };
+    let access = Access::new(settings.access_token.as_deref());
+    let routes = match stage {
+        Stage::Collectors => collectors::routes(context.clone(), site::follow(context)),
+        Stage::Decorator => {
+            tasks.spawn(decorator::run(context.clone(), site::follow(context)));
+            return Ok(());
+        }
+        Stage::Daemon => {
+            tasks.spawn(daemon::run(context.clone(), site::follow(context), store()?));
+            return Ok(());
+        }
+        Stage::Notifiers => {
+            let notifier = notifiers::Settings {
+                console_url: settings.console_url(),
+                allow_private_destinations: settings.allow_private_destinations,
+            };
+            tasks.spawn(notifiers::run(
+                context.clone(),
+                site::follow(context),
+                store()?,
+                settings.site_key()?,
+                notifier,
+            ));
+            return Ok(());
+        }
+        Stage::Aggregator => {
+            let view = connected(context, &needs).await?;
+            tasks.spawn(aggregator::run(context.clone(), store()?, view));
+            return Ok(());
+        }
+        Stage::Bridge => {
+            let view = if needs.aerospike.is_some() {
+                connected(context, &needs).await?
+            } else {
+                let view: Arc<dyn View> = Arc::new(MemoryView::new());
+                tasks.spawn(aggregator::run_alone(
+                    context.clone(),
+                    store()?,
+                    Arc::clone(&view),
+                ));
+                view
+            };
+            access.guard(bridge::routes(Bridge::start(context.clone(), view)))
+        }
+        Stage::Api => {
+            let api = Api::start(context, store()?, settings.site_key()?);
+            access
+                .guard(api.routes())
+                .merge(access.routes())
+                .merge(Api::console())
+        }
+    };
+    serve(settings, context, routes, tasks).await
+}
+
+async fn serve(
+    settings: &Settings,
+    context: &Context,
+    routes: Router,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let listener = server::listen(settings.listen()?, "listen").await?;
+    tasks.spawn(server::serve(listener, routes, context.shutdown.clone()));
+    Ok(())
+}
+
+/// The view in Aerospike, however long it is away.
+async fn connected(context: &Context, needs: &Needs) -> anyhow::Result<Arc<dyn View>> {
+    let (hosts, namespace) = needs
+        .aerospike
+        .clone()
+        .ok_or_else(|| anyhow::anyhow!("the stage has no Aerospike"))?;
+    let task = context.health.task("view");
+    loop {
+        match AerospikeView::connect(&hosts, &namespace).await {
+            Ok(view) => {
+                task.ended();
+                return Ok(Arc::new(view));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the view cannot be reached yet");
+                task.waiting("view");
+            }
+        }
+        tokio::select! {
+            () = context.shutdown.cancelled() => anyhow::bail!("ended before the view could be reached"),
+            () = tokio::time::sleep(RETRY_AFTER) => {}
+        }
+    }
+}
