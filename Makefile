@@ -27,8 +27,9 @@ console/dist/index.html: console/package-lock.json $(shell find console/src cons
 test: console console-check ## Everything: formats, lints, unit and contract tests, end to end on real services
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) build --package reveille
-	$(CARGO) test --workspace
+	$(CARGO) build --package reveille --package tests
+	target/debug/with-services $(CARGO) test --workspace --exclude tests
+	$(CARGO) test --package tests
 
 console-check: console
 	cd console && npm run check --silent && npm test --silent

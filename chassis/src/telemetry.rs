@@ -84,3 +84,44 @@ impl Telemetry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_span_reaches_the_endpoint() {
+        let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", collector.local_addr().unwrap());
+        let received = std::thread::spawn(move || {
+            let (mut connection, _) = collector.accept().unwrap();
+            let mut request = vec![0; 64 * 1024];
+            let length = connection.read(&mut request).unwrap();
+            connection
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let telemetry = begin(LogFormat::Json, "info", Some(&endpoint), "daemon").unwrap();
+        let now = Timestamp::now();
+        telemetry.tracer.span("daemon", None, now, now);
+        tokio::task::spawn_blocking(move || telemetry.end())
+            .await
+            .unwrap();
+        let request = received.join().unwrap();
+        assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused_with_the_remedy() {
+        let error = begin(LogFormat::Json, "a=b=c", None, "daemon")
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("use error, warn, info"), "{error}");
+    }
+}

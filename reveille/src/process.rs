@@ -1,5 +1,6 @@
 //! What a process has, whichever stages run in it.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,15 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Begins logging, and listens for the signals that end the process.
-    pub(crate) fn begin(settings: &Settings, format: LogFormat, name: &str) -> anyhow::Result<Self> {
-        let level = settings.log_level.as_deref().unwrap_or("info");
+    /// Begins logging, and listens for the signals that end the process. A person at a terminal sees only what is
+    /// wrong, as text; everything else reads JSON.
+    pub(crate) fn begin(settings: &Settings, name: &str) -> anyhow::Result<Self> {
+        let (format, usual) = if std::io::stderr().is_terminal() {
+            (LogFormat::Text, "warn")
+        } else {
+            (LogFormat::Json, "info")
+        };
+        let level = settings.log_level.as_deref().unwrap_or(usual);
         let telemetry = telemetry::begin(format, level, settings.otlp_endpoint.as_deref(), name)?;
         let clock = Clock::system();
         let shutdown = CancellationToken::new();

@@ -9,7 +9,6 @@ use axum::Router;
 use bridge::Bridge;
 use chassis::session::Access;
 use chassis::settings::Settings;
-use chassis::telemetry::LogFormat;
 use chassis::{admin, server, site};
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
 use pipeline::{Context, Log};
@@ -52,7 +51,7 @@ impl Stage {
 /// Runs one stage until a signal ends it.
 pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result<()> {
     let settings = Settings::load(config.as_deref(), std::env::vars())?;
-    let process = Process::begin(&settings, LogFormat::Json, stage.name())?;
+    let process = Process::begin(&settings, stage.name())?;
     let kafka = kafka_settings(&settings, stage)?;
     // What is wrong with the settings is said before anything is waited for.
     let needs = Needs::of(stage, &settings).await?;

@@ -14,7 +14,6 @@ use bridge::Bridge;
 use chassis::secrets::SiteKey;
 use chassis::session::Access;
 use chassis::settings::Settings;
-use chassis::telemetry::LogFormat;
 use chassis::{admin, server, site};
 use pipeline::log::embedded::EmbeddedLog;
 use rand::RngExt;
@@ -39,7 +38,7 @@ pub(crate) async fn run(
         ..Settings::load(None, std::env::vars())?
     };
     settings.listen()?;
-    let process = Process::begin(&settings, LogFormat::Json, "up")?;
+    let process = Process::begin(&settings, "up")?;
     fs::create_dir_all(&data)
         .with_context(|| format!("the data folder {} cannot be made", data.display()))?;
     let site_key = site_key(&settings, &data)?;

