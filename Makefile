@@ -28,7 +28,7 @@ test: console console-check ## Everything: formats, lints, unit and contract tes
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) build --package reveille --package tests
-	target/debug/with-services $(CARGO) test --workspace --exclude tests
+	target/debug/with-kafka $(CARGO) test --workspace --exclude tests
 	$(CARGO) test --package tests
 
 console-check: console

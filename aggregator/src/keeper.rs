@@ -18,6 +18,7 @@ use view::View;
 
 use crate::{view_changed, view_unavailable};
 
+const NAME: &str = "aggregator.keeper";
 /// How often it is looked whether the view is still filled.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often view and store are compared.
@@ -38,12 +39,14 @@ struct Keeper {
     differences: IntGauge,
     counters_wrong: IntGauge,
     reconcile_at: Timestamp,
+    /// What is away at the moment.
+    away: Option<&'static str>,
 }
 
-pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>, metrics: StageMetrics) {
+pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>) {
     let shutdown = context.shutdown.clone();
     let mut keeper = Keeper {
-        task: context.health.task("aggregator.keeper"),
+        task: context.health.task(NAME),
         differences: gauge(
             &context,
             "reveille_aggregator_differences",
@@ -55,10 +58,11 @@ pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>, met
             "Counters of the view that the last comparison mended.",
         ),
         reconcile_at: context.clock.now() + RECONCILE_EVERY,
+        away: None,
+        metrics: StageMetrics::new(&context.metrics, NAME),
         context,
         store,
         view,
-        metrics,
     };
     shutdown.run_until_cancelled(keeper.keep()).await;
     keeper.task.ended();
@@ -66,32 +70,42 @@ pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>, met
 
 impl Keeper {
     async fn keep(&mut self) {
-        let mut away: Option<(&'static str, Duration)> = None;
+        let mut wait = SHORTEST_WAIT;
         loop {
-            let wait = match self.look().await {
+            match self.look().await {
                 Ok(()) => {
-                    if let Some((dependency, _)) = away.take() {
-                        self.metrics.waiting(dependency, false);
-                    }
-                    self.task.progress();
-                    LOOK_EVERY
+                    self.goes_on();
+                    wait = SHORTEST_WAIT;
+                    tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => {
-                    let dependency = dependency(&error);
-                    let wait = away.map_or(SHORTEST_WAIT, |(_, wait)| (wait * 2).min(LOOK_EVERY));
-                    if away.is_none() {
-                        tracing::warn!(%error, "the view is not compared with the store for now");
-                    }
-                    self.metrics.error(dependency);
-                    self.task.waiting(dependency);
-                    // What happened meanwhile may not have reached the view.
-                    self.reconcile_at = self.context.clock.now();
-                    away = Some((dependency, wait));
-                    wait
+                    self.waits_after(&error);
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LOOK_EVERY);
                 }
-            };
-            tokio::time::sleep(wait).await;
+            }
         }
+    }
+
+    fn goes_on(&mut self) {
+        if let Some(dependency) = self.away.take() {
+            self.metrics.waiting(dependency, false);
+        }
+        self.task.progress();
+    }
+
+    fn waits_after(&mut self, error: &StageError) {
+        let dependency = dependency(error);
+        self.metrics.error(dependency);
+        if self.away != Some(dependency) {
+            self.goes_on();
+            tracing::warn!(%error, "the view is not compared with the store for now");
+            self.metrics.waiting(dependency, true);
+            self.away = Some(dependency);
+        }
+        self.task.waiting(dependency);
+        // What happened meanwhile may not have reached the view.
+        self.reconcile_at = self.context.clock.now();
     }
 
     async fn look(&mut self) -> Result<(), StageError> {

@@ -39,7 +39,7 @@ pub async fn run_alone(context: Context, store: Store, view: Arc<dyn View>) {
 
 async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn View>) {
     let metrics = StageMetrics::new(&context.metrics, NAME);
-    let keeper = keeper::run(context.clone(), store, Arc::clone(&view), metrics.clone());
+    let keeper = keeper::run(context.clone(), store, Arc::clone(&view));
     let make = || Aggregator {
         context: context.clone(),
         view: Arc::clone(&view),

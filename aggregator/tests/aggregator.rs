@@ -1,5 +1,7 @@
 //! The aggregator on a simulated log, with a store and a view in memory, on a paused clock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

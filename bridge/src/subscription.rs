@@ -107,8 +107,8 @@ impl Subscription {
         let Some((slot, key)) = &news.before else {
             return false;
         };
-        // What cannot pass was not shown; its slot may have had another owner then.
-        let was_shown = key.may_pass(self.filter.filter()) && self.shown.get(*slot);
+        // Whoever had the slot before has been taken off already, as its end came earlier in the stream.
+        let was_shown = self.shown.get(*slot);
         if was_shown {
             self.shown.set(*slot, false);
             count(&mut self.counters, key, false);

@@ -1,5 +1,12 @@
 //! The bridge and its clients on real sockets, with a simulated log and a view in memory.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by them"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -308,12 +308,11 @@ impl Drop for Notifier {
     }
 }
 
+/// Notifications with their records, and the records that hold none, with why.
+type Sorted<'a> = (Vec<(Notification, &'a Received)>, Vec<(&'a Received, String)>);
+
 /// What a batch has from `done` on: notifications, and what is none of this channel's.
-fn read(
-    batch: &Batch,
-    done: u64,
-    channel: Channel,
-) -> (Vec<(Notification, &Received)>, Vec<(&Received, String)>) {
+fn read(batch: &Batch, done: u64, channel: Channel) -> Sorted<'_> {
     let (mut notifications, mut unusable) = (Vec::new(), Vec::new());
     for record in batch.records.iter().filter(|record| record.offset >= done) {
         match parse(record, channel) {

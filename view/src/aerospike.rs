@@ -317,7 +317,6 @@ impl View for AerospikeView {
         let key = self.key("marks", "filled".to_owned())?;
         let policy = ReadPolicy {
             base_policy: base_policy(1),
-            ..ReadPolicy::default()
         };
         match self.client.get(&policy, &key, Bins::None).await {
             Ok(_) => Ok(true),

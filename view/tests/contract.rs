@@ -1,5 +1,12 @@
 //! What every view promises, on memory and on Aerospike.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by them"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,17 +129,22 @@ async fn counters_follow_every_change(view: &dyn View) {
         let mut batch = Vec::new();
         for number in (step % 3)..8 {
             let chosen = (step * 7 + number * 3) as usize;
-            let open = if chosen % 4 == 0 {
+            let open = if chosen.is_multiple_of(4) {
                 closed(number, u64::from(step))
             } else {
                 alert(number, u64::from(step))
             };
-            let channels = if chosen % 2 == 0 {
+            let channels = if chosen.is_multiple_of(2) {
                 open.channels.clone()
             } else {
                 vec![Channel::Slack, Channel::Email]
             };
-            let environment = if chosen % 5 == 0 { "test" } else { "production" }.to_owned();
+            let environment = if chosen.is_multiple_of(5) {
+                "test"
+            } else {
+                "production"
+            }
+            .to_owned();
             let changed = Alert {
                 severity: severities[chosen % 3],
                 channels,

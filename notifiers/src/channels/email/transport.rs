@@ -94,8 +94,11 @@ fn parameters(host: &str, credentials: &Credentials) -> Result<TlsParameters, St
     let mut builder =
         TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
     if let Some(pem) = credentials.setting("ca_certificate") {
-        let wrong = |error| format!("`ca_certificate` of the email bot is not a certificate in PEM: {error}");
-        builder = builder.add_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(wrong)?);
+        let wrong = || "`ca_certificate` of the email bot is not a certificate in PEM".to_owned();
+        if !pem.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(wrong());
+        }
+        builder = builder.add_root_certificate(Certificate::from_pem(pem.as_bytes()).map_err(|_| wrong())?);
     }
     builder
         .build_rustls()
