@@ -141,9 +141,8 @@ impl Settings {
     }
 
     /// Where it tells how it is.
-    pub fn admin_listen(&self) -> SocketAddr {
-        self.admin_listen
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081)))
+    pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {
+        self.guarded("admin_listen", self.admin_listen, 8081)
     }
 
     /// Where people find the console.

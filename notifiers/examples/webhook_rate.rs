@@ -2,6 +2,12 @@
 //!
 //! The store is a SQLite file and the receiver runs in the same process, so the number is a lower bound.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "it measures, for developers"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

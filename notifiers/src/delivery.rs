@@ -86,6 +86,8 @@ pub async fn run(desk: Desk) {
                 owner: owner.clone(),
                 assigned: BTreeSet::new(),
                 claims: BTreeMap::new(),
+                doubtful: BTreeSet::new(),
+                parked: BTreeMap::new(),
             }
         };
         runner::run(context, name, name, &topics, metrics, make).await;
@@ -109,8 +111,11 @@ struct Notifier {
     metrics: StageMetrics,
     owner: String,
     assigned: BTreeSet<u32>,
-    /// The assigned partitions whose claim is known to be good.
     claims: BTreeMap<u32, Claim>,
+    /// What the store may have accepted although it did not say so. It was not handed to the courier.
+    doubtful: BTreeSet<Uuid>,
+    /// Up to where each partition's unusable messages are parked.
+    parked: BTreeMap<u32, u64>,
 }
 
 #[async_trait]
@@ -143,7 +148,11 @@ impl Stage for Notifier {
     }
 
     async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
-        let claim = self.claim(batch.partition).await?;
+        let claim = self
+            .claims
+            .get(&batch.partition)
+            .ok_or(StageError::Fenced(batch.partition))?
+            .clone();
         let in_hand = self.handle.in_hand();
         if in_hand >= IN_HAND {
             return Err(StageError::Unavailable {
@@ -159,10 +168,15 @@ impl Stage for Notifier {
         let notifications: Vec<_> = new.iter().map(|(notification, _)| notification.clone()).collect();
         let position = (batch.topic, batch.next_offset());
         if let Err(error) = self.desk.store.accept(&claim, &notifications, position).await {
-            // Whether the transaction took place may be unknown: only a new claim tells.
-            self.claims.remove(&batch.partition);
+            // Whether the transaction took place may be unknown, but doing it again does no harm.
+            self.doubtful.extend(
+                notifications
+                    .iter()
+                    .map(|notification| notification.notification_id),
+            );
             return Err(unavailable(error));
         }
+        self.doubtful.clear();
         let taken_in = new.iter().map(|(notification, record)| {
             (
                 Arc::new(place(notification)),
@@ -174,21 +188,14 @@ impl Stage for Notifier {
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
-        let claimed = self
-            .assigned
-            .iter()
-            .all(|partition| self.claims.contains_key(partition));
-        (!claimed || self.handle.fenced(&self.assigned).is_some()).then_some(Timestamp::MIN)
+        self.handle.fenced(&self.assigned).map(|_| Timestamp::MIN)
     }
 
     async fn wake(&mut self) -> Result<(), StageError> {
-        if let Some(partition) = self.handle.fenced(&self.assigned) {
-            return Err(StageError::Fenced(partition));
+        match self.handle.fenced(&self.assigned) {
+            Some(partition) => Err(StageError::Fenced(partition)),
+            None => Ok(()),
         }
-        for partition in self.assigned.clone() {
-            self.claim(partition).await?;
-        }
-        Ok(())
     }
 
     fn commits_to_log(&self) -> bool {
@@ -197,12 +204,8 @@ impl Stage for Notifier {
 }
 
 impl Notifier {
-    /// The claim of a partition. Takes it over, with everything that the one before has left, unless this membership
-    /// has done so.
+    /// Takes a partition over, with everything that the one before has left.
     async fn claim(&mut self, partition: u32) -> Result<Claim, StageError> {
-        if let Some(claim) = self.claims.get(&partition) {
-            return Ok(claim.clone());
-        }
         // Nothing may be under way from an earlier claim, or it would be sent twice at once.
         self.handle.release(&[partition]).await;
         let desk = &self.desk;
@@ -273,30 +276,36 @@ impl Notifier {
             .map(|(notification, _)| notification.notification_id)
             .collect();
         let known = self.desk.store.known(&ids).await.map_err(unavailable)?;
-        let mut known: BTreeSet<_> = known.into_iter().collect();
+        let mut known: BTreeSet<_> = known
+            .into_iter()
+            .filter(|id| !self.doubtful.contains(id))
+            .collect();
         Ok(read
             .into_iter()
             .filter(|(notification, _)| known.insert(notification.notification_id))
             .collect())
     }
 
+    /// Parks what cannot be used, once however often the batch is handed over.
     async fn park(
-        &self,
+        &mut self,
         batch: &Batch,
         unusable: &[(&Received, String)],
         now: Timestamp,
     ) -> Result<(), StageError> {
-        let mut records: Vec<Record> = Vec::new();
         let stage = name(self.desk.channel());
-        for (record, error) in unusable {
+        let done = self.parked.get(&batch.partition).copied().unwrap_or(0);
+        let mut records: Vec<Record> = Vec::new();
+        for (record, error) in unusable.iter().filter(|(record, _)| record.offset >= done) {
             tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
             self.metrics.error("parked");
             records.extend(parked(batch, record, stage, error, now).map(|(_, record)| record));
         }
-        match batch.topic.parked() {
-            Some(topic) if !records.is_empty() => Ok(self.desk.context.log.append(topic, records).await?),
-            _ => Ok(()),
+        if let (Some(topic), false) = (batch.topic.parked(), records.is_empty()) {
+            self.desk.context.log.append(topic, records).await?;
         }
+        self.parked.insert(batch.partition, batch.next_offset());
+        Ok(())
     }
 }
 

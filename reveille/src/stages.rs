@@ -55,7 +55,7 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     let kafka = kafka_settings(&settings, stage)?;
     // What is wrong with the settings is said before anything is waited for.
     let needs = Needs::of(stage, &settings).await?;
-    let admin_listener = server::listen(settings.admin_listen(), "admin_listen").await?;
+    let admin_listener = server::listen(settings.admin_listen()?, "admin_listen").await?;
     let log = Arc::new(KafkaLog::connect(kafka)?);
     let context = process.context(Arc::clone(&log) as Arc<dyn Log>);
     let mut tasks = JoinSet::new();

@@ -128,7 +128,7 @@ Raise an alert (send it again with \"ok\" to close it):
     -d '{{\"alert_name\":\"Disk almost full\",\"alert_severity\":\"critical\",\"source\":\"demo\",\"object\":\"web-1\",\"notification_output\":\"/var is 97 % full\"}}'
 ",
         console = settings.console_url(),
-        admin = settings.admin_listen(),
+        admin = settings.admin_listen()?,
         data = data.display(),
     )?;
     out.flush()?;

@@ -10,10 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::Record;
 use pipeline::health::Task;
-use schemas::ReceiptOutcome;
-use store::{Claim, DeliveryState, DeliveryUpdate};
+use store::Claim;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -21,14 +19,16 @@ use uuid::Uuid;
 
 use super::attempt::{self, Attempt};
 use super::limiter::Limits;
-use super::queue::{Fate, Parcel, Queue, Settled};
+use super::queue::{Parcel, Queue};
 use super::waiting::{Place, Waiting};
 use super::{Desk, name, publishing};
 
 mod background;
+mod books;
 mod handle;
 
 use background::{Background, Published, Written, publish, write};
+use books::{Entry, Outgoing, entry};
 pub(super) use handle::Handle;
 use handle::{Order, Shared};
 
@@ -82,23 +82,6 @@ struct Owned {
 struct Leaving {
     until: Timestamp,
     tell: Vec<oneshot::Sender<()>>,
-}
-
-/// What became of a notification.
-struct Entry {
-    update: DeliveryUpdate,
-    traceparent: Option<String>,
-    /// What an operator finds, if it failed for good.
-    parked: Option<Record>,
-}
-
-/// A receipt on its way to the log.
-struct Outgoing {
-    partition: u32,
-    epoch: i64,
-    notification_id: Uuid,
-    receipt: Record,
-    parked: Option<Record>,
 }
 
 /// An attempt under way.
@@ -460,75 +443,6 @@ impl Owned {
             && self.entries.is_empty()
             && self.published.is_empty()
             && self.unpublished.is_empty()
-    }
-}
-
-/// What is written down about what became of a notification.
-fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestamp) -> Entry {
-    let Settled {
-        place, waiting, fate, ..
-    } = settled;
-    let channel = desk.channel();
-    let mut parked = None;
-    let mut sent_as = None;
-    let (state, outcome) = match fate {
-        Fate::Sent { reference } => {
-            desk.metrics.outcome(channel, "sent");
-            desk.metrics
-                .sent_after(now.duration_since(waiting.accepted_at).as_secs_f64());
-            sent_as.clone_from(&reference);
-            let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            (
-                DeliveryState::Sent,
-                Some(ReceiptOutcome::Sent {
-                    reference,
-                    latency_ms,
-                }),
-            )
-        }
-        Fate::Again { error } => {
-            desk.metrics.outcome(channel, "retrying");
-            let next_attempt_at = waiting.next_attempt_at;
-            let first = waiting.attempts == 1;
-            tracing::debug!(notification = %waiting.id, attempts = waiting.attempts, error, "not delivered yet");
-            (
-                DeliveryState::Pending,
-                first.then_some(ReceiptOutcome::Retrying {
-                    error,
-                    next_attempt_at,
-                }),
-            )
-        }
-        Fate::Failed { failure, error } => {
-            desk.metrics.outcome(channel, failure.name());
-            tracing::warn!(notification = %waiting.id, %channel, failure = failure.name(), error, "not delivered");
-            parked = publishing::parked_record(desk.topic(), &place.destination, &waiting, &error, now);
-            (
-                DeliveryState::Failed,
-                Some(ReceiptOutcome::Failed { failure, error }),
-            )
-        }
-        Fate::Superseded => {
-            desk.metrics.outcome(channel, "superseded");
-            (DeliveryState::Superseded, Some(ReceiptOutcome::Superseded))
-        }
-    };
-    let began = now.checked_sub(took).unwrap_or(now);
-    let traceparent = desk
-        .context
-        .tracer
-        .span("notify", waiting.traceparent.as_deref(), began, now);
-    Entry {
-        update: DeliveryUpdate {
-            notification_id: waiting.id,
-            state,
-            attempts: waiting.attempts,
-            next_attempt_at: waiting.next_attempt_at,
-            reference: sent_as,
-            receipt: outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now)),
-        },
-        traceparent,
-        parked,
     }
 }
 

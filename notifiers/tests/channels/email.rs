@@ -87,7 +87,8 @@ async fn the_mails_of_an_alert_are_one_thread_on_one_connection() {
 
 #[tokio::test]
 async fn the_replies_of_the_server_are_understood() {
-    let table: [(&'static str, &'static str, fn(&Answer) -> bool); 7] = [
+    type Expected = fn(&Answer) -> bool;
+    let table: [(&'static str, &'static str, Expected); 7] = [
         ("RCPT", "550 5.1.1 no such user", |answer| {
             matches!(answer, Answer::BadDestination(_))
         }),

@@ -1,5 +1,7 @@
 //! The channels against little servers of their own, over real connections.
 
+#![expect(clippy::unwrap_used, reason = "everything here is a test")]
+
 mod email;
 mod slack;
 #[path = "../support/mod.rs"]

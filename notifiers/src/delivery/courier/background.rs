@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::publishing;
-use super::{Entry, Outgoing};
+use super::books::{Entry, Outgoing};
 
 /// The waits for a dependency that is away grow from this
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ use schemas::NotificationKind::{Close, Open};
 async fn a_notifier_that_is_killed_again_and_again_loses_nothing() {
     let mut world = World::new(Webhook).await;
     let all = opens(Webhook, 0..400);
-    let fails_first = |made: &Made| made.ids[0].as_u128() % 7 == 0 && made.at < 3 * SECOND;
+    let fails_first = |made: &Made| made.ids[0].as_u128().is_multiple_of(7) && made.at < 3 * SECOND;
     world.slow_script(move |made| (SECOND / 10, if fails_first(made) { away() } else { sent(made) }));
     for (round, part) in all.chunks(100).enumerate() {
         world.tell(part).await;

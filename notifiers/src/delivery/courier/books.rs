@@ -1,0 +1,98 @@
+//! What is written down about notifications.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipeline::Record;
+use schemas::ReceiptOutcome;
+use store::{DeliveryState, DeliveryUpdate};
+use uuid::Uuid;
+
+use crate::delivery::queue::{Fate, Settled};
+use crate::delivery::{Desk, publishing};
+
+/// What became of a notification.
+pub(super) struct Entry {
+    pub(super) update: DeliveryUpdate,
+    pub(super) traceparent: Option<String>,
+    /// What an operator finds, if it failed for good.
+    pub(super) parked: Option<Record>,
+}
+
+/// A receipt on its way to the log.
+pub(super) struct Outgoing {
+    pub(super) partition: u32,
+    pub(super) epoch: i64,
+    pub(super) notification_id: Uuid,
+    pub(super) receipt: Record,
+    pub(super) parked: Option<Record>,
+}
+
+/// What is written down about what became of a notification.
+pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestamp) -> Entry {
+    let Settled {
+        place, waiting, fate, ..
+    } = settled;
+    let channel = desk.channel();
+    let mut parked = None;
+    let mut sent_as = None;
+    let (state, outcome) = match fate {
+        Fate::Sent { reference } => {
+            desk.metrics.outcome(channel, "sent");
+            desk.metrics
+                .sent_after(now.duration_since(waiting.accepted_at).as_secs_f64());
+            sent_as.clone_from(&reference);
+            let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            (
+                DeliveryState::Sent,
+                Some(ReceiptOutcome::Sent {
+                    reference,
+                    latency_ms,
+                }),
+            )
+        }
+        Fate::Again { error } => {
+            desk.metrics.outcome(channel, "retrying");
+            let next_attempt_at = waiting.next_attempt_at;
+            let first = waiting.attempts == 1;
+            tracing::debug!(notification = %waiting.id, attempts = waiting.attempts, error, "not delivered yet");
+            (
+                DeliveryState::Pending,
+                first.then_some(ReceiptOutcome::Retrying {
+                    error,
+                    next_attempt_at,
+                }),
+            )
+        }
+        Fate::Failed { failure, error } => {
+            desk.metrics.outcome(channel, failure.name());
+            tracing::warn!(notification = %waiting.id, %channel, failure = failure.name(), error, "not delivered");
+            parked = publishing::parked_record(desk.topic(), &place.destination, &waiting, &error, now);
+            (
+                DeliveryState::Failed,
+                Some(ReceiptOutcome::Failed { failure, error }),
+            )
+        }
+        Fate::Superseded => {
+            desk.metrics.outcome(channel, "superseded");
+            (DeliveryState::Superseded, Some(ReceiptOutcome::Superseded))
+        }
+    };
+    let began = now.checked_sub(took).unwrap_or(now);
+    let traceparent = desk
+        .context
+        .tracer
+        .span("notify", waiting.traceparent.as_deref(), began, now);
+    Entry {
+        update: DeliveryUpdate {
+            notification_id: waiting.id,
+            state,
+            attempts: waiting.attempts,
+            next_attempt_at: waiting.next_attempt_at,
+            reference: sent_as,
+            receipt: outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now)),
+        },
+        traceparent,
+        parked,
+    }
+}

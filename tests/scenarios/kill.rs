@@ -1,0 +1,288 @@
+//! Nothing that was accepted is lost and nothing is done twice, however often whatever is killed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rand::rngs::SmallRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
+use schemas::Fingerprint;
+use serde_json::json;
+use tests::audit::{Comment, Report, audit};
+use tests::client::Client;
+use tests::live::WsClient;
+use tests::load::{self, Load};
+use tests::site::SLACK_CHANNELS;
+use tests::stage::Stage;
+use tests::world::START;
+use tests::{World, number_from_environment, say, skipped};
+use tokio_util::sync::CancellationToken;
+
+/// How long everything may take to be done when nobody disturbs any more.
+const DRAIN: Duration = Duration::from_secs(90);
+const OPERATORS: u64 = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_nothing_and_doubles_nothing_on_real_services() -> Result<()> {
+    let _turn = tests::alone().await;
+    match World::on_real_services("kill-real").await? {
+        Some(mut world) => survive(&mut world, 75, Duration::from_millis(2500)).await,
+        None => {
+            skipped("the kill test on real services", "Kafka and MariaDB are needed");
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_nothing_and_doubles_nothing_on_up() -> Result<()> {
+    let _turn = tests::alone().await;
+    survive(
+        &mut World::on_up("kill-up").await?,
+        40,
+        Duration::from_millis(2500),
+    )
+    .await
+}
+
+/// `REVEILLE_TEST_SECONDS`, `REVEILLE_TEST_ALERTS`, `REVEILLE_TEST_RATE` and `REVEILLE_TEST_SEED` make it longer,
+/// wider, faster and different.
+async fn survive(world: &mut World, seconds: u64, pause: Duration) -> Result<()> {
+    let seconds = number_from_environment("REVEILLE_TEST_SECONDS", seconds)?;
+    let load = Load {
+        alerts: usize::try_from(number_from_environment("REVEILLE_TEST_ALERTS", 300)?)?,
+        events_per_second: number_from_environment("REVEILLE_TEST_RATE", 100)?,
+        seed: number_from_environment("REVEILLE_TEST_SEED", rand::random::<u32>().into())?,
+    };
+    say(&format!("kill test of {seconds} s with {load:?}"));
+    let console = world.console().await?;
+    let stop = CancellationToken::new();
+    let client = world.client.clone();
+    let (stories, comments, ()) = tokio::try_join!(
+        load.run(&client, stop.clone()),
+        operate(&client, &console, stop.clone(), load.seed),
+        disturb(
+            world,
+            Duration::from_secs(seconds),
+            pause,
+            load.seed,
+            stop.clone()
+        ),
+    )?;
+    world.ready(START).await?;
+    let start = Instant::now();
+    let stories = load::end(stories, &client).await?;
+    let report = audit(&client, &stories, &comments, DRAIN).await?;
+    say(&format!("drained within {:?}", start.elapsed()));
+    console
+        .wait_until("an empty console", DRAIN, |screen| {
+            screen.complete && screen.alerts.is_empty()
+        })
+        .await?;
+    every_open_was_closed(world, &report)?;
+    let left_behind = every_slack_message_was_closed(world)?;
+    tell(world, &stories, &report, left_behind);
+    ensure!(
+        report.accepted > load.alerts * 4,
+        "too little came through to prove anything: {report:?}"
+    );
+    Ok(())
+}
+
+/// Kills stages in turn, each time in another order, and now and then all at once; starts them again at once.
+async fn disturb(
+    world: &mut World,
+    duration: Duration,
+    pause: Duration,
+    seed: u64,
+    stop: CancellationToken,
+) -> Result<()> {
+    let start = Instant::now();
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut pace = tokio::time::interval(pause);
+    'rounds: loop {
+        let mut order: Vec<_> = (0..world.stages.len()).map(|index| vec![index]).collect();
+        order.shuffle(&mut random);
+        order.push((0..world.stages.len()).collect());
+        for victims in order {
+            pace.tick().await;
+            if start.elapsed() > duration {
+                break 'rounds;
+            }
+            world.all_alive()?;
+            for victim in &victims {
+                world.stages[*victim].kill();
+            }
+            for victim in &victims {
+                world.stages[*victim].spawn()?;
+            }
+            // Not always at the same point of the start of the next one.
+            pace.reset_after(pause.mul_f64(random.random_range(0.5..1.5)));
+        }
+    }
+    stop.cancel();
+    Ok(())
+}
+
+/// Some operators at once, as an action may wait for long while stages are killed.
+async fn operate(
+    client: &Client,
+    console: &WsClient,
+    stop: CancellationToken,
+    seed: u64,
+) -> Result<Vec<Comment>> {
+    let operators = (0..OPERATORS).map(|number| comment(client, console, &stop, number, seed));
+    Ok(futures_util::future::join_all(operators).await.concat())
+}
+
+/// An operator comments on what the console shows, and repeats each comment with the same key until it is answered.
+async fn comment(
+    client: &Client,
+    console: &WsClient,
+    stop: &CancellationToken,
+    operator: u64,
+    seed: u64,
+) -> Vec<Comment> {
+    let mut random = SmallRng::seed_from_u64(seed ^ operator);
+    let mut comments = Vec::new();
+    let mut pace = tokio::time::interval(Duration::from_millis(500));
+    while stop.run_until_cancelled(pace.tick()).await.is_some() {
+        let open: Vec<Fingerprint> = console.read(|screen| screen.alerts.keys().copied().collect());
+        let Some(alert) = open.choose(&mut random).copied() else {
+            continue;
+        };
+        let text = format!("comment {operator}-{:05};", comments.len());
+        let mut comment = Comment {
+            alert,
+            text,
+            answered: false,
+        };
+        for _ in 0..100 {
+            let more = json!({ "comment": comment.text });
+            let answer = client
+                .act(
+                    "comment",
+                    alert,
+                    &format!("operator-{operator}"),
+                    &comment.text,
+                    more,
+                )
+                .await;
+            comment.answered = answer.is_ok_and(|answer| {
+                let outcome = &answer.body["results"][0]["outcome"];
+                outcome == "applied" || outcome == "unchanged"
+            });
+            if comment.answered {
+                break;
+            }
+            pace.tick().await;
+        }
+        comments.push(comment);
+    }
+    comments
+}
+
+/// What the receivers saw: whatever was opened there is closed there.
+fn every_open_was_closed(world: &World, report: &Report) -> Result<()> {
+    let mut open = BTreeMap::new();
+    world.webhook.read(|seen| {
+        ensure!(seen.refused.is_empty(), "the receiver refused {:?}", seen.refused);
+        for message in &seen.messages {
+            let data = &message.body["data"];
+            let is_open = open
+                .entry((data["name"].to_string(), data["episode"].to_string()))
+                .or_insert(false);
+            match message.body["type"]
+                .as_str()
+                .context("a webhook without a type")?
+            {
+                "alert.opened" => *is_open = true,
+                "alert.closed" => *is_open = false,
+                _ => {}
+            }
+        }
+        Ok(())
+    })?;
+    let left: Vec<_> = open
+        .iter()
+        .filter(|(_, open)| **open)
+        .map(|(key, _)| key)
+        .collect();
+    ensure!(
+        left.is_empty(),
+        "{} were opened at the receiver and not closed, such as {:?}",
+        left.len(),
+        left.first()
+    );
+    ensure!(
+        open.len() >= report.alerts.len(),
+        "only {} openings were told",
+        open.len()
+    );
+    Ok(())
+}
+
+/// Slack cannot recognise what it was told before. So a message whose receipt was lost in a kill may stay behind as it
+/// is, but there is a later one in its place, and the last one of each channel is closed.
+fn every_slack_message_was_closed(world: &World) -> Result<u64> {
+    let mut channels: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+    world.slack.read(|seen| {
+        ensure!(seen.refused.is_empty(), "Slack refused {:?}", seen.refused);
+        for message in &seen.messages {
+            let closed = message.body["text"]
+                .as_str()
+                .is_some_and(|text| text.contains("[closed]"));
+            channels.entry(message.channel.clone()).or_default().push(closed);
+        }
+        Ok(())
+    })?;
+    ensure!(
+        channels.len() == SLACK_CHANNELS,
+        "only these Slack channels were told: {:?}",
+        channels.keys()
+    );
+    let left_open: Vec<_> = channels
+        .iter()
+        .filter(|(_, closed)| closed.last() != Some(&true))
+        .collect();
+    ensure!(left_open.is_empty(), "left open in Slack: {left_open:?}");
+    let left_behind = channels.values().flatten().filter(|closed| !**closed).count() as u64;
+    let kills: u64 = world
+        .stages
+        .iter()
+        .filter(|stage| is_told_by(stage))
+        .map(Stage::kills)
+        .sum();
+    ensure!(
+        left_behind <= kills,
+        "{left_behind} Slack messages were left behind by {kills} kills"
+    );
+    Ok(left_behind)
+}
+
+fn is_told_by(stage: &Stage) -> bool {
+    matches!(stage.name(), "notifiers" | "up")
+}
+
+fn tell(world: &World, stories: &[load::Story], report: &Report, left_behind: u64) {
+    let kills: Vec<_> = world
+        .stages
+        .iter()
+        .map(|stage| format!("{} {}", stage.name(), stage.kills()))
+        .collect();
+    let (sent, unanswered) = load::count(stories);
+    let (webhooks, duplicates) = world.webhook.read(|seen| (seen.messages.len(), seen.duplicates));
+    let slack = world.slack.read(|seen| seen.messages.len());
+    say(&format!(
+        "killed: {}; {sent} events sent, {} accepted, {unanswered} without an answer ({} of them applied); \
+         {} comments; {webhooks} webhooks, {duplicates} of them twice; {slack} Slack messages, {left_behind} \
+         of them left behind; \
+         {} destinations opened and closed",
+        kills.join(", "),
+        report.accepted,
+        report.maybe_applied,
+        report.comments,
+        report.closed_rows,
+    ));
+}

@@ -1,0 +1,235 @@
+//! Broker and database are away for a while, under load: nothing accepted is lost, nothing exits, all go on by
+//! themselves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
+use schemas::HistoryKind;
+use serde_json::{Value, json};
+use tests::audit::audit;
+use tests::load::{self, Load};
+use tests::mocks::Behaviour;
+use tests::site::keys;
+use tests::waiting::until;
+use tests::{World, number_from_environment, say, skipped};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long all may take to notice an outage, or its end.
+const NOTICE: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(90);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Broker,
+    Database,
+}
+
+impl Part {
+    /// The name in `/readyz`.
+    fn name(self) -> &'static str {
+        match self {
+            Part::Broker => "log",
+            Part::Database => "database",
+        }
+    }
+
+    /// The stages that cannot go on without it.
+    fn needed_by(self) -> &'static [&'static str] {
+        match self {
+            Part::Broker => &["collectors", "decorator", "daemon", "notifiers", "api", "bridge"],
+            Part::Database => &["daemon", "notifiers"],
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_and_database_may_be_away() -> Result<()> {
+    let _turn = tests::alone().await;
+    let Some(mut world) = World::on_real_services("outage").await? else {
+        skipped("the outage test", "Kafka and MariaDB are needed");
+        return Ok(());
+    };
+    let own = world
+        .services
+        .as_ref()
+        .is_some_and(|services| services.kafka.is_own() && services.mariadb.is_own());
+    if !own {
+        skipped(
+            "the outage test",
+            "Kafka and MariaDB given by address are not ours to stop",
+        );
+        return Ok(());
+    }
+    let away = Duration::from_secs(number_from_environment("REVEILLE_TEST_AWAY", 30)?);
+    let load = Load {
+        alerts: 200,
+        events_per_second: 60,
+        seed: 7,
+    };
+    let stop = CancellationToken::new();
+    let client = world.client.clone();
+    let (stories, ()) = tokio::try_join!(load.run(&client, stop.clone()), async {
+        for part in [Part::Broker, Part::Database] {
+            outage(&mut world, part, away).await?;
+        }
+        stop.cancel();
+        Ok(())
+    })?;
+    let stories = load::end(stories, &client).await?;
+    let report = audit(&client, &stories, &[], DRAIN).await?;
+    world.all_alive()?;
+    let (sent, unanswered) = load::count(&stories);
+    say(&format!(
+        "outages of {away:?}: {sent} events sent, {} accepted, {unanswered} refused or without an answer \
+         ({} of them applied)",
+        report.accepted, report.maybe_applied
+    ));
+    Ok(())
+}
+
+/// Slack has enough of us, the receiver is broken, the mail server is gone: all are told once they are back, and the
+/// close comes after the open.
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_may_be_away() -> Result<()> {
+    let _turn = tests::alone().await;
+    let mut world = World::on_up("outage-providers").await?;
+    world.slack.listener.behave(Behaviour::TooMany(2));
+    world
+        .webhook
+        .listener
+        .behave(Behaviour::Failing(StatusCode::BAD_GATEWAY));
+    world.smtp.go_away().await;
+    let body = |severity: &str| json!({ "alert_name": "Unheard", "alert_severity": severity, "source": "outage", "object": "web-1", "notification_output": "x" });
+    world
+        .client
+        .ingest("api", keys::API, &body("critical"))
+        .await?
+        .events()?;
+    let told = until("all three are tried", NOTICE, async || {
+        let alerts = world.client.alerts("text=Unheard").await?;
+        let Some(alert) = alerts.into_iter().next() else {
+            return Ok(None);
+        };
+        let history = world.client.history(alert.fingerprint).await?;
+        let retrying = history
+            .iter()
+            .filter(|entry| entry.kind == HistoryKind::Retrying)
+            .count();
+        Ok((retrying == 3).then_some(alert.fingerprint))
+    });
+    let alert = told.await?;
+    world.slack.listener.behave(Behaviour::Well);
+    world.webhook.listener.behave(Behaviour::Well);
+    world.smtp.come_back().await?;
+    let state = async |wanted: &str| {
+        let mut last = Value::Null;
+        let all = until(wanted, DRAIN, async || {
+            last = world.client.notifications(alert).await?;
+            let rows = last["notifications"].as_array().context("no list")?;
+            Ok((rows.len() == 3 && rows.iter().all(|row| row["state"] == wanted)).then_some(()))
+        });
+        let all = all.await;
+        all.with_context(|| format!("the ledger has {last:#}"))
+    };
+    state("open").await?;
+    world
+        .client
+        .ingest("api", keys::API, &body("ok"))
+        .await?
+        .events()?;
+    state("closed").await?;
+    ensure!(
+        world.slack.listener.refused() > 0 && world.webhook.listener.refused() > 0,
+        "nobody was refused"
+    );
+    ensure!(
+        world.slack.read(|seen| seen.messages.len()) == 1,
+        "Slack has more than one message"
+    );
+    ensure!(
+        world.smtp.mails().len() == 2,
+        "there are {:#?}",
+        world.smtp.mails()
+    );
+    world.all_alive()
+}
+
+async fn outage(world: &mut World, part: Part, away: Duration) -> Result<()> {
+    something_comes_through(world).await?;
+    stop(world, part)?;
+    let back = Instant::now() + away;
+    everybody_says_so(world, part).await?;
+    world.all_alive()?;
+    tokio::time::sleep_until(back).await;
+    world.all_alive()?;
+    for stage in &world.stages {
+        let health = stage.admin("/healthz").await?;
+        ensure!(
+            health.status.is_success(),
+            "{} waits, so it is healthy, but says {health:?}",
+            stage.name()
+        );
+    }
+    start_again(world, part).await?;
+    let start = Instant::now();
+    world.ready(NOTICE).await?;
+    something_comes_through(world).await?;
+    say(&format!(
+        "{part:?} was away; all went on {:?} after it was back",
+        start.elapsed()
+    ));
+    Ok(())
+}
+
+/// A new change of any alert reaches the database.
+async fn something_comes_through(world: &World) -> Result<()> {
+    let newest = async || {
+        let alerts = world.client.alerts("state=any").await?;
+        Ok::<_, anyhow::Error>(alerts.iter().map(|alert| alert.changed_at).max())
+    };
+    let before = until("a look at the database", NOTICE, async || {
+        newest().await.map(Some)
+    })
+    .await?;
+    until("a new change", NOTICE, async || {
+        Ok((newest().await? > before).then_some(()))
+    })
+    .await
+}
+
+fn stop(world: &mut World, part: Part) -> Result<()> {
+    match (&mut world.services, part) {
+        (Some(services), Part::Broker) => services.kafka.kill(),
+        (Some(services), Part::Database) => services.mariadb.kill(),
+        (None, _) => Ok(()),
+    }
+}
+
+async fn start_again(world: &mut World, part: Part) -> Result<()> {
+    match (&mut world.services, part) {
+        (Some(services), Part::Broker) => services.kafka.start_again().await,
+        (Some(services), Part::Database) => services.mariadb.start_again().await,
+        (None, _) => Ok(()),
+    }
+}
+
+async fn everybody_says_so(world: &World, part: Part) -> Result<()> {
+    let mut said = BTreeMap::new();
+    let what = format!("/readyz names the {}", part.name());
+    let all_say = until(&what, NOTICE, async || {
+        for stage in world
+            .stages
+            .iter()
+            .filter(|stage| part.needed_by().contains(&stage.name()))
+        {
+            said.insert(stage.name().to_owned(), stage.waits_for().await?);
+        }
+        let named = |waits: &Vec<String>| waits.iter().any(|what| what.contains(part.name()));
+        Ok(said.values().all(named).then_some(()))
+    });
+    let all_say = all_say.await;
+    all_say.with_context(|| format!("they say {said:?}"))
+}
