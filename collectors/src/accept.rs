@@ -6,7 +6,7 @@ use pipeline::Record;
 use schemas::AlertEvent;
 use uuid::Uuid;
 
-use crate::sources::{SourceError, SourceEvent};
+use crate::sources::{SourceError, SourceEvent, Understood};
 
 /// How large one alert may be. Stages further down keep the text before the last change beside the text, and that
 /// must still fit into one record.
@@ -43,10 +43,10 @@ pub(crate) struct Accepted {
 
 impl Delivery {
     /// Makes events of the alerts.
-    pub(crate) fn accept(&self, alerts: Vec<SourceEvent>) -> Accepted {
-        let mut remarks = Vec::new();
-        let mut events = Vec::with_capacity(alerts.len());
-        for (index, mut alert) in alerts.into_iter().enumerate() {
+    pub(crate) fn accept(&self, understood: Understood) -> Accepted {
+        let mut remarks = understood.remarks;
+        let mut events = Vec::with_capacity(understood.events.len());
+        for (index, mut alert) in understood.events.into_iter().enumerate() {
             remarks.append(&mut alert.remarks);
             if let Some(remark) = self.without_absurd_time(&mut alert) {
                 remarks.push(remark);

@@ -114,6 +114,10 @@ impl Collector {
         match taken {
             Ok((counts, answer)) => {
                 measured.accepted(counts);
+                if answer.accepted == 0 && !answer.remarks.is_empty() {
+                    // Whoever has to do something about it rarely sees the answer.
+                    tracing::info!(source = source_name, remarks = ?answer.remarks, "a body had no alert");
+                }
                 Json(answer).into_response()
             }
             Err(refusal) => {

@@ -17,7 +17,30 @@ use super::document::{
 /// Shorter keys can be guessed.
 const KEY_LENGTH_MIN: usize = 16;
 /// The types of integrations that there are; `any` takes what any of the others does.
-pub const SOURCE_TYPES: [&str; 3] = ["any", "api", "prometheus"];
+pub const SOURCE_TYPES: [&str; 22] = [
+    "any",
+    "airbrake",
+    "anodot",
+    "api",
+    "appdynamics",
+    "atatus",
+    "cloudwatch",
+    "crashlytics",
+    "datadog",
+    "dynatrace",
+    "email",
+    "gcp",
+    "grafana",
+    "icinga",
+    "nagios",
+    "newrelic",
+    "pagerduty",
+    "pingdom",
+    "prometheus",
+    "prtg",
+    "signalfx",
+    "zabbix",
+];
 
 /// The whole site after the document, or everything that is wrong with it.
 pub(super) fn resolve(

@@ -4,20 +4,21 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, severity};
+use super::{SourceError, SourceEvent, Understood, severity};
 
 const NAMES: &str = "ok, information, warning, critical, unknown, urgent or down";
 
 /// Reads one alert, or a list of them.
-pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Vec<SourceEvent>, SourceError> {
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
     let body = json::body(body)?;
     if !body.is_list() {
-        return Ok(vec![event(&body.object()?)?]);
+        return Ok(event(&body.object()?)?.into());
     }
     let alerts = body.list()?.into_iter().enumerate();
-    alerts
+    let events: Result<Vec<_>, _> = alerts
         .map(|(index, raw)| event(&Node::new(raw, Place::Item(&body.place, index)).object()?))
-        .collect()
+        .collect();
+    Ok(events?.into())
 }
 
 fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{MOST_ALERTS, SourceError};
+use super::{MOST_ALERTS, SourceError, lenient};
 
 /// Where in a body a value stands.
 #[derive(Clone, Copy)]
@@ -77,6 +77,13 @@ pub(super) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
     })
 }
 
+/// The value that a text of a body holds as JSON.
+pub(super) fn within<'a, 'p>(text: &'a str, place: Place<'p>) -> Result<Node<'a, 'p>, SourceError> {
+    let raw: &RawValue = serde_json::from_str(text)
+        .map_err(|error| place.invalid(format!("is not JSON: {error}"), "send JSON inside this text"))?;
+    Ok(Node::new(raw, place))
+}
+
 impl<'a, 'p> Node<'a, 'p> {
     pub(super) fn new(raw: &'a RawValue, place: Place<'p>) -> Self {
         Self {
@@ -110,6 +117,10 @@ impl<'a, 'p> Node<'a, 'p> {
 
     pub(super) fn is_list(&self) -> bool {
         self.kind() == "a list"
+    }
+
+    pub(super) fn is_object(self) -> bool {
+        self.kind() == "an object"
     }
 
     /// Its members.
@@ -182,6 +193,66 @@ impl<'a> Object<'a, '_> {
         Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
     }
 
+    /// A text that its sender filled in, if it did: neither empty nor a placeholder.
+    pub(super) fn set(&self, name: &str) -> Result<Option<String>, SourceError> {
+        Ok(self.text(name)?.filter(|text| !lenient::is_placeholder(text)))
+    }
+
+    /// The first of these that its sender filled in.
+    pub(super) fn first(&self, names: &[&str]) -> Result<Option<String>, SourceError> {
+        for name in names {
+            if let Some(text) = self.set(name)? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A text that its sender must fill in, under the first of these names or another.
+    pub(super) fn needed(&self, names: &[&str], remedy: &str) -> Result<String, SourceError> {
+        if let Some(text) = self.first(names)? {
+            return Ok(text);
+        }
+        let here = names.iter().find(|name| self.get(name).is_some());
+        let name = here.or(names.first()).copied().unwrap_or_default();
+        let reason = match self.text(name)? {
+            Some(text) => format!("is {}, a placeholder that was not filled in", shortened(&text)),
+            None if here.is_some() => "is empty".to_owned(),
+            None => "is missing".to_owned(),
+        };
+        Err(Place::Member(&self.place, name).invalid(reason, remedy))
+    }
+
+    /// Refuses what the first of these that is there holds.
+    pub(super) fn refuse(&self, names: &[&str], word: &str, remedy: &str) -> SourceError {
+        let here = names.iter().find(|name| self.get(name).is_some());
+        let name = here.or(names.first()).copied().unwrap_or_default();
+        Place::Member(&self.place, name).invalid(format!("is {}", shortened(word)), remedy)
+    }
+
+    /// An object inside, for what an alert can do without: anything else that stands there is not read.
+    pub(super) fn member<'n>(&'n self, name: &'n str) -> Option<Object<'a, 'n>> {
+        self.get(name)?.object().ok()
+    }
+
+    /// What is there, as text for a person, whatever it is: the items of a list after one another.
+    pub(super) fn flat(&self, name: &str) -> Option<String> {
+        let node = self.get(name)?;
+        let text = match node.kind() {
+            "text" => unquoted(node.raw).into_owned(),
+            "a list" => {
+                let items: Vec<&RawValue> = serde_json::from_str(node.raw).unwrap_or_default();
+                let texts = items.into_iter().map(|item| match item.get().as_bytes().first() {
+                    Some(b'"') => unquoted(item.get()).into_owned(),
+                    _ => compact(item.get()),
+                });
+                texts.collect::<Vec<_>>().join(", ")
+            }
+            _ => compact(node.raw),
+        };
+        Some(text).filter(|text| !text.is_empty() && !lenient::is_placeholder(text))
+    }
+
     /// A text that must be there; it may be empty.
     pub(super) fn required_text(&self, name: &str, remedy: &str) -> Result<String, SourceError> {
         self.required(name, remedy)?.text().map(Cow::into_owned)
@@ -203,6 +274,22 @@ impl<'a> Object<'a, '_> {
             Some((name.into_owned(), text))
         });
         Ok(texts.collect())
+    }
+
+    /// A time as a number since 1970 or as [`time`](Self::time) has it, if it is there. Zero stands for none.
+    pub(super) fn moment(
+        &self,
+        name: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<Option<Timestamp>, SourceError> {
+        match self.set(name)? {
+            None => Ok(None),
+            Some(text) if text.bytes().all(|byte| matches!(byte, b'0' | b'.')) => Ok(None),
+            Some(text) => match since_1970(&text) {
+                Some(time) => Ok(Some(time)),
+                None => self.time(name, remarks),
+            },
+        }
     }
 
     /// A time, if it is there. Go's zero time (year 1) stands for none. What is no time must not cost the alert, so it
@@ -230,6 +317,17 @@ impl<'a> Object<'a, '_> {
                 Ok(None)
             }
         }
+    }
+}
+
+/// A number of seconds, milliseconds or microseconds since 1970, told apart by its size.
+fn since_1970(text: &str) -> Option<Timestamp> {
+    let whole = text.split('.').next()?;
+    let number: i64 = whole.parse().ok()?;
+    match number {
+        0..100_000_000_000 => Timestamp::from_second(number).ok(),
+        100_000_000_000..100_000_000_000_000 => Timestamp::from_millisecond(number).ok(),
+        _ => Timestamp::from_microsecond(number).ok(),
     }
 }
 
@@ -340,6 +438,27 @@ mod tests {
         assert_eq!(body.text("value").unwrap().as_deref(), Some("1.10"));
         assert_eq!(body.text("flag").unwrap().as_deref(), Some("true"));
         assert_eq!(body.text("none").unwrap(), None);
+    }
+
+    #[test]
+    fn moments_are_seconds_milliseconds_or_text_and_zero_is_none() {
+        let body = object(
+            r#"{"s": 1788256800, "ms": "1788256800123", "text": "2026-09-01T10:00:00.093+0000", "zero": 0, "odd": "soon"}"#,
+        );
+        let mut remarks = Vec::new();
+        let mut moment = |name| {
+            body.moment(name, &mut remarks)
+                .unwrap()
+                .map(|time| time.to_string())
+        };
+        assert_eq!(moment("s").as_deref(), Some("2026-09-01T10:00:00Z"));
+        assert_eq!(moment("ms").as_deref(), Some("2026-09-01T10:00:00.123Z"));
+        assert_eq!(moment("text").as_deref(), Some("2026-09-01T10:00:00.093Z"));
+        assert_eq!(
+            (moment("zero"), moment("none"), moment("odd")),
+            (None, None, None)
+        );
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
     }
 
     #[test]

@@ -9,10 +9,32 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use schemas::{EventStatus, Severity};
 
+mod address;
+mod airbrake;
+mod anodot;
 mod api;
+mod appdynamics;
+mod atatus;
+mod cloudwatch;
+mod crashlytics;
+mod datadog;
+mod dynatrace;
+mod email;
+mod gcp;
+mod grafana;
+mod icinga;
 mod json;
+mod lenient;
+mod nagios;
+mod newrelic;
+mod notification;
+mod pagerduty;
+mod pingdom;
 mod prometheus;
+mod prtg;
 mod severity;
+mod signalfx;
+mod zabbix;
 
 /// The most alerts that one body may have.
 pub const MOST_ALERTS: usize = 20_000;
@@ -26,7 +48,47 @@ pub struct Source {
     /// Its page, field by field, from the root of the repository. Its examples are in `collectors/examples/<name>`.
     pub documentation: &'static str,
     /// Understands a body.
-    pub read: fn(&HeaderMap, &[u8]) -> Result<Vec<SourceEvent>, SourceError>,
+    pub read: fn(&HeaderMap, &[u8]) -> Result<Understood, SourceError>,
+}
+
+/// What a source understood of a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Understood {
+    /// Its alerts, in their order.
+    pub events: Vec<SourceEvent>,
+    /// What the sender should know although the body was taken.
+    pub remarks: Vec<String>,
+}
+
+impl Understood {
+    /// A body that is fine but speaks of no alert.
+    fn nothing(remark: impl Into<String>) -> Self {
+        Self {
+            events: Vec::new(),
+            remarks: vec![remark.into()],
+        }
+    }
+
+    /// The same, and something that the sender should know.
+    fn with_remark(mut self, remark: Option<&str>) -> Self {
+        self.remarks.extend(remark.map(str::to_owned));
+        self
+    }
+}
+
+impl From<Vec<SourceEvent>> for Understood {
+    fn from(events: Vec<SourceEvent>) -> Self {
+        Self {
+            events,
+            remarks: Vec::new(),
+        }
+    }
+}
+
+impl From<SourceEvent> for Understood {
+    fn from(event: SourceEvent) -> Self {
+        Self::from(vec![event])
+    }
 }
 
 /// All of them.
@@ -42,6 +104,120 @@ pub const SOURCES: &[Source] = &[
         title: "Anything that can post JSON (the generic API of Harp)",
         documentation: "docs/sources/api.md",
         read: api::read,
+    },
+    Source {
+        name: "zabbix",
+        title: "Zabbix media type (Harp's and the event-driven one)",
+        documentation: "docs/sources/zabbix.md",
+        read: zabbix::read,
+    },
+    Source {
+        name: "grafana",
+        title: "Grafana contact point, and legacy alerting",
+        documentation: "docs/sources/grafana.md",
+        read: grafana::read,
+    },
+    Source {
+        name: "nagios",
+        title: "Nagios notification macros",
+        documentation: "docs/sources/nagios.md",
+        read: nagios::read,
+    },
+    Source {
+        name: "icinga",
+        title: "Icinga 2 notification environment",
+        documentation: "docs/sources/icinga.md",
+        read: icinga::read,
+    },
+    Source {
+        name: "cloudwatch",
+        title: "AWS CloudWatch alarms through SNS",
+        documentation: "docs/sources/cloudwatch.md",
+        read: cloudwatch::read,
+    },
+    Source {
+        name: "datadog",
+        title: "Datadog webhook",
+        documentation: "docs/sources/datadog.md",
+        read: datadog::read,
+    },
+    Source {
+        name: "pagerduty",
+        title: "PagerDuty webhook, versions 2 and 3",
+        documentation: "docs/sources/pagerduty.md",
+        read: pagerduty::read,
+    },
+    Source {
+        name: "newrelic",
+        title: "New Relic workflow, and legacy alerts webhook",
+        documentation: "docs/sources/newrelic.md",
+        read: newrelic::read,
+    },
+    Source {
+        name: "gcp",
+        title: "Google Cloud Monitoring webhook, version 1.2",
+        documentation: "docs/sources/gcp.md",
+        read: gcp::read,
+    },
+    Source {
+        name: "pingdom",
+        title: "Pingdom webhook",
+        documentation: "docs/sources/pingdom.md",
+        read: pingdom::read,
+    },
+    Source {
+        name: "prtg",
+        title: "PRTG Execute HTTP action, as a form or JSON",
+        documentation: "docs/sources/prtg.md",
+        read: prtg::read,
+    },
+    Source {
+        name: "dynatrace",
+        title: "Dynatrace problem notification",
+        documentation: "docs/sources/dynatrace.md",
+        read: dynatrace::read,
+    },
+    Source {
+        name: "appdynamics",
+        title: "AppDynamics HTTP request action",
+        documentation: "docs/sources/appdynamics.md",
+        read: appdynamics::read,
+    },
+    Source {
+        name: "anodot",
+        title: "Anodot webhook",
+        documentation: "docs/sources/anodot.md",
+        read: anodot::read,
+    },
+    Source {
+        name: "atatus",
+        title: "Atatus webhook",
+        documentation: "docs/sources/atatus.md",
+        read: atatus::read,
+    },
+    Source {
+        name: "signalfx",
+        title: "SignalFx (Splunk Observability Cloud) webhook",
+        documentation: "docs/sources/signalfx.md",
+        read: signalfx::read,
+    },
+    Source {
+        name: "crashlytics",
+        title: "Crashlytics webhook",
+        documentation: "docs/sources/crashlytics.md",
+        read: crashlytics::read,
+    },
+    Source {
+        name: "airbrake",
+        title: "Airbrake webhook",
+        documentation: "docs/sources/airbrake.md",
+        read: airbrake::read,
+    },
+    Source {
+        name: "email",
+        title: "E-mail as JSON, in Harp's shape",
+        documentation: "docs/sources/email.md",
+        read: email::read,
     },
 ];
 
@@ -92,6 +268,70 @@ pub struct SourceEvent {
 }
 
 impl SourceEvent {
+    /// An alert of which nothing but this is known yet. One that has ended is ok, however bad it was.
+    fn new<'t>(identity: impl IntoIterator<Item = &'t str>, status: EventStatus, severity: Severity) -> Self {
+        Self {
+            identity: identity.into_iter().map(str::to_owned).collect(),
+            status,
+            severity: match status {
+                EventStatus::Resolved => Severity::Ok,
+                _ => severity,
+            },
+            source: String::new(),
+            service: None,
+            object: String::new(),
+            name: String::new(),
+            output: String::new(),
+            labels: BTreeMap::new(),
+            links: BTreeMap::new(),
+            occurred_at: None,
+            environment: None,
+            scenario: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Takes in a label, if there is something in it.
+    fn add_label(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.labels.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes in tags as senders write them: `env:prod, team:pay, urgent`. A tag without a value is listed in the label
+    /// `tags`. What is a label already stays as it is.
+    fn add_tags(&mut self, tags: &str) {
+        let mut bare = Vec::new();
+        for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            match tag.split_once(':') {
+                Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+                    let label = self.labels.entry(name.trim().to_owned());
+                    label.or_insert_with(|| value.trim().to_owned());
+                }
+                _ => bare.push(tag.trim_end_matches(':')),
+            }
+        }
+        self.add_label("tags", Some(bare.join(", ")));
+    }
+
+    /// Takes environment and scenario from the labels that ask for them.
+    fn ask_by_labels(&mut self) {
+        let asked = |name: &str| self.labels.get(name).filter(|text| !text.is_empty()).cloned();
+        let (environment, scenario) = (asked("environment_id"), asked("scenario_id"));
+        self.environment = environment.or(self.environment.take());
+        self.scenario = scenario.or(self.scenario.take());
+    }
+
+    /// Takes the scenario from a name like `[PR_ID: 12] Checkout`, as Harp had it.
+    fn ask_by_name(&mut self) {
+        let asked = self.name.contains("PR_ID").then(|| {
+            let (_, rest) = self.name.split_once(':')?;
+            let (number, _) = rest.split_once(']')?;
+            Some(number.replace(' ', "")).filter(|number| !number.is_empty())
+        });
+        self.scenario = asked.flatten().or(self.scenario.take());
+    }
+
     /// Takes in a link. What is no address that a person may follow stays visible as a label.
     fn add_link(&mut self, title: &str, address: String) {
         if address.is_empty() {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
+use super::address::host_and_port;
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, severity};
+use super::{SourceError, SourceEvent, Understood, severity};
 
 /// The labels that can name the thing that is ill; the first that is there does.
 const OBJECT_LABELS: [&str; 5] = ["instance", "host", "hostname", "node", "pod"];
@@ -17,7 +18,7 @@ const WATCHDOG: &str = "Watchdog";
 const UNNAMED: &str = "alert without alertname";
 
 /// Reads the body of one notification: all the alerts of a group.
-pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Vec<SourceEvent>, SourceError> {
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
     let body = json::body(body)?.object()?;
     let status = body.text("status")?;
     let server = body.text("externalURL")?.as_deref().and_then(host_and_port);
@@ -39,10 +40,11 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Vec<SourceEvent>, Sourc
             format!("Alertmanager left out {count} alerts; set max_alerts to 0 in its webhook_config");
         event.remarks.push(remark);
     }
-    Ok(events)
+    Ok(events.into())
 }
 
-fn event(
+/// One alert; Grafana's are the same.
+pub(super) fn event(
     alert: &Object<'_, '_>,
     of_body: Option<&str>,
     server: Option<&str>,
@@ -171,12 +173,4 @@ fn add_links(event: &mut SourceEvent, generator: &str, annotations: &BTreeMap<St
         let address = annotations.get(name).or_else(|| event.labels.get(name)).cloned();
         event.add_link(title, address.unwrap_or_default());
     }
-}
-
-/// `prometheus:9090` of `http://prometheus:9090/graph?…`.
-fn host_and_port(address: &str) -> Option<String> {
-    let (_, rest) = address.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    (!host.is_empty()).then(|| host.to_owned())
 }

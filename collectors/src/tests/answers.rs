@@ -126,7 +126,7 @@ async fn every_bad_request_has_its_own_answer_and_the_next_good_one_works() {
             "/monitoring-system/promethues?integration_key=api-key",
             good.clone().into(),
             (404, "unknown_source"),
-            "one of: prometheus, api",
+            "one of: prometheus, ",
         ),
         (
             "another source's key",
@@ -306,4 +306,23 @@ async fn packed_bodies_are_taken_and_bombs_are_not() {
         .unwrap();
     assert_eq!(world.send(brotli).await.error(), (415, "unknown_encoding"));
     assert_eq!((world.collected().len(), world.rejected().len()), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_wants_to_be_confirmed_is_answered_well_and_remarked() {
+    let world = World::new();
+    let body = include_str!("../../examples/cloudwatch/subscription-confirmation.txt");
+    let answer = world
+        .post("/monitoring-system/cloudwatch?integration_key=any-key", body)
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.body["accepted"], 0);
+    assert!(
+        answer.body["remarks"][0]
+            .to_string()
+            .contains("ConfirmSubscription"),
+        "{}",
+        answer.body
+    );
+    assert!(world.collected().is_empty());
 }

@@ -1,0 +1,142 @@
+//! AWS CloudWatch: alarms that come through SNS, or from it with raw delivery. SNS says that its JSON is `text/plain`,
+//! and the alarm is JSON inside the text `Message`.
+//!
+//! Identity: `AlarmArn`; without one, account, region and name of the alarm.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::json::{self, Node, Object, Place};
+use super::{SourceError, SourceEvent, Understood, severity};
+
+const KIND: &str = "Type";
+const KINDS: &str = "send Notification, SubscriptionConfirmation or UnsubscribeConfirmation, as SNS does";
+const STATE: &str = "NewStateValue";
+/// The fields of `Trigger` that become labels.
+const TRIGGER_LABELS: [&str; 6] = [
+    "MetricName",
+    "Namespace",
+    "Period",
+    "EvaluationPeriods",
+    "ComparisonOperator",
+    "Threshold",
+];
+
+/// Reads what SNS posts.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    if body.get(KIND).is_none() && body.get("AlarmName").is_some() {
+        return Ok(event(&body)?.into());
+    }
+    let kind = body.needed(&[KIND], KINDS)?;
+    let topic = body.text("TopicArn")?.unwrap_or_default();
+    match kind.as_str() {
+        "Notification" => {
+            let message = body.needed(&["Message"], "send the alarm in Message")?;
+            let place = Place::Member(&body.place, "Message");
+            Ok(event(&json::within(&message, place)?.object()?)?.into())
+        }
+        "SubscriptionConfirmation" => {
+            let address = body.text("SubscribeURL")?.unwrap_or_default();
+            Ok(Understood::nothing(format!(
+                "the topic {topic} wants its subscription to be confirmed, which was not done; open {address}"
+            )))
+        }
+        "UnsubscribeConfirmation" => Ok(Understood::nothing(format!(
+            "the topic {topic} sends no alarms any more; subscribe again if that was not meant"
+        ))),
+        _ => Err(body.refuse(&[KIND], &kind, KINDS)),
+    }
+}
+
+fn event(alarm: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let name = alarm.needed(&["AlarmName"], "send alarms of CloudWatch only")?;
+    let region = alarm.text("Region")?.unwrap_or_default();
+    let account = alarm.text("AWSAccountId")?.unwrap_or_default();
+    let description = alarm.text("AlarmDescription")?.unwrap_or_default();
+    let described = json::within(&description, Place::Member(&alarm.place, "AlarmDescription"))
+        .and_then(Node::object)
+        .ok();
+    let (status, severity) = state(alarm, described.as_ref())?;
+    let mut event = match alarm.text("AlarmArn")? {
+        Some(arn) => SourceEvent::new(["arn", &arn], status, severity),
+        None => SourceEvent::new(["name", &account, &region, &name], status, severity),
+    };
+    event.object = name.clone();
+    event.source = if account.is_empty() {
+        "cloudwatch".to_owned()
+    } else {
+        account
+    };
+    event.output = alarm.text("NewStateReason")?.unwrap_or_default();
+    event.occurred_at = alarm.time("StateChangeTime", &mut event.remarks)?;
+    event.add_label("Region", Some(region));
+    event.name = match alarm.member("Trigger") {
+        Some(trigger) => add_trigger(&mut event, &trigger)?
+            .map(|metric| format!("{name}. MetricName: {metric}"))
+            .unwrap_or(name),
+        None => name,
+    };
+    match described {
+        Some(described) => add_described(&mut event, &described)?,
+        None => event.add_label("AlarmDescription", Some(description)),
+    }
+    Ok(event)
+}
+
+fn state(
+    alarm: &Object<'_, '_>,
+    described: Option<&Object<'_, '_>>,
+) -> Result<(EventStatus, Severity), SourceError> {
+    let remedy = "send ALARM, OK or INSUFFICIENT_DATA, as CloudWatch does";
+    let word = alarm.needed(&[STATE], remedy)?;
+    match word.as_str() {
+        "OK" => Ok((EventStatus::Resolved, Severity::Ok)),
+        "INSUFFICIENT_DATA" => Ok((EventStatus::Firing, Severity::Unknown)),
+        "ALARM" => {
+            let given = described
+                .map(|described| described.text("severity"))
+                .transpose()?
+                .flatten();
+            let severity = match given {
+                Some(word) => severity::of_word(&word).unwrap_or(Severity::Unknown),
+                None => Severity::Critical,
+            };
+            Ok((EventStatus::Firing, severity))
+        }
+        _ => Err(alarm.refuse(&[STATE], &word, remedy)),
+    }
+}
+
+/// What is measured; its first dimension, or else its namespace, is what is ill. Gives the name of the metric.
+fn add_trigger(event: &mut SourceEvent, trigger: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    for name in TRIGGER_LABELS {
+        event.add_label(name, trigger.flat(name));
+    }
+    let mut first = None;
+    if let Some(dimensions) = trigger.get("Dimensions") {
+        let place = dimensions.place;
+        for (index, raw) in dimensions.list()?.into_iter().enumerate() {
+            let dimension = Node::new(raw, Place::Item(&place, index)).object()?;
+            let value = dimension.text("value")?;
+            first = first.or(value.clone());
+            event.add_label(&dimension.text("name")?.unwrap_or_default(), value);
+        }
+    }
+    let namespace = event.labels.get("Namespace").cloned();
+    if let Some(object) = first.or(namespace) {
+        event.object = object;
+    }
+    trigger.text("MetricName")
+}
+
+/// The description can be JSON, with what CloudWatch has no field for.
+fn add_described(event: &mut SourceEvent, described: &Object<'_, '_>) -> Result<(), SourceError> {
+    if let Some(source) = described.text("source")? {
+        event.source = source;
+    }
+    event.environment = described.text("environment_id")?;
+    event.scenario = described.text("scenario_id")?;
+    event.add_link("Graph", described.text("graph_url")?.unwrap_or_default());
+    Ok(())
+}

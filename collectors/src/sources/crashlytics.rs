@@ -1,0 +1,51 @@
+//! Crashlytics: its webhook, which says that an issue got worse and never that it is over.
+//!
+//! Identity: the address of the issue; without one, its number and title.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::json;
+use super::{SourceError, SourceEvent, Understood};
+
+const REMEDY: &str = "send the body of Crashlytics as it is";
+
+/// Reads one issue.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    let kind = body.needed(&["event"], REMEDY)?;
+    if kind == "verification" {
+        return Ok(Understood::nothing("the address is verified"));
+    }
+    let of = body.needed(&["payload_type"], REMEDY)?;
+    if of != "issue" {
+        return Err(body.refuse(&["payload_type"], &of, "send issues only"));
+    }
+    let issue = body.required("payload", REMEDY)?.object()?;
+    let title = issue.needed(&["title"], REMEDY)?;
+    let address = issue.text("url")?.unwrap_or_default();
+    let number = issue.text("display_id")?.unwrap_or_default();
+    let identity = if address.is_empty() {
+        vec!["issue", &number, &title]
+    } else {
+        vec!["url", &address]
+    };
+    let mut event = SourceEvent::new(identity, EventStatus::Firing, Severity::Critical);
+    event.object = kind;
+    event.source = "Crashlytics".to_owned();
+    event.service = Some("Client".to_owned());
+    let mut lines = Vec::new();
+    for (title, name) in [
+        ("Crashes", "crashes_count"),
+        ("Devices", "impacted_devices_count"),
+        ("Method", "method"),
+    ] {
+        lines.extend(issue.text(name)?.map(|text| format!("{title}: {text}")));
+    }
+    event.output = lines.join("\n");
+    event.add_label("issue", Some(number));
+    event.add_label("impact_level", issue.text("impact_level")?);
+    event.add_link("Crashlytics", address);
+    event.name = title;
+    Ok(event.into())
+}

@@ -1,0 +1,68 @@
+//! Dynatrace: the custom payload of a problem notification, which its user writes; Harp's and ours are understood.
+//!
+//! Identity: `PID`; without one, `ProblemID`.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::address::origin;
+use super::json::{self, Node, Object};
+use super::{SourceError, SourceEvent, Understood, lenient};
+
+const STATE: &str = "State";
+const STATES: &str = "put \"State\": \"{State}\" into the custom payload; it is OPEN, RESOLVED or MERGED";
+
+/// Reads one problem.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let mended = lenient::body(body);
+    let body = json::body(&mended.body)?.object()?;
+    Ok(Understood::from(event(&body)?).with_remark(mended.remark))
+}
+
+fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let state = body.needed(&[STATE], STATES)?.to_ascii_uppercase();
+    let status = match state.as_str() {
+        "OPEN" => EventStatus::Firing,
+        // It lives on in another problem, which has an alert of its own.
+        "RESOLVED" | "MERGED" => EventStatus::Resolved,
+        _ => return Err(body.refuse(&[STATE], &state, STATES)),
+    };
+    let pid = body.needed(
+        &["PID", "ProblemID"],
+        "put \"PID\": \"{PID}\" into the custom payload",
+    )?;
+    let kind = body.set("ProblemSeverity")?;
+    let mut event = SourceEvent::new(["problem", &pid], status, severity(kind.as_deref()));
+    let id = body.set("ProblemID")?.unwrap_or_else(|| pid.clone());
+    event.name = match body.set("ProblemTitle")? {
+        Some(title) => format!("Problem {id}: {title}"),
+        None => format!("Problem {id}"),
+    };
+    event.object = body
+        .first(&["ImpactedEntity", "NamesOfImpactedEntities"])?
+        .unwrap_or_else(|| "dynatrace".to_owned());
+    let address = body.set("ProblemURL")?.unwrap_or_default();
+    event.source = origin(&address).unwrap_or_else(|| "dynatrace".to_owned());
+    event.service = body.set("ProblemImpact")?;
+    event.output = body.set("ProblemDetailsText")?.unwrap_or_default();
+    match body.get("Tags").map(Node::is_object) {
+        Some(true) => event.labels = body.texts("Tags")?,
+        _ => event.add_tags(&body.flat("Tags").unwrap_or_default()),
+    }
+    event.add_label("ProblemSeverity", kind);
+    event.add_label("merged", (state == "MERGED").then(|| "true".to_owned()));
+    event.environment = body.first(&["studio_id", "environment_id"])?;
+    event.scenario = body.first(&["procedure_id", "scenario_id"])?;
+    event.ask_by_labels();
+    event.add_link("Investigation URL", address);
+    Ok(event)
+}
+
+/// Problems are critical, whatever kind they are of, unless they say themselves that they are none.
+fn severity(kind: Option<&str>) -> Severity {
+    match kind {
+        Some("MONITORING_UNAVAILABLE") => Severity::Unknown,
+        Some("INFO") => Severity::Information,
+        _ => Severity::Critical,
+    }
+}

@@ -1,0 +1,72 @@
+//! Google Cloud Monitoring: its webhook, version 1.2.
+//!
+//! Identity: the id of the incident.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::json::{self, Object};
+use super::{SourceError, SourceEvent, Understood, severity};
+
+const STATES: &str = "send open or closed, as Google does";
+
+/// Reads one incident.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    let incident = body.required(
+        "incident",
+        "send the body of the webhook of Google Cloud as it is",
+    )?;
+    Ok(event(&incident.object()?)?.into())
+}
+
+fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let state = incident.needed(&["state"], STATES)?;
+    let status = match state.to_ascii_lowercase().as_str() {
+        "open" => EventStatus::Firing,
+        "closed" => EventStatus::Resolved,
+        _ => return Err(incident.refuse(&["state"], &state, STATES)),
+    };
+    let id = incident.needed(&["incident_id"], "send the incident with its id")?;
+    let labels = incident.texts("policy_user_labels")?;
+    let given = incident.text("severity")?;
+    let severity = severity(given.as_deref().or(labels.get("severity").map(String::as_str)));
+    let mut event = SourceEvent::new(["incident", &id], status, severity);
+    event.labels = labels;
+    event.name = incident
+        .first(&["policy_name", "condition_name"])?
+        .unwrap_or_else(|| format!("incident {id}"));
+    event.service = incident.text("resource_type_display_name")?;
+    event.source = "gcp".to_owned();
+    if let Some(resource) = incident.member("resource") {
+        event.source = resource.text("type")?.unwrap_or(event.source);
+        for (name, value) in resource.texts("labels")? {
+            event.labels.entry(name).or_insert(value);
+        }
+    }
+    event.object = incident
+        .first(&["resource_display_name", "resource_name", "resource_id"])?
+        .unwrap_or_else(|| event.name.clone());
+    event.output = incident.text("summary")?.unwrap_or_default();
+    event.add_label("condition", incident.text("condition_name")?);
+    event.add_label("project", incident.text("scoping_project_id")?);
+    if let Some(metric) = incident.member("metric") {
+        event.add_label("metric", metric.first(&["displayName", "type"])?);
+    }
+    event.ask_by_labels();
+    event.add_link("Alert URL", incident.text("url")?.unwrap_or_default());
+    let time = match status {
+        EventStatus::Resolved => "ended_at",
+        _ => "started_at",
+    };
+    event.occurred_at = incident.moment(time, &mut event.remarks)?;
+    Ok(event)
+}
+
+fn severity(word: Option<&str>) -> Severity {
+    match word {
+        None | Some("") => Severity::Critical,
+        Some(word) if word.eq_ignore_ascii_case("no severity") => Severity::Critical,
+        Some(word) => severity::of_word(word).unwrap_or(Severity::Unknown),
+    }
+}
