@@ -1,7 +1,6 @@
 //! What the collectors measure: every request and every alert is counted once, whatever becomes of it.
 
 use pipeline::Metrics;
-use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 use schemas::{AlertEvent, EventStatus};
 use tokio::time::Instant;
@@ -71,25 +70,12 @@ impl Measures {
 }
 
 fn counter(metrics: &Metrics, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    registered(metrics, IntCounterVec::new(Opts::new(name, help), labels))
+    metrics.register(IntCounterVec::new(Opts::new(name, help), labels))
 }
 
 fn histogram(metrics: &Metrics, name: &str, help: &str, buckets: &[f64]) -> HistogramVec {
     let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    registered(metrics, HistogramVec::new(options, &["source"]))
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "names and labels are constants of this file, and each is used once"
-)]
-fn registered<C: Collector + Clone + 'static>(metrics: &Metrics, family: prometheus::Result<C>) -> C {
-    let family = family.expect("the name and the labels are well-formed");
-    metrics
-        .registry()
-        .register(Box::new(family.clone()))
-        .expect("no other family has this name");
-    family
+    metrics.register(HistogramVec::new(options, &["source"]))
 }
 
 /// One request. If its sender goes away before it has an answer, that is counted too.

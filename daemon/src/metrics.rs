@@ -1,7 +1,7 @@
 //! What the daemon measures.
 
 use pipeline::metrics::Metrics;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, core::Collector};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 
 /// From a millisecond to an hour: a deadline may fire late after an outage.
 const LATENESS_SECONDS: &[f64] = &[0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0];
@@ -24,54 +24,32 @@ pub(crate) struct DaemonMetrics {
 impl DaemonMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
-            history: registered(
-                metrics,
-                IntCounterVec::new(
-                    Opts::new(
-                        "reveille_daemon_history_entries_total",
-                        "Lines written to histories, by kind.",
-                    ),
-                    &["kind"],
+            history: metrics.register(IntCounterVec::new(
+                Opts::new(
+                    "reveille_daemon_history_entries_total",
+                    "Lines written to histories, by kind.",
                 ),
-            ),
-            ignored: registered(
-                metrics,
-                IntCounterVec::new(
-                    Opts::new(
-                        "reveille_daemon_ignored_total",
-                        "Inputs that led to nothing, by reason.",
-                    ),
-                    &["reason"],
+                &["kind"],
+            )),
+            ignored: metrics.register(IntCounterVec::new(
+                Opts::new(
+                    "reveille_daemon_ignored_total",
+                    "Inputs that led to nothing, by reason.",
                 ),
-            ),
-            commits: registered(
-                metrics,
-                IntCounter::new("reveille_daemon_commits_total", "Transactions of the daemon."),
-            ),
-            lateness: registered(
-                metrics,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "reveille_daemon_deadline_lateness_seconds",
-                        "How late deadlines fired.",
-                    )
-                    .buckets(LATENESS_SECONDS.to_vec()),
-                ),
-            ),
+                &["reason"],
+            )),
+            commits: metrics.register(IntCounter::new(
+                "reveille_daemon_commits_total",
+                "Transactions of the daemon.",
+            )),
+            lateness: metrics.register(Histogram::with_opts(
+                HistogramOpts::new(
+                    "reveille_daemon_deadline_lateness_seconds",
+                    "How late deadlines fired.",
+                )
+                .buckets(LATENESS_SECONDS.to_vec()),
+            )),
             accepted_to_committed: metrics.hop_seconds("accepted_to_committed"),
         }
     }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "names and labels are constants of this file, registered once per process"
-)]
-fn registered<C: Collector + Clone + 'static>(metrics: &Metrics, family: prometheus::Result<C>) -> C {
-    let family = family.expect("the name and the labels are well-formed");
-    metrics
-        .registry()
-        .register(Box::new(family.clone()))
-        .expect("no other family has this name");
-    family
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pipeline::metrics::Metrics;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, core::Collector};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use schemas::Channel;
 
 /// From a millisecond to the longest that a provider is waited for.
@@ -51,10 +51,10 @@ impl NotifierMetrics {
             &["channel"],
         );
         Self {
-            outcomes: registered(metrics, outcomes),
-            attempt_seconds: registered(metrics, attempt_seconds),
-            waiting: registered(metrics, waiting),
-            retrying: registered(metrics, retrying),
+            outcomes: metrics.register(outcomes),
+            attempt_seconds: metrics.register(attempt_seconds),
+            waiting: metrics.register(waiting),
+            retrying: metrics.register(retrying),
             accepted_to_sent: metrics.hop_seconds("accepted_to_sent"),
         }
     }
@@ -82,17 +82,4 @@ impl NotifierMetrics {
             .with_label_values(&[channel.name()])
             .set(gauge(retrying));
     }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "names and labels are constants of this file, registered once per process"
-)]
-fn registered<C: Collector + Clone + 'static>(metrics: &Metrics, family: prometheus::Result<C>) -> C {
-    let family = family.expect("the name and the labels are well-formed");
-    metrics
-        .registry()
-        .register(Box::new(family.clone()))
-        .expect("no other family has this name");
-    family
 }

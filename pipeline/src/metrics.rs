@@ -84,6 +84,11 @@ impl Metrics {
         &self.registry
     }
 
+    /// Registers a family of a stage's own; to be called once per process for each name.
+    pub fn register<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
+        registered(&self.registry, family)
+    }
+
     /// How long alerts take from one place to the next, for example `accepted_to_console`.
     pub fn hop_seconds(&self, hop: &str) -> Histogram {
         self.families.hop_seconds.with_label_values(&[hop])
@@ -179,7 +184,7 @@ fn histogram(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Hi
 
 #[expect(
     clippy::expect_used,
-    reason = "names and labels are constants of this file and the registry is new"
+    reason = "names and labels are constants of their callers, and a name that is taken is a defect of ours"
 )]
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
     let family = family.expect("the name and the labels are well-formed");
