@@ -53,6 +53,15 @@ async fn main() -> Result<(), Failure> {
             .into_iter()
             .collect();
     }
+    let mut meter = meter.next("open alerts read back, 1,000 at once");
+    let mut after = None;
+    loop {
+        let alerts = meter.measure(store.open_alerts(after, 1000)).await?;
+        after = alerts.last().map(|alert| alert.fingerprint);
+        if alerts.len() < 1000 {
+            break;
+        }
+    }
     let mut meter = meter.next("deliveries accepted");
     for batch in 0..BATCHES {
         let new: Vec<_> = numbers(batch).map(notification).collect::<Result<_, _>>()?;

@@ -75,7 +75,6 @@ pub(crate) async fn fence(session: &mut Session, claim: &Claim) -> Result<(), St
 
 /// Stores where to go on reading.
 pub(crate) async fn store_position(
-    store: &Store,
     session: &mut Session,
     claim: &Claim,
     (topic, offset): (Topic, u64),
@@ -86,7 +85,7 @@ pub(crate) async fn store_position(
         topic.name().into(),
         count(offset),
     ];
-    let end = store
+    let end = session
         .dialect()
         .or_replace("scope, partition_number, topic", &["next_offset"]);
     session

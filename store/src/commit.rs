@@ -17,85 +17,72 @@ const IDS: usize = 1000;
 impl Store {
     /// Does all of it or nothing; answers the id of the outbox row, if one was written.
     pub async fn commit(&self, claim: &Claim, commit: &Commit) -> Result<Option<i64>, StoreError> {
-        let mut session = self
-            .write(format!(
-                "the commit of {} partition {}",
-                claim.scope, claim.partition
-            ))
-            .await?;
+        // All text is made before the transaction begins, which keeps other writers waiting.
+        let states = rows(&commit.states, |(state, deadline)| {
+            state_row(claim.partition, state, *deadline)
+        })?;
+        let history = rows(&commit.history, history_row)?;
+        let ledger = rows(&commit.ledger, ledger_row)?;
+        let outbox = rows(&parts(&commit.outbox), |part| {
+            document("new outbox messages", part)
+        })?;
+
+        let what = format!("the commit of {} partition {}", claim.scope, claim.partition);
+        let mut session = self.write(what).await?;
         fence(&mut session, claim).await?;
-        self.put_states(&mut session, claim.partition, &commit.states)
-            .await?;
-        self.put_history(&mut session, &commit.history).await?;
-        self.put_ledger(&mut session, &commit.ledger).await?;
+        put_states(&mut session, states).await?;
+        put_history(&mut session, history).await?;
+        put_ledger(&mut session, ledger).await?;
         remove_published(&mut session, &commit.published).await?;
-        let outbox = put_outbox(&mut session, claim.partition, &commit.outbox).await?;
+        let first = put_outbox(&mut session, claim.partition, outbox).await?;
         if let Some(position) = commit.position {
-            store_position(self, &mut session, claim, position).await?;
+            store_position(&mut session, claim, position).await?;
         }
         session.commit().await?;
-        Ok(outbox)
+        Ok(first)
     }
+}
 
-    async fn put_states(
-        &self,
-        session: &mut Session,
-        partition: u32,
-        states: &[(AlertState, Option<Deadline>)],
-    ) -> Result<(), StoreError> {
-        let rows: Result<Vec<_>, _> = states
-            .iter()
-            .map(|(state, deadline)| state_row(partition, state, *deadline))
-            .collect();
-        let into = "alerts (fingerprint, partition_number, status, environment, severity, operator_state, opened_at, \
-                    changed_at, closed_at, due_at, due_kind, document)";
-        let replaced = [
-            "partition_number",
-            "status",
-            "environment",
-            "severity",
-            "operator_state",
-            "opened_at",
-            "changed_at",
-            "closed_at",
-            "due_at",
-            "due_kind",
-            "document",
-        ];
-        session
-            .insert(into, &row(12), rows?, &self.dialect().or_replace("fingerprint", &replaced))
-            .await
-    }
+fn rows<T, R>(of: &[T], row: impl FnMut(&T) -> Result<R, StoreError>) -> Result<Vec<R>, StoreError> {
+    of.iter().map(row).collect()
+}
 
-    /// A line that is there already means that two write the same alert, and fails.
-    async fn put_history(&self, session: &mut Session, history: &[HistoryEntry]) -> Result<(), StoreError> {
-        let line = |entry: &HistoryEntry| {
-            let document = document("a new history entry", entry)?;
-            Ok(vec![entry.fingerprint.into(), count(entry.sequence), entry.at.into(), document])
-        };
-        let rows: Result<Vec<_>, StoreError> = history.iter().map(line).collect();
-        let row = format!("({}, {})", self.dialect().alert(), list(3));
-        session.insert("history (alert, sequence, at, document)", &row, rows?, "").await
-    }
+async fn put_states(session: &mut Session, states: Vec<Vec<Value>>) -> Result<(), StoreError> {
+    let into = "alerts (fingerprint, partition_number, status, environment, severity, operator_state, opened_at, \
+                changed_at, closed_at, due_at, due_kind, document)";
+    let replaced = [
+        "partition_number",
+        "status",
+        "environment",
+        "severity",
+        "operator_state",
+        "opened_at",
+        "changed_at",
+        "closed_at",
+        "due_at",
+        "due_kind",
+        "document",
+    ];
+    let end = session.dialect().or_replace("fingerprint", &replaced);
+    session.insert(into, &row(12), states, &end).await
+}
 
-    async fn put_ledger(
-        &self,
-        session: &mut Session,
-        ledger: &[(Fingerprint, LedgerEntry)],
-    ) -> Result<(), StoreError> {
-        let rows: Result<Vec<_>, _> = ledger.iter().map(ledger_row).collect();
-        let into = "ledger (alert, episode, channel, destination_hash, state, settled, document)";
-        let keys = "alert, episode, channel, destination_hash";
-        let row = format!("({}, {})", self.dialect().alert(), list(6));
-        session
-            .insert(
-                into,
-                &row,
-                rows?,
-                &self.dialect().or_replace(keys, &["state", "settled", "document"]),
-            )
-            .await
-    }
+/// A line that is there already means that two write the same alert, and fails.
+async fn put_history(session: &mut Session, history: Vec<Vec<Value>>) -> Result<(), StoreError> {
+    let row = format!("({}, {})", session.dialect().alert(), list(3));
+    session
+        .insert("history (alert, sequence, at, document)", &row, history, "")
+        .await
+}
+
+async fn put_ledger(session: &mut Session, ledger: Vec<Vec<Value>>) -> Result<(), StoreError> {
+    let into = "ledger (alert, episode, channel, destination_hash, state, settled, document)";
+    let row = format!("({}, {})", session.dialect().alert(), list(6));
+    let keys = "alert, episode, channel, destination_hash";
+    let end = session
+        .dialect()
+        .or_replace(keys, &["state", "settled", "document"]);
+    session.insert(into, &row, ledger, &end).await
 }
 
 fn state_row(
@@ -117,6 +104,15 @@ fn state_row(
         deadline.map(|deadline| deadline.due_at).into(),
         deadline.map(|deadline| deadline.kind.name()).into(),
         document("a new state", state)?,
+    ])
+}
+
+fn history_row(entry: &HistoryEntry) -> Result<Vec<Value>, StoreError> {
+    Ok(vec![
+        entry.fingerprint.into(),
+        count(entry.sequence),
+        entry.at.into(),
+        document("a new history entry", entry)?,
     ])
 }
 
@@ -152,18 +148,15 @@ async fn remove_published(session: &mut Session, published: &[i64]) -> Result<()
 async fn put_outbox(
     session: &mut Session,
     partition: u32,
-    messages: &[OutboxMessage],
+    parts: Vec<Value>,
 ) -> Result<Option<i64>, StoreError> {
     let mut first = None;
-    for part in parts(messages) {
+    for messages in parts {
         let insert =
             "INSERT INTO outbox (partition_number, continues, messages) VALUES (?, ?, ?) RETURNING id";
-        let values = vec![
-            partition.into(),
-            first.into(),
-            document("new outbox messages", &part)?,
-        ];
-        let rows = session.fetch(insert, values).await?;
+        let rows = session
+            .fetch(insert, vec![partition.into(), first.into(), messages])
+            .await?;
         if first.is_none() {
             let row = rows
                 .first()

@@ -303,7 +303,11 @@ impl Session {
             places.pop();
             let text = format!("INSERT INTO {into} VALUES {places}{end}");
             let kept = count == 1 || count == STATEMENT_ROWS;
-            let statement = if kept { Statement::kept(text) } else { Statement::once(text) };
+            let statement = if kept {
+                Statement::kept(text)
+            } else {
+                Statement::once(text)
+            };
             self.execute(statement, values).await?;
         }
         Ok(())

@@ -35,7 +35,7 @@ impl Store {
         session
             .insert(into, &row(14), rows?, &self.dialect().or_keep("notification_id"))
             .await?;
-        store_position(self, &mut session, claim, position).await?;
+        store_position(&mut session, claim, position).await?;
         session.commit().await
     }
 
@@ -197,8 +197,7 @@ async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Res
         "receipt",
     ];
     let choices = "WHEN ? THEN ? ".repeat(updates.len());
-    let assignments =
-        columns.map(|column| format!("{column} = CASE notification_id {choices}ELSE {column} END"));
+    let assignments = columns.map(|column| format!("{column} = CASE notification_id {choices}END"));
     let text = format!(
         "UPDATE deliveries SET {} WHERE notification_id IN ({})",
         assignments.join(", "),
@@ -210,7 +209,11 @@ async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Res
         values.extend(ids().zip(&rows).flat_map(|(id, row)| [id, row[column].clone()]));
     }
     values.extend(ids());
-    let statement = if updates.len() == UPDATES { Statement::kept(text) } else { Statement::once(text) };
+    let statement = if updates.len() == UPDATES {
+        Statement::kept(text)
+    } else {
+        Statement::once(text)
+    };
     session.execute(statement, values).await?;
     Ok(())
 }

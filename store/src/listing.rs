@@ -69,12 +69,18 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
         let mut session = self.read("the open alerts").await?;
+        // First which, then what: whatever else is looked at is not read whole.
         let select = format!(
-            "SELECT document FROM alerts {} WHERE status = 'open' AND fingerprint > ? ORDER BY fingerprint LIMIT ?",
+            "SELECT alerts.document FROM \
+             (SELECT fingerprint FROM alerts {} WHERE status = 'open' AND fingerprint > ? \
+             ORDER BY fingerprint LIMIT ?) AS wanted \
+             JOIN alerts ON alerts.fingerprint = wanted.fingerprint ORDER BY alerts.fingerprint",
             self.dialect().open_alerts()
         );
         let after = after.map_or_else(String::new, |fingerprint| fingerprint.to_string());
-        let rows = session.fetch(Statement::kept(select), vec![after.into(), count(limit)]).await?;
+        let rows = session
+            .fetch(Statement::kept(select), vec![after.into(), count(limit)])
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(Reader {

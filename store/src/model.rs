@@ -27,9 +27,9 @@ pub struct Claim {
 pub struct Commit {
     /// States that are new or have changed, each with the next thing that will happen to it by itself.
     pub states: Vec<(AlertState, Option<Deadline>)>,
-    /// New lines of the history.
+    /// New lines of the history, of alerts that are among the states or were stored before.
     pub history: Vec<HistoryEntry>,
-    /// Ledger rows that are new or have changed.
+    /// Ledger rows that are new or have changed, of such alerts too.
     pub ledger: Vec<(Fingerprint, LedgerEntry)>,
     /// Messages to publish after the commit; one row for all.
     pub outbox: Vec<OutboxMessage>,

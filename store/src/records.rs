@@ -73,8 +73,13 @@ impl Store {
     /// All ledger rows of an alert, newest first.
     pub async fn ledger(&self, fingerprint: Fingerprint) -> Result<Vec<LedgerEntry>, StoreError> {
         let mut session = self.read(format!("the ledger of alert {fingerprint}")).await?;
-        let select = format!("SELECT document FROM ledger WHERE alert = {}", self.dialect().alert());
-        let rows = session.fetch(Statement::kept(select), vec![fingerprint.into()]).await?;
+        let select = format!(
+            "SELECT document FROM ledger WHERE alert = {}",
+            self.dialect().alert()
+        );
+        let rows = session
+            .fetch(Statement::kept(select), vec![fingerprint.into()])
+            .await?;
         let entries = rows.iter().map(|row| {
             Reader {
                 row,

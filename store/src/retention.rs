@@ -21,7 +21,10 @@ impl Store {
         let ids = keys(&mut session, select, vec![older_than.into(), count(limit)]).await?;
         let mut removed = 0;
         for ids in ids.chunks(AT_ONCE) {
-            let text = format!("DELETE FROM deliveries WHERE notification_id IN ({})", list(ids.len()));
+            let text = format!(
+                "DELETE FROM deliveries WHERE notification_id IN ({})",
+                list(ids.len())
+            );
             removed += session.execute(Statement::once(text), ids.to_vec()).await?;
         }
         session.commit().await?;
@@ -48,7 +51,9 @@ impl Store {
             let values = [fingerprints, std::slice::from_ref(&before)].concat();
             removed += session.execute(Statement::once(history), values).await?;
             let ledger = format!("DELETE FROM ledger WHERE alert IN ({alerts}) AND settled = 1");
-            removed += session.execute(Statement::once(ledger), fingerprints.to_vec()).await?;
+            removed += session
+                .execute(Statement::once(ledger), fingerprints.to_vec())
+                .await?;
         }
         session.commit().await?;
         Ok(removed)
@@ -61,6 +66,13 @@ async fn keys(
     values: Vec<Value>,
 ) -> Result<Vec<Value>, StoreError> {
     let rows = session.fetch(select, values).await?;
-    let keys = rows.iter().map(|row| Ok(Reader { row, what: session.what() }.text(0)?.into()));
+    let keys = rows.iter().map(|row| {
+        Ok(Reader {
+            row,
+            what: session.what(),
+        }
+        .text(0)?
+        .into())
+    });
     keys.collect()
 }

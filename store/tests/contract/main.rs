@@ -1,5 +1,12 @@
 //! The same behaviours on SQLite, in a file and in memory, and on MariaDB.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "so a test fails and tells"
+)]
+
 mod backing;
 mod behaviours;
 mod mariadb;
@@ -40,6 +47,7 @@ on_each_database! {
     claims::whoever_lost_a_partition_cannot_write_it,
     claims::of_many_claimers_at_once_only_the_last_can_write,
     claims::a_claim_sees_every_commit_that_succeeded_before_it,
+    claims::partitions_commit_at_the_same_time_without_disturbing_each_other,
     claims::positions_belong_to_scope_topic_and_partition,
     commits::states_come_back_as_they_were,
     commits::a_newer_state_replaces_the_older,

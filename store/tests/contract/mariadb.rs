@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// Names a MariaDB: `mysql://user:password@host:port` of an account that may create databases.
@@ -21,7 +21,7 @@ rm -rf "$REVEILLE_TEST_DIRECTORY"
 
 struct Server {
     url: String,
-    _alive: Option<ChildStdin>,
+    _alive: Option<Child>,
 }
 
 /// URL of the server without a database; None, with a word on stderr, when there is none.
@@ -116,6 +116,6 @@ fn start() -> Option<Server> {
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     Some(Server {
         url: format!("mysql://root@127.0.0.1:{port}"),
-        _alive: child.stdin.take(),
+        _alive: Some(child),
     })
 }

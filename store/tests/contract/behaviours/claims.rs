@@ -1,9 +1,10 @@
-use schemas::Topic;
+use schemas::{LedgerState, Topic};
 use store::{Claim, Commit, StoreError};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::backing::Backing;
-use crate::samples::{notification, state};
+use crate::samples::{fingerprint, history, ledger, message, notification, state};
 
 fn at_position(offset: u64) -> Commit {
     Commit {
@@ -77,16 +78,19 @@ pub async fn of_many_claimers_at_once_only_the_last_can_write(backing: &Backing)
 pub async fn a_claim_sees_every_commit_that_succeeded_before_it(backing: &Backing) {
     let old = backing.store.claim("daemon", 0, "old").await.unwrap();
     let (store, other) = (backing.store.clone(), backing.again().await);
-    let (started, first_commit_done) = tokio::sync::oneshot::channel();
+    let (started, first_commit_done) = oneshot::channel();
+    let (claimed, mut taken) = oneshot::channel();
     let committing = tokio::spawn(async move {
         let mut started = Some(started);
         let mut committed = 0;
         loop {
+            let too_late = taken.try_recv().is_ok();
             match store.commit(&old, &at_position(committed + 1)).await {
                 Ok(_) => committed += 1,
                 Err(StoreError::Fenced(0)) => return committed,
                 Err(other) => panic!("{other}"),
             }
+            assert!(!too_late, "committed although the partition was taken");
             if let Some(started) = started.take() {
                 started.send(()).unwrap();
             }
@@ -94,7 +98,48 @@ pub async fn a_claim_sees_every_commit_that_succeeded_before_it(backing: &Backin
     });
     first_commit_done.await.unwrap();
     let new = other.claim("daemon", 0, "new").await.unwrap();
+    // Nobody may be there to hear it any more.
+    let _ = claimed.send(());
     assert_eq!(new.positions[&Topic::ALERTS_DECORATED], committing.await.unwrap());
+}
+
+/// Each changes its own alerts again and again, whose fingerprints lie between those of the others.
+pub async fn partitions_commit_at_the_same_time_without_disturbing_each_other(backing: &Backing) {
+    let mut partitions = JoinSet::new();
+    for partition in 0..4 {
+        let store = backing.again().await;
+        partitions.spawn(async move {
+            let claim = store.claim("daemon", partition, "test").await.unwrap();
+            let numbers = || (0..100).map(|number| number * 4 + u64::from(partition));
+            let mut published = Vec::new();
+            for round in 1..=10 {
+                let commit = Commit {
+                    states: numbers().map(|number| (state(number), None)).collect(),
+                    history: numbers().map(|number| history(number, round)).collect(),
+                    ledger: numbers()
+                        .map(|n| (fingerprint(n), ledger(1, "#a", LedgerState::Open)))
+                        .collect(),
+                    outbox: vec![message("a", "1")],
+                    published,
+                    position: Some((Topic::ALERTS_DECORATED, round)),
+                };
+                published = store.commit(&claim, &commit).await.unwrap().into_iter().collect();
+            }
+        });
+    }
+    partitions.join_all().await;
+    for partition in 0..4 {
+        let claim = backing.store.claim("daemon", partition, "test").await.unwrap();
+        assert_eq!(claim.positions, [(Topic::ALERTS_DECORATED, 10)].into());
+        assert_eq!(backing.store.outbox(partition).await.unwrap().len(), 1);
+    }
+    let lines = backing
+        .store
+        .history(fingerprint(399), 20, None)
+        .await
+        .unwrap()
+        .rows;
+    assert_eq!(lines.len(), 10);
 }
 
 pub async fn positions_belong_to_scope_topic_and_partition(backing: &Backing) {

@@ -130,6 +130,10 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         "what was sent is not sent again"
     );
     assert_eq!(claimed(store).await.positions, [(TOPIC, 3)].into());
+    let known = store
+        .known(&[uuid::Uuid::nil(), notification(1).notification_id])
+        .await;
+    assert_eq!(known.unwrap(), [notification(1).notification_id]);
 }
 
 pub async fn deliveries_come_in_the_order_in_which_they_were_accepted(backing: &Backing) {

@@ -147,6 +147,7 @@ pub async fn pages_have_no_gaps_and_no_repeats_while_alerts_come_in(backing: &Ba
         seen.extend(page.rows.iter().map(|alert| alert.object.clone()));
         let order = |alert: &Alert| (alert.opened_at, alert.fingerprint);
         assert!(page.rows.is_sorted_by(|one, next| order(one) > order(next)));
+        assert!(seen.len() <= 57, "repeats");
         put(store, [alert(arriving)]).await;
         query.cursor = page.next_cursor;
         if query.cursor.is_none() {
