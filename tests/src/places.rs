@@ -15,13 +15,22 @@ pub fn workspace() -> PathBuf {
 
 /// The build folder, which this very executable is in.
 pub fn target() -> Result<PathBuf> {
-    // target/debug/deps/kill-0123456789abcdef
+    let profile = profile()?;
+    Ok(profile.parent().unwrap_or(&profile).to_owned())
+}
+
+/// The folder of this executable's profile, such as `target/debug`: programs are in it, tests in `deps` below it.
+fn profile() -> Result<PathBuf> {
     let executable = std::env::current_exe().context("where this executable is")?;
-    let target = executable
-        .ancestors()
-        .nth(3)
-        .context("the executable is not in target/<profile>/deps")?;
-    Ok(target.to_owned())
+    let folder = executable.parent().context("the executable is in no folder")?;
+    let profile = if folder.ends_with("deps") {
+        folder.parent()
+    } else {
+        Some(folder)
+    };
+    Ok(profile
+        .context("the executable is not in target/<profile>")?
+        .to_owned())
 }
 
 /// The `reveille` binary: `REVEILLE_BIN`, else the one that was built beside the tests.
@@ -29,12 +38,7 @@ pub fn reveille() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("REVEILLE_BIN") {
         return Ok(path.into());
     }
-    let executable = std::env::current_exe().context("where this executable is")?;
-    let profile = executable
-        .ancestors()
-        .nth(2)
-        .context("the executable is not in target/<profile>/deps")?;
-    let binary = profile.join("reveille");
+    let binary = profile()?.join("reveille");
     ensure!(
         binary.is_file(),
         "{} is not there: build it with `cargo build -p reveille`, or set REVEILLE_BIN",
