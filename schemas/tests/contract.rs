@@ -2,6 +2,13 @@
 //!
 //! `make schemas` (or `UPDATE_SCHEMAS=1 cargo test -p schemas`) writes the schema files anew after a change of a type.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of it is test code, also what is outside the test functions"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
