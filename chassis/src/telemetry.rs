@@ -96,6 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_span_reaches_the_endpoint() {
+        crate::install_cryptography();
         let collector = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", collector.local_addr().unwrap());
         let received = std::thread::spawn(move || {
