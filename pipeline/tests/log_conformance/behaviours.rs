@@ -90,12 +90,22 @@ impl Run {
 
     /// Everything of this test that is in the topic when it is called.
     async fn all(&self, topic: Topic) -> Vec<(Topic, u32, Received)> {
-        let mut follower = self.log.follow(topic, From::Start).await.unwrap();
+        let mut follower = following(self, topic, From::Start).await;
         let mut seen = Vec::new();
         while !follower.caught_up() {
             seen.extend(self.ours(followed(follower.as_mut()).await));
         }
         seen
+    }
+}
+
+/// A follower; that the log is away for a moment is waited out, as every reader must.
+async fn following(run: &Run, topic: Topic, from: From) -> Box<dyn Follower> {
+    loop {
+        match run.log.follow(topic, from).await {
+            Ok(follower) => return follower,
+            Err(error) => eprintln!("{error}"),
+        }
     }
 }
 
@@ -278,7 +288,7 @@ pub async fn a_second_member_takes_partitions_over_and_gives_them_back(run: &Run
 
 pub async fn a_follower_from_the_end_sees_only_what_is_new(run: &Run) {
     run.append(TOPIC, &[("a", "old"), ("b", "old")]).await;
-    let mut follower = run.log.follow(TOPIC, From::End).await.unwrap();
+    let mut follower = following(run, TOPIC, From::End).await;
     assert!(follower.caught_up());
     run.append(TOPIC, &[("a", "new"), ("b", "new")]).await;
     let mut seen = Vec::new();
@@ -299,7 +309,7 @@ pub async fn a_follower_folds_the_compacted_topic_to_its_latest_state(run: &Run)
     };
     run.log.append(Topic::CONFIG, vec![removal]).await.unwrap();
 
-    let mut follower = run.log.follow(Topic::CONFIG, From::Start).await.unwrap();
+    let mut follower = following(run, Topic::CONFIG, From::Start).await;
     let mut state = BTreeMap::new();
     while !follower.caught_up() {
         fold(run, follower.as_mut(), &mut state).await;
