@@ -9,7 +9,7 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, SqlSafeSt
 use tokio::time::timeout;
 
 use crate::StoreError;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, SQLITE_READER_GREETING};
 use crate::values::Value;
 
 /// Within this time there is a connection, or the database counts as away.
@@ -63,7 +63,7 @@ impl Store {
         let options = "sqlite::memory:"
             .parse()
             .map_err(|error| StoreError::of("the store in memory", error))?;
-        let pool = sqlite_pool(options, 1);
+        let pool = sqlite_pool(options, 1, Dialect::Sqlite.greeting());
         let store = Self {
             writers: pool.clone(),
             readers: pool,
@@ -75,7 +75,7 @@ impl Store {
     }
 
     fn mariadb(options: AnyConnectOptions) -> Self {
-        let pool = pool_options(Dialect::MariaDb)
+        let pool = pool_options(Dialect::MariaDb.greeting())
             .max_connections(MARIADB_CONNECTIONS)
             .acquire_timeout(MARIADB_ACQUIRE)
             .idle_timeout(Duration::from_secs(300))
@@ -101,8 +101,8 @@ impl Store {
 
     fn sqlite(options: AnyConnectOptions) -> Self {
         Self {
-            writers: sqlite_pool(options.clone(), 1),
-            readers: sqlite_pool(options, SQLITE_READERS),
+            writers: sqlite_pool(options.clone(), 1, Dialect::Sqlite.greeting()),
+            readers: sqlite_pool(options, SQLITE_READERS, SQLITE_READER_GREETING),
             dialect: Dialect::Sqlite,
             in_memory: false,
         }
@@ -162,21 +162,16 @@ impl Store {
     }
 }
 
-fn pool_options(dialect: Dialect) -> AnyPoolOptions {
+fn pool_options(greeting: &'static str) -> AnyPoolOptions {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
     AnyPoolOptions::new().after_connect(move |connection, _| {
-        Box::pin(async move {
-            sqlx::raw_sql(dialect.greeting())
-                .execute(connection)
-                .await
-                .map(drop)
-        })
+        Box::pin(async move { sqlx::raw_sql(greeting).execute(connection).await.map(drop) })
     })
 }
 
-fn sqlite_pool(options: AnyConnectOptions, connections: u32) -> AnyPool {
-    pool_options(Dialect::Sqlite)
+fn sqlite_pool(options: AnyConnectOptions, connections: u32, greeting: &'static str) -> AnyPool {
+    pool_options(greeting)
         .max_connections(connections)
         .acquire_timeout(SQLITE_ACQUIRE)
         .test_before_acquire(false)

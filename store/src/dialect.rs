@@ -9,6 +9,10 @@ pub(crate) enum Dialect {
     Sqlite,
 }
 
+/// What is said to every new connection of SQLite that only reads. Its cache is small, as the file is in the
+/// machine's page cache anyway.
+pub(crate) const SQLITE_READER_GREETING: &str = "PRAGMA busy_timeout = 5000; PRAGMA cache_size = -2000";
+
 impl Dialect {
     /// What begins a transaction that writes. SQLite takes the writer's lock at once: a transaction that has read
     /// before it writes would fail instead of waiting.
@@ -19,7 +23,7 @@ impl Dialect {
         }
     }
 
-    /// What is said to every new connection.
+    /// What is said to every new connection that may write.
     pub(crate) const fn greeting(self) -> &'static str {
         match self {
             // Strict, so that nothing is ever cut to fit. Whoever waits long for a lock tries again instead.
@@ -28,8 +32,7 @@ impl Dialect {
                  SET SESSION innodb_lock_wait_timeout = 10;
                  SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
             }
-            // Checkpoints are rare, as neighbouring commits change the same pages; caches are small, as the file is
-            // in the machine's page cache anyway.
+            // Checkpoints are rare, as neighbouring commits change the same pages.
             Dialect::Sqlite => {
                 "PRAGMA busy_timeout = 5000;
                  PRAGMA page_size = 8192;

@@ -26,7 +26,8 @@ const OPERATORS: u64 = 8;
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_loses_nothing_and_doubles_nothing_on_real_services() -> Result<()> {
     let _turn = tests::alone().await;
-    match World::on_real_services("kill-real").await? {
+    let copies = usize::try_from(number_from_environment("REVEILLE_TEST_COPIES", 2)?)?;
+    match World::on_real_services("kill-real", copies).await? {
         Some(mut world) => survive(&mut world, 75, Duration::from_millis(2500)).await,
         None => {
             skipped("the kill test on real services", "Kafka and MariaDB are needed");
@@ -47,7 +48,7 @@ async fn kill_9_loses_nothing_and_doubles_nothing_on_up() -> Result<()> {
 }
 
 /// `REVEILLE_TEST_SECONDS`, `REVEILLE_TEST_ALERTS`, `REVEILLE_TEST_RATE` and `REVEILLE_TEST_SEED` make it longer,
-/// wider, faster and different.
+/// wider, faster and different; `REVEILLE_TEST_COPIES` says how many copies of the stages share the work.
 async fn survive(world: &mut World, seconds: u64, pause: Duration) -> Result<()> {
     let seconds = number_from_environment("REVEILLE_TEST_SECONDS", seconds)?;
     let load = Load {
@@ -266,23 +267,18 @@ fn is_told_by(stage: &Stage) -> bool {
 }
 
 fn tell(world: &World, stories: &[load::Story], report: &Report, left_behind: u64) {
-    let kills: Vec<_> = world
-        .stages
-        .iter()
-        .map(|stage| format!("{} {}", stage.name(), stage.kills()))
-        .collect();
+    let mut kills: BTreeMap<&str, u64> = BTreeMap::new();
+    for stage in &world.stages {
+        *kills.entry(stage.name()).or_default() += stage.kills();
+    }
     let (sent, unanswered) = load::count(stories);
     let (webhooks, duplicates) = world.webhook.read(|seen| (seen.messages.len(), seen.duplicates));
     let slack = world.slack.read(|seen| seen.messages.len());
     say(&format!(
-        "killed: {}; {sent} events sent, {} accepted, {unanswered} without an answer ({} of them applied); \
+        "killed {kills:?}; {sent} events sent, {} accepted, {unanswered} without an answer ({} of them applied); \
          {} comments; {webhooks} webhooks, {duplicates} of them twice; {slack} Slack messages, {left_behind} \
          of them left behind; \
          {} destinations opened and closed",
-        kills.join(", "),
-        report.accepted,
-        report.maybe_applied,
-        report.comments,
-        report.closed_rows,
+        report.accepted, report.maybe_applied, report.comments, report.closed_rows,
     ));
 }

@@ -1,4 +1,4 @@
-//! Broker and database are away for a while, under load: nothing accepted is lost, nothing exits, all go on by
+//! Broker, database and view are away for a while, under load: nothing accepted is lost, nothing exits, all go on by
 //! themselves.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,10 @@ use reqwest::StatusCode;
 use schemas::HistoryKind;
 use serde_json::{Value, json};
 use tests::audit::audit;
+use tests::live::Screen;
 use tests::load::{self, Load};
 use tests::mocks::Behaviour;
+use tests::services::{Aerospike, Services};
 use tests::site::keys;
 use tests::waiting::until;
 use tests::{World, number_from_environment, say, skipped};
@@ -21,10 +23,14 @@ use tokio_util::sync::CancellationToken;
 const NOTICE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(90);
 
+/// So many alerts are open when the view forgets them.
+const FORGOTTEN: usize = 30;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Broker,
     Database,
+    View,
 }
 
 impl Part {
@@ -33,6 +39,7 @@ impl Part {
         match self {
             Part::Broker => "log",
             Part::Database => "database",
+            Part::View => "view",
         }
     }
 
@@ -41,14 +48,15 @@ impl Part {
         match self {
             Part::Broker => &["collectors", "decorator", "daemon", "notifiers", "api", "bridge"],
             Part::Database => &["daemon", "notifiers"],
+            Part::View => &["aggregator", "bridge"],
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broker_and_database_may_be_away() -> Result<()> {
+async fn broker_database_and_view_may_be_away() -> Result<()> {
     let _turn = tests::alone().await;
-    let Some(mut world) = World::on_real_services("outage").await? else {
+    let Some(mut world) = World::on_real_services("outage", 1).await? else {
         skipped("the outage test", "Kafka and MariaDB are needed");
         return Ok(());
     };
@@ -87,7 +95,54 @@ async fn broker_and_database_may_be_away() -> Result<()> {
          ({} of them applied)",
         report.accepted, report.maybe_applied
     ));
-    Ok(())
+    the_view_may_forget_everything(&mut world).await
+}
+
+/// Aerospike is gone, and empty when it is back: the view is built anew from the database.
+async fn the_view_may_forget_everything(world: &mut World) -> Result<()> {
+    let own = world
+        .services
+        .as_ref()
+        .and_then(|services| services.aerospike.as_ref());
+    if !own.is_some_and(Aerospike::is_own) {
+        skipped(
+            "the outage of the view",
+            "there is no Aerospike that is ours to stop",
+        );
+        return Ok(());
+    }
+    let client = world.client.clone();
+    let say = async |number: usize, severity: &str| {
+        let body = json!({
+            "alert_name": format!("view-{number}"), "alert_severity": severity, "source": "outage", "object": "web-1",
+            "notification_output": "x",
+        });
+        client.ingest("api", keys::MACHINES, &body).await?.events()
+    };
+    for number in 0..FORGOTTEN {
+        say(number, "warning").await?;
+    }
+    let console = world.console().await?;
+    let all = |screen: &Screen| screen.complete && screen.alerts.len() == FORGOTTEN;
+    console
+        .wait_until("all alerts on the console", NOTICE, all)
+        .await?;
+    stop(world, Part::View)?;
+    everybody_says_so(world, Part::View).await?;
+    start_again(world, Part::View).await?;
+    world.ready(NOTICE).await?;
+    let newcomer = world.console().await?;
+    newcomer
+        .wait_until("all alerts on a new console", NOTICE, all)
+        .await?;
+    say(0, "ok").await?;
+    for console in [&console, &newcomer] {
+        let one_less = |screen: &Screen| screen.complete && screen.alerts.len() == FORGOTTEN - 1;
+        console
+            .wait_until("a change on the console", NOTICE, one_less)
+            .await?;
+    }
+    world.all_alive()
 }
 
 /// Slack has enough of us, the receiver is broken, the mail server is gone: all are told once they are back, and the
@@ -204,7 +259,14 @@ fn stop(world: &mut World, part: Part) -> Result<()> {
     match (&mut world.services, part) {
         (Some(services), Part::Broker) => services.kafka.kill(),
         (Some(services), Part::Database) => services.mariadb.kill(),
-        (None, _) => Ok(()),
+        (
+            Some(Services {
+                aerospike: Some(aerospike),
+                ..
+            }),
+            Part::View,
+        ) => aerospike.kill(),
+        (_, Part::View) | (None, _) => Ok(()),
     }
 }
 
@@ -212,7 +274,14 @@ async fn start_again(world: &mut World, part: Part) -> Result<()> {
     match (&mut world.services, part) {
         (Some(services), Part::Broker) => services.kafka.start_again().await,
         (Some(services), Part::Database) => services.mariadb.start_again().await,
-        (None, _) => Ok(()),
+        (
+            Some(Services {
+                aerospike: Some(aerospike),
+                ..
+            }),
+            Part::View,
+        ) => aerospike.start_again().await,
+        (_, Part::View) | (None, _) => Ok(()),
     }
 }
 

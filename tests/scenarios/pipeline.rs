@@ -23,7 +23,7 @@ const OPERATOR: &str = "ann";
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_lives_and_ends_everywhere_on_real_services() -> Result<()> {
     let _turn = tests::alone().await;
-    match World::on_real_services("pipeline-real").await? {
+    match World::on_real_services("pipeline-real", 1).await? {
         Some(mut world) => alert_lives_and_ends_everywhere(&mut world).await,
         None => {
             skipped("the pipeline on real services", "Kafka and MariaDB are needed");

@@ -29,12 +29,13 @@ pub struct Stage {
 
 impl Stage {
     /// Starts `reveille ARGUMENTS…` with these settings (names without the prefix `REVEILLE_`, in lower case).
+    /// What it says goes to `log`.
     pub fn start(
         name: &str,
         arguments: &[&str],
         settings: &BTreeMap<&str, String>,
         admin: SocketAddr,
-        logs: &Path,
+        log: PathBuf,
     ) -> Result<Self> {
         crate::install_cryptography();
         let http = reqwest::Client::builder()
@@ -48,7 +49,7 @@ impl Stage {
                 .iter()
                 .map(|(name, value)| (format!("REVEILLE_{}", name.to_uppercase()), value.clone()))
                 .collect(),
-            log: logs.join(format!("{name}.log")),
+            log,
             admin,
             http,
             process: None,

@@ -49,8 +49,8 @@ pub struct World {
 
 impl World {
     /// Every stage as its own process on Kafka, MariaDB and, where there is one, Aerospike. Says loudly when there is
-    /// no Kafka or no MariaDB.
-    pub async fn on_real_services(scenario: &str) -> Result<Option<Self>> {
+    /// no Kafka or no MariaDB. Of the stages that share their work by partitions there are so many copies.
+    pub async fn on_real_services(scenario: &str, copies: usize) -> Result<Option<Self>> {
         let (logs, data) = folders(scenario)?;
         let Some(services) = Services::start(data.path(), &logs).await? else {
             return Ok(None);
@@ -75,16 +75,17 @@ impl World {
             data,
         };
         let settings = world.settings()?;
-        let listen = |address| Some(address);
-        world.start_stage("api", &settings, listen(api))?;
-        world.start_stage("collectors", &settings, listen(collectors))?;
-        world.start_stage("decorator", &settings, None)?;
-        world.start_stage("daemon", &settings, None)?;
-        if settings.contains_key("aerospike") {
-            world.start_stage("aggregator", &settings, None)?;
+        world.start_stage("api", &settings, Some(api))?;
+        world.start_stage("collectors", &settings, Some(collectors))?;
+        world.start_stage("bridge", &settings, Some(bridge))?;
+        for _ in 0..copies {
+            world.start_stage("decorator", &settings, None)?;
+            world.start_stage("daemon", &settings, None)?;
+            if settings.contains_key("aerospike") {
+                world.start_stage("aggregator", &settings, None)?;
+            }
+            world.start_stage("notifiers", &settings, None)?;
         }
-        world.start_stage("bridge", &settings, listen(bridge))?;
-        world.start_stage("notifiers", &settings, None)?;
         world.apply_site().await?;
         world.ready(START).await?;
         Ok(Some(world))
@@ -115,7 +116,7 @@ impl World {
             &tells,
         ];
         let settings = BTreeMap::from([("allow_private_destinations", "true".to_owned())]);
-        let up = Stage::start("up", &arguments, &settings, admin, &logs)?;
+        let up = Stage::start("up", &arguments, &settings, admin, logs.join("up.log"))?;
         let mut world = Self {
             stages: vec![up],
             services: None,
@@ -263,8 +264,9 @@ impl World {
         if let Some(listen) = listen {
             settings.insert("listen", listen.to_string());
         }
+        let log = self.logs.join(format!("{name}-{}.log", self.stages.len()));
         self.stages
-            .push(Stage::start(name, &[name], &settings, admin, &self.logs)?);
+            .push(Stage::start(name, &[name], &settings, admin, log)?);
         Ok(())
     }
 }

@@ -65,6 +65,11 @@ impl Aerospike {
         &self.address
     }
 
+    /// Whether it is ours to stop.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// `kill -9`; as its namespace is in memory, it forgets everything.
     pub fn kill(&mut self) -> Result<()> {
         drop(self.own()?.process.take());
