@@ -28,7 +28,7 @@ async fn kill_9_loses_nothing_and_doubles_nothing_on_real_services() -> Result<(
     let _turn = tests::alone().await;
     let copies = usize::try_from(number_from_environment("REVEILLE_TEST_COPIES", 2)?)?;
     match World::on_real_services("kill-real", copies).await? {
-        Some(mut world) => survive(&mut world, 75, Duration::from_millis(2500)).await,
+        Some(mut world) => survive(&mut world, 60, 2500).await,
         None => {
             skipped("the kill test on real services", "Kafka and MariaDB are needed");
             Ok(())
@@ -39,18 +39,15 @@ async fn kill_9_loses_nothing_and_doubles_nothing_on_real_services() -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_loses_nothing_and_doubles_nothing_on_up() -> Result<()> {
     let _turn = tests::alone().await;
-    survive(
-        &mut World::on_up("kill-up").await?,
-        40,
-        Duration::from_millis(2500),
-    )
-    .await
+    survive(&mut World::on_up("kill-up").await?, 40, 2500).await
 }
 
-/// `REVEILLE_TEST_SECONDS`, `REVEILLE_TEST_ALERTS`, `REVEILLE_TEST_RATE` and `REVEILLE_TEST_SEED` make it longer,
-/// wider, faster and different; `REVEILLE_TEST_COPIES` says how many copies of the stages share the work.
-async fn survive(world: &mut World, seconds: u64, pause: Duration) -> Result<()> {
+/// `REVEILLE_TEST_SECONDS`, `REVEILLE_TEST_PAUSE_MS` (between kills), `REVEILLE_TEST_ALERTS`, `REVEILLE_TEST_RATE` and
+/// `REVEILLE_TEST_SEED` make it longer, rougher, wider, faster and different; `REVEILLE_TEST_COPIES` says how many copies
+/// of the stages share the work.
+async fn survive(world: &mut World, seconds: u64, pause_ms: u64) -> Result<()> {
     let seconds = number_from_environment("REVEILLE_TEST_SECONDS", seconds)?;
+    let pause = Duration::from_millis(number_from_environment("REVEILLE_TEST_PAUSE_MS", pause_ms)?);
     let load = Load {
         alerts: usize::try_from(number_from_environment("REVEILLE_TEST_ALERTS", 300)?)?,
         events_per_second: number_from_environment("REVEILLE_TEST_RATE", 100)?,

@@ -170,25 +170,3 @@ async fn is_stable(address: &str) -> Result<()> {
     );
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_node_is_stable_again_after_kill() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some(mut aerospike) = Aerospike::start(folder.path(), folder.path()).await.unwrap() else {
-            return;
-        };
-        if aerospike.own.is_none() {
-            return skipped(
-                "stopping Aerospike",
-                "REVEILLE_TEST_AEROSPIKE is not ours to stop",
-            );
-        }
-        aerospike.kill().unwrap();
-        assert!(is_stable(aerospike.address()).await.is_err());
-        aerospike.start_again().await.unwrap();
-    }
-}

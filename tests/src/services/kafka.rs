@@ -225,22 +225,3 @@ fn pom_text() -> String {
         dependency("org.slf4j", "slf4j-simple", SLF4J),
     )
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_broker_answers_again_at_its_address_after_kill() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some(mut kafka) = Kafka::start(folder.path(), folder.path()).await.unwrap() else {
-            return;
-        };
-        if !kafka.is_own() {
-            return skipped("stopping Kafka", "REVEILLE_TEST_KAFKA is not ours to stop");
-        }
-        kafka.kill().unwrap();
-        assert!(asked(kafka.address()).await.is_err());
-        kafka.start_again().await.unwrap();
-    }
-}

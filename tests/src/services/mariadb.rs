@@ -162,22 +162,3 @@ async fn greeted(address: SocketAddr) -> Result<()> {
     );
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_database_answers_again_at_its_address_after_kill() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some(mut mariadb) = MariaDb::start(folder.path(), folder.path()).await.unwrap() else {
-            return;
-        };
-        let Some(address) = mariadb.own.as_ref().map(|own| own.address) else {
-            return skipped("stopping MariaDB", "REVEILLE_TEST_MARIADB is not ours to stop");
-        };
-        mariadb.kill().unwrap();
-        assert!(greeted(address).await.is_err());
-        mariadb.start_again().await.unwrap();
-    }
-}
