@@ -67,6 +67,9 @@ impl Delivery {
             fingerprint: domain::fingerprint(identity),
             accepted_at: self.accepted_at,
             occurred_at: alert.occurred_at,
+            // What is over already would end the moment it begins: a clock is wrong, and the sender will say when it ends.
+            expires_at: alert.expires_at.filter(|at| *at > self.accepted_at),
+            unheard_since: None,
             status: alert.status,
             severity: alert.severity,
             integration: self.integration.clone(),

@@ -96,6 +96,8 @@ impl World {
                 fingerprint: domain::fingerprint([name]),
                 accepted_at: self.clock.now(),
                 occurred_at: None,
+                expires_at: None,
+                unheard_since: None,
                 status,
                 severity: Severity::Critical,
                 integration: "default".to_owned(),
@@ -157,6 +159,10 @@ fn raw_batch(topic: Topic, offset: u64, value: &[u8]) -> Batch {
         partition: 0,
         records: vec![record],
     }
+}
+
+fn content(batch: &Batch) -> DecoratedEvent {
+    serde_json::from_slice(batch.records[0].value.as_deref().unwrap()).unwrap()
 }
 
 fn step(delay_seconds: u64) -> Step {
@@ -337,6 +343,46 @@ async fn a_deadline_fires_at_its_time_after_a_restart() {
         [NotificationKind::Open]
     );
     assert_eq!(second.wake_at(), None);
+}
+
+#[tokio::test]
+async fn whether_a_source_is_silent_is_asked_on_the_way_of_the_events_and_survives_a_restart() {
+    let mut world = World::new(vec![]).await;
+    let mut first = world.daemon("first").await;
+    let mut firing: DecoratedEvent = content(&world.event("disk", EventStatus::Firing));
+    firing.event.expires_at = Some(world.clock.now() + Duration::from_secs(240));
+    first
+        .process(&batch(Topic::ALERTS_DECORATED, world.offset, &firing))
+        .await
+        .unwrap();
+    drop(first);
+
+    let mut second = world.daemon("second").await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(300)).await;
+    tokio::time::resume();
+    second.wake().await.unwrap();
+    let questions: Vec<AlertEvent> = world.published(Topic::ALERTS_COLLECTED);
+    assert_eq!(questions.len(), 1);
+    assert_eq!(questions[0].unheard_since, Some(firing.event.accepted_at));
+    assert_eq!(
+        world.log.records(Topic::ALERTS_COLLECTED)[0].key,
+        questions[0].fingerprint.to_string()
+    );
+    assert_eq!(world.history("disk").await, [HistoryKind::Opened]);
+    drop(second);
+
+    let mut third = world.daemon("third").await;
+    firing.event = questions[0].clone();
+    firing.origin.offset += 1;
+    third
+        .process(&batch(Topic::ALERTS_DECORATED, world.offset + 1, &firing))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.history("disk").await,
+        [HistoryKind::Opened, HistoryKind::Closed]
+    );
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
 use schemas::{
-    AlertChanged, Command, CommandAnswer, DecoratedEvent, Fingerprint, HEADER_TRACEPARENT, HistoryEntry,
-    LedgerEntry, Notification, Receipt, Topic,
+    AlertChanged, AlertEvent, Command, CommandAnswer, DecoratedEvent, Fingerprint, HEADER_TRACEPARENT,
+    HistoryEntry, LedgerEntry, Notification, Receipt, Topic,
 };
 use store::{Commit, OutboxMessage};
 
@@ -73,6 +73,8 @@ pub(crate) struct Work<'a> {
     pub(crate) history: Vec<HistoryEntry>,
     ledger: BTreeMap<(Fingerprint, u32, String), (Fingerprint, LedgerEntry)>,
     notifications: Vec<(Notification, Option<String>)>,
+    /// Whether sources have fallen silent.
+    questions: Vec<AlertEvent>,
     pub(crate) ignored: Vec<&'static str>,
     pub(crate) accepted_at: Vec<Timestamp>,
 }
@@ -96,6 +98,7 @@ impl<'a> Work<'a> {
             history: Vec::new(),
             ledger: BTreeMap::new(),
             notifications: Vec::new(),
+            questions: Vec::new(),
             ignored: Vec::new(),
             accepted_at: Vec::new(),
         }
@@ -161,6 +164,7 @@ impl<'a> Work<'a> {
         let notifications = outcome.notifications.into_iter();
         self.notifications
             .extend(notifications.map(|notification| (notification, traceparent.clone())));
+        self.questions.extend(outcome.question);
         if let Some(state) = outcome.state {
             self.states.insert(fingerprint, state);
         }
@@ -192,6 +196,15 @@ impl<'a> Work<'a> {
                 notification.destination.clone(),
                 notification,
                 headers,
+            ));
+        }
+        for question in &self.questions {
+            let key = question.fingerprint.to_string();
+            outbox.push(outbox_message(
+                Topic::ALERTS_COLLECTED,
+                key,
+                question,
+                record_headers(None),
             ));
         }
         Commit {

@@ -113,6 +113,8 @@ fn event(name: &str) -> AlertEvent {
         fingerprint: domain::fingerprint([name]),
         accepted_at: Timestamp::from_second(1_788_000_000).unwrap(),
         occurred_at: None,
+        expires_at: None,
+        unheard_since: None,
         status: EventStatus::Firing,
         severity: Severity::Warning,
         integration: "shop".to_owned(),

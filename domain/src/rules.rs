@@ -123,6 +123,8 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     fingerprint: crate::fingerprint(["sample"]),
     accepted_at: Timestamp::UNIX_EPOCH,
     occurred_at: None,
+    expires_at: None,
+    unheard_since: None,
     status: EventStatus::Firing,
     severity: Severity::Warning,
     integration: "default".to_owned(),

@@ -32,6 +32,9 @@ pub struct AlertState {
     /// Keys of the commands that were applied last, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub applied_keys: VecDeque<String>,
+    /// Until when what the source said holds, if it does not hold until the source says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
     /// What is open where, or could not be opened. Kept in rows of its own, so not a part of the document; rows that
     /// are settled otherwise are left out.
     #[serde(skip)]
@@ -52,6 +55,21 @@ pub struct StepState {
     /// By which rule it was held back when it was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<String>,
+}
+
+/// Until when the word of a source holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// When the source was last heard of. It may have been heard of again since then, but for less than the slack that
+    /// is added before anything is done.
+    pub heard_at: Timestamp,
+    /// For how many seconds its word holds.
+    pub lifetime_seconds: u64,
+    /// When it holds no longer.
+    pub expires_at: Timestamp,
+    /// When the question was put whether the source has fallen silent, while there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
 
 impl AlertState {

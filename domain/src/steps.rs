@@ -5,7 +5,7 @@ use schemas::config::{Scenario, Step};
 use schemas::{Alert, Channel, HistoryKind, LedgerEntry, LedgerState, NotificationKind, OperatorState};
 
 use crate::Site;
-use crate::state::{AlertState, StepState};
+use crate::state::{AlertState, Expiry, StepState};
 use crate::transition::Change;
 use crate::window::Window;
 
@@ -29,6 +29,8 @@ pub enum DeadlineKind {
     HandlingEnd,
     /// The assignment ends.
     AssignmentEnd,
+    /// The source has been silent for too long.
+    Expiry,
 }
 
 impl DeadlineKind {
@@ -39,6 +41,7 @@ impl DeadlineKind {
             DeadlineKind::SnoozeEnd => "snooze_end",
             DeadlineKind::HandlingEnd => "handling_end",
             DeadlineKind::AssignmentEnd => "assignment_end",
+            DeadlineKind::Expiry => "expiry",
         }
     }
 }
@@ -68,6 +71,7 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
             DeadlineKind::AssignmentEnd,
             alert.assignment.as_ref().and_then(|assignment| assignment.until),
         ),
+        (DeadlineKind::Expiry, state.expiry.as_ref().map(Expiry::due_at)),
     ];
     let ends = ends
         .into_iter()

@@ -19,6 +19,7 @@ mod commands;
 mod events;
 #[cfg(test)]
 pub(crate) mod examples;
+pub(crate) mod expiry;
 #[cfg(test)]
 mod properties;
 mod receipts;
@@ -53,6 +54,8 @@ pub struct Outcome {
     pub notifications: Vec<Notification>,
     /// The answer, if the input was a command.
     pub answer: Option<CommandAnswer>,
+    /// The question whether the source has fallen silent, to be sent the way of the events.
+    pub question: Option<AlertEvent>,
     /// Why nothing was done, if nothing was; for the metrics.
     pub ignored: Option<Ignored>,
 }
@@ -127,7 +130,7 @@ pub fn transition(state: Option<AlertState>, input: Input<'_>, now: Timestamp, s
     }
 }
 
-/// Ends what has come to its end; the scenario's due steps follow in [`Change::run`].
+/// Ends what has come to its end; what has expired and the scenario's due steps follow in [`Change::run`].
 fn deadline(change: &mut Change<'_>) {
     let now = change.now;
     let alert = &mut change.state.alert;
@@ -171,6 +174,7 @@ impl Outcome {
             ledger: Vec::new(),
             notifications: Vec::new(),
             answer: None,
+            question: None,
             ignored: None,
         }
     }
@@ -188,6 +192,7 @@ pub(crate) struct Change<'a> {
     touched: Vec<usize>,
     notifications: Vec<Notification>,
     answer: Option<CommandAnswer>,
+    question: Option<AlertEvent>,
     ignored: Option<Ignored>,
 }
 
@@ -203,6 +208,7 @@ impl<'a> Change<'a> {
             touched: Vec::new(),
             notifications: Vec::new(),
             answer: None,
+            question: None,
             ignored: None,
         }
     }
@@ -213,6 +219,7 @@ impl<'a> Change<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        expiry::advance(&mut self);
         steps::advance(&mut self);
         self.state.alert.operator_state = operator_state(&self.state.alert);
         let channels = channels_told(&self.state.ledger);
@@ -250,6 +257,7 @@ impl<'a> Change<'a> {
             ledger,
             notifications: self.notifications,
             answer: self.answer,
+            question: self.question,
             ignored: self.ignored,
         }
     }

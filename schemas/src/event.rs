@@ -33,6 +33,14 @@ pub struct AlertEvent {
     /// When it happened, by the source's clock, if the source says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
+    /// Until when this holds, if the source does not say it again: a firing alert ends by itself some time after.
+    /// Without it, it holds until the source says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Set on the daemon's own question whether the source has fallen silent: since when it was not heard of. The
+    /// question takes the way of the events, so that it comes after all those that were accepted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard_since: Option<Timestamp>,
     /// Whether the problem is there.
     pub status: EventStatus,
     /// How bad it is; of no meaning when resolved.

@@ -56,6 +56,7 @@ fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         links: Default::default(),
         labels,
         occurred_at: None,
+        expires_at: None,
         environment: alert.text("environment_id")?,
         scenario: alert.text("scenario_id")?,
         remarks: Vec::new(),

@@ -259,6 +259,8 @@ pub struct SourceEvent {
     pub links: BTreeMap<String, String>,
     /// When it happened, by the source's clock.
     pub occurred_at: Option<Timestamp>,
+    /// Until when it holds, where the source says it again and again and falls silent at the end.
+    pub expires_at: Option<Timestamp>,
     /// The environment that the body asks for: a name or a number of Harp's.
     pub environment: Option<String>,
     /// The scenario that the body asks for: a name or a number of Harp's.
@@ -285,6 +287,7 @@ impl SourceEvent {
             labels: BTreeMap::new(),
             links: BTreeMap::new(),
             occurred_at: None,
+            expires_at: None,
             environment: None,
             scenario: None,
             remarks: Vec::new(),

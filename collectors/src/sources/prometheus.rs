@@ -79,6 +79,8 @@ pub(super) fn event(
         name,
         output: output(&annotations),
         occurred_at,
+        // Alertmanager says when an alert has ended; what it gives as the end of a firing one means nothing.
+        expires_at: None,
         environment: None,
         scenario: label("procedure_id"),
         links: BTreeMap::new(),

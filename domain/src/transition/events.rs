@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome};
+use super::{Change, Effect, Ignored, Outcome, expiry};
 use crate::Site;
 use crate::state::{AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
 
@@ -66,6 +66,7 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
         steps: Vec::new(),
         reopened_at: VecDeque::new(),
         applied_keys: VecDeque::new(),
+        expiry: expiry::of(event, now),
         ledger: Vec::new(),
     };
     Change::of(state, now, event.accepted_at, site).run(|change| {
@@ -82,6 +83,10 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         return;
     }
     change.state.origin = Some(decorated.origin);
+    if let Some(since) = event.unheard_since {
+        expiry::answer(change, event.accepted_at, since);
+        return;
+    }
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
@@ -170,7 +175,9 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     } else if newer {
         change.state.alert.last_event_at = change.now;
         change.keep();
-    } else if change.effect == Effect::Nothing {
+    }
+    expiry::refresh(change, event);
+    if change.effect == Effect::Nothing {
         change.ignored = Some(Ignored::Refresh);
     }
 }
@@ -250,6 +257,7 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
         }
     }
     change.state.steps.clear();
+    change.state.expiry = None;
     change.record(HistoryKind::Closed, actor, message, event);
     change.close_everywhere(message);
 }
@@ -259,6 +267,7 @@ fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let before = change.state.alert.clone();
     take_over(&mut change.state.alert, decorated);
     change.state.alert.last_event_at = change.now;
+    change.state.expiry = expiry::of(event, change.now);
     let message = format!("opened again as {}: {}", event.severity, event.output);
     reopen(change, actor(event), &message, Some(event));
     let sticky = before

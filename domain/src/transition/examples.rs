@@ -56,6 +56,8 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             fingerprint: crate::fingerprint(["disk full"]),
             accepted_at: at(0),
             occurred_at: None,
+            expires_at: None,
+            unheard_since: None,
             status,
             severity,
             integration: "default".to_owned(),

@@ -82,6 +82,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         steps: Vec::new(),
         reopened_at: [].into(),
         applied_keys: [].into(),
+        expiry: None,
         ledger: Vec::new(),
     }
 }

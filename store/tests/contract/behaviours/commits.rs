@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use domain::AlertState;
-use domain::state::StepState;
+use domain::state::{Expiry, StepState};
 use domain::steps::{Deadline, DeadlineKind};
 use schemas::alert::Snooze;
 use schemas::{Channel, LedgerState, Topic};
@@ -42,6 +42,12 @@ fn odd(number: u64) -> AlertState {
         steps: vec![step],
         reopened_at: [at(1), at(2)].into(),
         applied_keys: ["ключ".to_owned()].into(),
+        expiry: Some(Expiry {
+            heard_at: at(1),
+            lifetime_seconds: 60,
+            expires_at: at(61),
+            asked_at: Some(at(76)),
+        }),
         ..state_of(alert)
     }
 }

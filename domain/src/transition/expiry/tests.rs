@@ -1,0 +1,287 @@
+use proptest::prelude::*;
+use schemas::{
+    Channel, DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Origin, Severity, Status,
+};
+
+use crate::steps::{DeadlineKind, next_deadline};
+use crate::transition::examples::{at, event, site, step};
+use crate::transition::{Effect, Ignored, Input, Outcome, transition};
+use crate::{AlertState, Site};
+
+/// Says at this second that the disk is full, and that this holds for so many seconds.
+fn firing(offset: u64, second: i64, lifetime: i64) -> DecoratedEvent {
+    let mut decorated = event(offset, EventStatus::Firing, Severity::Critical, "99 %");
+    decorated.event.accepted_at = at(second);
+    decorated.event.expires_at = Some(at(second + lifetime));
+    decorated
+}
+
+/// The way of the events: what was accepted and not read yet, and a daemon that reads it.
+struct World {
+    site: Site,
+    state: Option<AlertState>,
+    now: i64,
+    accepted: Vec<DecoratedEvent>,
+    read: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            site: site(vec![step(Channel::Slack, "#ops")]),
+            state: None,
+            now: 0,
+            accepted: Vec::new(),
+            read: 0,
+        }
+    }
+
+    fn fires(&mut self, lifetime: i64) {
+        let event = firing(self.accepted.len() as u64, self.now, lifetime);
+        self.accepted.push(event);
+    }
+
+    /// Only what must be kept is kept, as in the database.
+    fn take(&mut self, input: Input<'_>) -> Outcome {
+        let outcome = transition(self.state.clone(), input, at(self.now), &self.site);
+        if outcome.effect != Effect::Nothing {
+            self.state.clone_from(&outcome.state);
+        }
+        if let Some(question) = outcome.question.clone() {
+            self.accepted.push(DecoratedEvent {
+                event: question,
+                origin: Origin {
+                    partition: 0,
+                    offset: self.accepted.len() as u64,
+                },
+                environment: "default".to_owned(),
+                scenario: "default".to_owned(),
+            });
+        }
+        outcome
+    }
+
+    fn reads(&mut self) -> Option<Outcome> {
+        let event = self.accepted.get(self.read)?.clone();
+        self.read += 1;
+        Some(self.take(Input::Event(&event)))
+    }
+
+    fn reads_all(&mut self) -> Outcome {
+        let mut last = None;
+        while let Some(outcome) = self.reads() {
+            last = Some(outcome);
+        }
+        last.expect("something to read")
+    }
+
+    fn due(&self) -> Option<i64> {
+        let deadline = next_deadline(self.state.as_ref()?, &self.site, at(self.now))?;
+        assert_eq!(deadline.kind, DeadlineKind::Expiry);
+        Some(deadline.due_at.duration_since(at(0)).as_secs())
+    }
+
+    fn wakes(&mut self) -> Option<Outcome> {
+        (self.due()? <= self.now).then(|| self.take(Input::Deadline))
+    }
+
+    fn is_open(&self) -> bool {
+        self.state.as_ref().is_some_and(AlertState::is_open)
+    }
+}
+
+#[test]
+fn an_alert_whose_source_falls_silent_is_closed_and_the_history_says_since_when() {
+    let mut world = World::new();
+    world.fires(240);
+    world.reads_all();
+    assert_eq!(world.due(), Some(300), "the slack is added");
+    world.now = 300;
+    let asked = world.wakes().unwrap();
+    assert_eq!(
+        asked.question.as_ref().map(|question| question.unheard_since),
+        Some(Some(at(0)))
+    );
+    assert!(world.is_open(), "a question ends nothing");
+    assert_eq!(world.due(), Some(360), "it is put again if it gets lost");
+    let closed = world.reads_all();
+    assert_eq!(closed.state.unwrap().alert.status, Status::Closed);
+    let line = closed.history.first().unwrap();
+    assert_eq!(
+        (line.kind, line.actor.as_str(), line.message.as_str()),
+        (
+            HistoryKind::Closed,
+            "reveille",
+            "its source has been silent since 2026-09-01T10:00:00Z"
+        )
+    );
+    assert_eq!(closed.notifications[0].kind, NotificationKind::Close);
+    assert_eq!(world.due(), None);
+}
+
+#[test]
+fn a_refresh_that_only_moves_the_end_is_not_kept_each_time() {
+    let mut world = World::new();
+    world.fires(60);
+    world.reads_all();
+    let mut kept = 0;
+    for second in (5..=600).step_by(5) {
+        world.now = second;
+        world.fires(60);
+        let outcome = world.reads_all();
+        match outcome.effect {
+            Effect::Nothing => assert_eq!(outcome.ignored, Some(Ignored::Refresh)),
+            _ => kept += 1,
+        }
+        assert!(
+            world.due().unwrap() >= second + 60,
+            "it never ends before its time"
+        );
+    }
+    assert_eq!(kept, 40, "every fifteen seconds");
+}
+
+#[test]
+fn what_was_accepted_before_the_question_is_read_before_its_answer() {
+    let mut world = World::new();
+    world.fires(240);
+    world.reads_all();
+    world.now = 299;
+    world.fires(240);
+    world.now = 300;
+    world.wakes().unwrap();
+    let answered = world.reads_all();
+    assert_eq!(answered.ignored, Some(Ignored::Overtaken));
+    assert!(world.is_open());
+    assert_eq!(world.due(), Some(600));
+}
+
+#[test]
+fn after_an_outage_of_ours_sources_have_their_whole_time_again() {
+    let mut away = World::new();
+    away.fires(240);
+    away.reads_all();
+    away.now = 4000;
+    assert_eq!(away.wakes().unwrap().question, None);
+    assert_eq!((away.is_open(), away.due()), (true, Some(4300)));
+
+    let mut held_up = World::new();
+    held_up.fires(240);
+    held_up.reads_all();
+    held_up.now = 300;
+    held_up.wakes().unwrap();
+    held_up.now = 361;
+    held_up.reads_all();
+    assert_eq!((held_up.is_open(), held_up.due()), (true, Some(661)));
+}
+
+#[test]
+fn an_event_without_an_end_holds_until_its_source_says_otherwise() {
+    let mut world = World::new();
+    world.fires(240);
+    world.reads_all();
+    let mut for_ever = firing(1, 10, 0);
+    for_ever.event.expires_at = None;
+    world.accepted.push(for_ever);
+    world.now = 10;
+    assert_eq!(world.reads_all().effect, Effect::Keep);
+    assert_eq!(world.due(), None);
+}
+
+#[test]
+fn an_alert_that_has_ended_expires_no_more() {
+    let mut world = World::new();
+    world.fires(240);
+    world.reads_all();
+    let mut ended = event(1, EventStatus::Resolved, Severity::Ok, "fine");
+    ended.event.expires_at = Some(at(1000));
+    world.accepted.push(ended);
+    world.reads_all();
+    assert_eq!((world.is_open(), world.due()), (false, None));
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    /// Time goes on.
+    Time(i64),
+    /// The daemon reads so much of what was accepted.
+    Reads(usize),
+    /// The daemon looks at its deadlines.
+    Wakes,
+    /// A stage has died, and does what it did last again.
+    Repeats(usize),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (1_i64..400).prop_map(Happening::Time),
+        3 => (1_usize..20).prop_map(Happening::Reads),
+        3 => Just(Happening::Wakes),
+        1 => (1_usize..10).prop_map(Happening::Repeats),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_to_us_a_source_that_speaks_in_time_is_never_taken_for_silent(
+        lifetime in 5_i64..600,
+        often in 1_i64..5,
+        happenings in prop::collection::vec(happening(), 1..80)
+    ) {
+        let mut world = World::new();
+        let every = (lifetime / often).max(1);
+        let mut next = 0;
+        for happening in happenings {
+            match happening {
+                Happening::Time(seconds) => {
+                    let until = world.now + seconds;
+                    while next <= until {
+                        world.now = next;
+                        world.fires(lifetime);
+                        next += every;
+                    }
+                    world.now = until;
+                }
+                Happening::Reads(count) => {
+                    for _ in 0..count {
+                        world.reads();
+                    }
+                }
+                Happening::Wakes => drop(world.wakes()),
+                Happening::Repeats(count) => world.read = world.read.saturating_sub(count),
+            }
+            let closed = world.state.as_ref().map_or(0, |state| state.alert.counts.closed);
+            prop_assert_eq!(closed, 0);
+        }
+    }
+
+    #[test]
+    fn whatever_has_happened_a_silent_source_ends_its_alert_in_the_end(
+        lifetime in 5_i64..600,
+        happenings in prop::collection::vec(happening(), 1..40)
+    ) {
+        let mut world = World::new();
+        world.fires(lifetime);
+        for happening in happenings {
+            match happening {
+                Happening::Time(seconds) => world.now += seconds,
+                Happening::Reads(count) => {
+                    for _ in 0..count {
+                        world.reads();
+                    }
+                }
+                Happening::Wakes => drop(world.wakes()),
+                Happening::Repeats(count) => world.read = world.read.saturating_sub(count),
+            }
+        }
+        while world.reads().is_some() {}
+        let silent_from = world.now;
+        while let Some(due) = world.due() {
+            world.now = world.now.max(due);
+            world.wakes();
+            while world.reads().is_some() {}
+        }
+        prop_assert!(!world.is_open());
+        prop_assert!(world.now - silent_from <= 2 * (lifetime + 60) + 60, "at the latest after twice its time");
+    }
+}
