@@ -8,10 +8,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::any;
 use domain::Site;
 use pipeline::Context;
 use serde::Deserialize;
@@ -26,6 +26,7 @@ mod collector;
 mod key;
 mod measure;
 mod presence;
+mod query;
 mod refusal;
 pub mod sources;
 
@@ -39,7 +40,7 @@ pub fn routes(context: Context, site: watch::Receiver<Arc<Site>>) -> Router {
 
 fn routes_within(context: Context, site: watch::Receiver<Arc<Site>>, budget_bytes: usize) -> Router {
     let collector = Arc::new(Collector::new(context, site, budget_bytes));
-    let ingest = post(ingest).fallback(wrong_method);
+    let ingest = any(ingest);
     Router::new()
         .route("/monitoring-system/{source}", ingest.clone())
         // As the senders that were set up for Harp know it.
@@ -59,10 +60,20 @@ async fn ingest(
     State(collector): State<Arc<Collector>>,
     source: Result<Path<String>, PathRejection>,
     asked: Result<Query<Asked>, QueryRejection>,
+    RawQuery(query): RawQuery,
+    method: Method,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let name = source.map(|Path(name)| name).unwrap_or_default();
+    let methods = sources::find(&name).map_or(sources::POST, |source| source.methods);
+    if !methods.contains(&method) {
+        return wrong_method(&collector, &name, method, methods, body).await;
+    }
+    let (headers, body) = match method {
+        Method::GET => query::as_form(&query.unwrap_or_default(), headers),
+        _ => (headers, body),
+    };
     let asked = asked
         .map(|Query(asked)| asked)
         .map_err(|error| Refusal::Query(error.body_text()));
@@ -70,17 +81,17 @@ async fn ingest(
 }
 
 async fn wrong_method(
-    State(collector): State<Arc<Collector>>,
-    source: Result<Path<String>, PathRejection>,
+    collector: &Collector,
+    source: &str,
     method: Method,
+    taken: &'static [Method],
     body: Body,
 ) -> Response {
-    let name = source.map(|Path(name)| name).unwrap_or_default();
     body::drain(body.into_data_stream()).await;
-    let refusal = Refusal::Method(method);
+    let refusal = Refusal::Method { method, taken };
     collector
         .measures()
-        .request(sources::find(&name).map(|source| source.name))
+        .request(sources::find(source).map(|source| source.name))
         .rejected(refusal.code());
     refusal.into_response()
 }

@@ -1,7 +1,7 @@
 //! Why a request was not taken, and how the sender is told.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -20,8 +20,11 @@ pub(crate) enum Refusal {
         nearest(name)
     )]
     UnknownSource { name: String },
-    #[error("post to this address; {0} is not understood here")]
-    Method(axum::http::Method),
+    #[error("post to this address; {method} is not understood here")]
+    Method {
+        method: Method,
+        taken: &'static [Method],
+    },
     #[error(
         "the query cannot be read: {0}; give integration_key, environment_id and scenario_id at most once"
     )]
@@ -66,13 +69,19 @@ fn unpacked(packed: bool) -> &'static str {
     if packed { " when it is unpacked" } else { "" }
 }
 
+fn allowed(methods: &[Method]) -> HeaderValue {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    // Names of methods can all stand in a header.
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("POST"))
+}
+
 impl Refusal {
     /// The word for it, in answers and metrics.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Refusal::NotReady => "not_ready",
             Refusal::UnknownSource { .. } => "unknown_source",
-            Refusal::Method(_) => "method_not_allowed",
+            Refusal::Method { .. } => "method_not_allowed",
             Refusal::Query(_) => "bad_query",
             Refusal::Key { .. } => "unauthenticated",
             Refusal::OtherSource { .. } => "wrong_source",
@@ -94,7 +103,7 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Refusal::UnknownSource { .. } => StatusCode::NOT_FOUND,
-            Refusal::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Key { .. } => StatusCode::UNAUTHORIZED,
             Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -128,10 +137,12 @@ impl IntoResponse for Refusal {
         }
         let status = self.status();
         let mut response = (status, Json(json!({ "error": error, "detail": message }))).into_response();
-        let header = match status {
-            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, RETRY_AFTER)),
-            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            StatusCode::METHOD_NOT_ALLOWED => Some((header::ALLOW, HeaderValue::from_static("POST"))),
+        let header = match (&self, status) {
+            (Refusal::Method { taken, .. }, _) => Some((header::ALLOW, allowed(taken))),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Some((header::RETRY_AFTER, RETRY_AFTER)),
+            (_, StatusCode::UNAUTHORIZED) => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
             _ => None,
         };
         response.headers_mut().extend(header);

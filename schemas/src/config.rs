@@ -111,6 +111,41 @@ pub enum Weekday {
     Sunday,
 }
 
+/// The types of integrations: the sources of the collectors, and `any`, which takes what any of them does.
+pub const SOURCE_TYPES: [&str; 31] = [
+    "any",
+    "airbrake",
+    "anodot",
+    "api",
+    "appdynamics",
+    "atatus",
+    "azure",
+    "cloudwatch",
+    "crashlytics",
+    "datadog",
+    "dynatrace",
+    "email",
+    "gcp",
+    "grafana",
+    "healthchecks",
+    "icinga",
+    "kibana",
+    "nagios",
+    "netdata",
+    "netdata-agent",
+    "newrelic",
+    "pagerduty",
+    "pingdom",
+    "prometheus",
+    "prtg",
+    "sentry",
+    "signalfx",
+    "site24x7",
+    "statuscake",
+    "uptime-kuma",
+    "zabbix",
+];
+
 /// One sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Integration {

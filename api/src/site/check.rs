@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chassis::secrets::{SiteKey, key_hash};
 use domain::window::Window;
 use schemas::config::{
-    Bot, ConfigEntry, Environment, Integration, Rule, Rules, Scenario, Step, TimeWindow, Weekday,
+    Bot, ConfigEntry, Environment, Integration, Rule, Rules, SOURCE_TYPES, Scenario, Step, TimeWindow,
+    Weekday,
 };
 use schemas::{Channel, Severity};
 use serde_saphyr::Spanned;
@@ -16,31 +17,6 @@ use super::document::{
 
 /// Shorter keys can be guessed.
 const KEY_LENGTH_MIN: usize = 16;
-/// The types of integrations that there are; `any` takes what any of the others does.
-pub const SOURCE_TYPES: [&str; 22] = [
-    "any",
-    "airbrake",
-    "anodot",
-    "api",
-    "appdynamics",
-    "atatus",
-    "cloudwatch",
-    "crashlytics",
-    "datadog",
-    "dynatrace",
-    "email",
-    "gcp",
-    "grafana",
-    "icinga",
-    "nagios",
-    "newrelic",
-    "pagerduty",
-    "pingdom",
-    "prometheus",
-    "prtg",
-    "signalfx",
-    "zabbix",
-];
 
 /// The whole site after the document, or everything that is wrong with it.
 pub(super) fn resolve(

@@ -181,6 +181,11 @@ impl<'a> Object<'a, '_> {
         (!node.is_null()).then_some(node)
     }
 
+    /// The names of its members, in their order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// A member that must be there.
     pub(super) fn required<'n>(&'n self, name: &'n str, remedy: &str) -> Result<Node<'a, 'n>, SourceError> {
         self.get(name)
@@ -233,6 +238,16 @@ impl<'a> Object<'a, '_> {
     /// An object inside, for what an alert can do without: anything else that stands there is not read.
     pub(super) fn member<'n>(&'n self, name: &'n str) -> Option<Object<'a, 'n>> {
         self.get(name)?.object().ok()
+    }
+
+    /// What is there as JSON of its own: what a form can only hold as a text, and the same thing where it is no text.
+    pub(super) fn embedded(&self, name: &str) -> Option<Cow<'a, str>> {
+        let node = self.get(name)?;
+        let json = match node.kind() {
+            "text" => unquoted(node.raw),
+            _ => Cow::Borrowed(node.raw),
+        };
+        Some(json).filter(|json| !matches!(json.trim(), "" | "null"))
     }
 
     /// What is there, as text for a person, whatever it is: the items of a list after one another.

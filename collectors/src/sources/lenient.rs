@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
-use super::address;
+use super::form;
 
 /// The longest name of a field that the mending looks for.
 const LONGEST_NAME: usize = 100;
@@ -54,7 +54,7 @@ pub(super) struct Mended<'b> {
     pub(super) remark: Option<&'static str>,
 }
 
-/// Makes JSON of a body that may be a form, or JSON with raw values in it.
+/// Makes JSON of a body that may be a form of either kind, or JSON with raw values in it.
 pub(super) fn body(bytes: &[u8]) -> Mended<'_> {
     let unchanged = Mended {
         body: Cow::Borrowed(bytes),
@@ -68,7 +68,7 @@ pub(super) fn body(bytes: &[u8]) -> Mended<'_> {
         return unchanged;
     }
     if !text.starts_with(['{', '[']) {
-        return match form(text) {
+        return match form::as_json(text) {
             Some(json) => Mended {
                 body: Cow::Owned(json.into_bytes()),
                 remark: None,
@@ -120,19 +120,6 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
-}
-
-/// `a=1&b=2` as an object of texts.
-fn form(text: &str) -> Option<String> {
-    let mut members = Map::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=')?;
-        members.insert(
-            address::decoded(name),
-            Value::String(address::decoded(value.trim_end_matches(['\r', '\n']))),
-        );
-    }
-    (!members.is_empty()).then(|| Value::Object(members).to_string())
 }
 
 fn mended(text: &str) -> String {
@@ -354,11 +341,6 @@ mod tests {
             value(r#"{"a": "set {"x"} now", "b": 1}"#),
             json!({"a": "set {\"x\"} now", "b": 1})
         );
-    }
-
-    #[test]
-    fn forms_become_objects() {
-        assert_eq!(value("a=1&b=x+y&c=\n"), json!({"a": "1", "b": "x y", "c": ""}));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 use schemas::{EventStatus, Severity};
 
@@ -15,25 +15,35 @@ mod anodot;
 mod api;
 mod appdynamics;
 mod atatus;
+mod azure;
 mod cloudwatch;
 mod crashlytics;
 mod datadog;
 mod dynatrace;
 mod email;
+mod form;
 mod gcp;
 mod grafana;
+mod healthchecks;
 mod icinga;
 mod json;
+mod kibana;
 mod lenient;
 mod nagios;
+mod netdata;
+mod netdata_agent;
 mod newrelic;
 mod notification;
 mod pagerduty;
 mod pingdom;
 mod prometheus;
 mod prtg;
+mod sentry;
 mod severity;
 mod signalfx;
+mod site24x7;
+mod statuscake;
+mod uptime_kuma;
 mod zabbix;
 
 /// The most alerts that one body may have.
@@ -47,9 +57,17 @@ pub struct Source {
     pub title: &'static str,
     /// Its page, field by field, from the root of the repository. Its examples are in `collectors/examples/<name>`.
     pub documentation: &'static str,
+    /// How its senders hand a body over. The query of a GET is its body then, as a form.
+    pub methods: &'static [Method],
     /// Understands a body.
     pub read: fn(&HeaderMap, &[u8]) -> Result<Understood, SourceError>,
 }
+
+/// Nearly all senders post.
+pub(crate) const POST: &[Method] = &[Method::POST];
+const POST_AND_PUT: &[Method] = &[Method::POST, Method::PUT];
+const POST_AND_GET: &[Method] = &[Method::POST, Method::GET];
+const POST_PUT_AND_GET: &[Method] = &[Method::POST, Method::PUT, Method::GET];
 
 /// What a source understood of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,127 +115,211 @@ pub const SOURCES: &[Source] = &[
         name: "prometheus",
         title: "Prometheus Alertmanager webhook, version 4",
         documentation: "docs/sources/prometheus.md",
+        methods: POST,
         read: prometheus::read,
     },
     Source {
         name: "api",
         title: "Anything that can post JSON (the generic API of Harp)",
         documentation: "docs/sources/api.md",
+        methods: POST,
         read: api::read,
     },
     Source {
         name: "zabbix",
         title: "Zabbix media type (Harp's and the event-driven one)",
         documentation: "docs/sources/zabbix.md",
+        methods: POST,
         read: zabbix::read,
     },
     Source {
         name: "grafana",
         title: "Grafana contact point, and legacy alerting",
         documentation: "docs/sources/grafana.md",
+        methods: POST_AND_PUT,
         read: grafana::read,
     },
     Source {
         name: "nagios",
         title: "Nagios notification macros",
         documentation: "docs/sources/nagios.md",
+        methods: POST,
         read: nagios::read,
     },
     Source {
         name: "icinga",
         title: "Icinga 2 notification environment",
         documentation: "docs/sources/icinga.md",
+        methods: POST,
         read: icinga::read,
     },
     Source {
         name: "cloudwatch",
         title: "AWS CloudWatch alarms through SNS",
         documentation: "docs/sources/cloudwatch.md",
+        methods: POST,
         read: cloudwatch::read,
     },
     Source {
         name: "datadog",
         title: "Datadog webhook",
         documentation: "docs/sources/datadog.md",
+        methods: POST,
         read: datadog::read,
     },
     Source {
         name: "pagerduty",
         title: "PagerDuty webhook, versions 2 and 3",
         documentation: "docs/sources/pagerduty.md",
+        methods: POST,
         read: pagerduty::read,
     },
     Source {
         name: "newrelic",
         title: "New Relic workflow, and legacy alerts webhook",
         documentation: "docs/sources/newrelic.md",
+        methods: POST,
         read: newrelic::read,
     },
     Source {
         name: "gcp",
         title: "Google Cloud Monitoring webhook, version 1.2",
         documentation: "docs/sources/gcp.md",
+        methods: POST,
         read: gcp::read,
     },
     Source {
         name: "pingdom",
         title: "Pingdom webhook",
         documentation: "docs/sources/pingdom.md",
+        methods: POST,
         read: pingdom::read,
     },
     Source {
         name: "prtg",
         title: "PRTG Execute HTTP action, as a form or JSON",
         documentation: "docs/sources/prtg.md",
+        methods: POST,
         read: prtg::read,
     },
     Source {
         name: "dynatrace",
         title: "Dynatrace problem notification",
         documentation: "docs/sources/dynatrace.md",
+        methods: POST,
         read: dynatrace::read,
     },
     Source {
         name: "appdynamics",
         title: "AppDynamics HTTP request action",
         documentation: "docs/sources/appdynamics.md",
+        methods: POST,
         read: appdynamics::read,
     },
     Source {
         name: "anodot",
         title: "Anodot webhook",
         documentation: "docs/sources/anodot.md",
+        methods: POST,
         read: anodot::read,
     },
     Source {
         name: "atatus",
         title: "Atatus webhook",
         documentation: "docs/sources/atatus.md",
+        methods: POST,
         read: atatus::read,
     },
     Source {
         name: "signalfx",
         title: "SignalFx (Splunk Observability Cloud) webhook",
         documentation: "docs/sources/signalfx.md",
+        methods: POST,
         read: signalfx::read,
     },
     Source {
         name: "crashlytics",
         title: "Crashlytics webhook",
         documentation: "docs/sources/crashlytics.md",
+        methods: POST,
         read: crashlytics::read,
     },
     Source {
         name: "airbrake",
         title: "Airbrake webhook",
         documentation: "docs/sources/airbrake.md",
+        methods: POST,
         read: airbrake::read,
     },
     Source {
         name: "email",
         title: "E-mail as JSON, in Harp's shape",
         documentation: "docs/sources/email.md",
+        methods: POST,
         read: email::read,
+    },
+    Source {
+        name: "azure",
+        title: "Azure Monitor common alert schema",
+        documentation: "docs/sources/azure.md",
+        methods: POST,
+        read: azure::read,
+    },
+    Source {
+        name: "sentry",
+        title: "Sentry integration platform webhook",
+        documentation: "docs/sources/sentry.md",
+        methods: POST,
+        read: sentry::read,
+    },
+    Source {
+        name: "kibana",
+        title: "Kibana (Elastic) webhook connector",
+        documentation: "docs/sources/kibana.md",
+        methods: POST_AND_PUT,
+        read: kibana::read,
+    },
+    Source {
+        name: "netdata",
+        title: "Netdata Cloud webhook",
+        documentation: "docs/sources/netdata.md",
+        methods: POST,
+        read: netdata::read,
+    },
+    Source {
+        name: "netdata-agent",
+        title: "Netdata agent custom_sender",
+        documentation: "docs/sources/netdata-agent.md",
+        methods: POST,
+        read: netdata_agent::read,
+    },
+    Source {
+        name: "uptime-kuma",
+        title: "Uptime Kuma webhook",
+        documentation: "docs/sources/uptime-kuma.md",
+        methods: POST_AND_GET,
+        read: uptime_kuma::read,
+    },
+    Source {
+        name: "site24x7",
+        title: "Site24x7 webhook",
+        documentation: "docs/sources/site24x7.md",
+        methods: POST_PUT_AND_GET,
+        read: site24x7::read,
+    },
+    Source {
+        name: "statuscake",
+        title: "StatusCake webhook",
+        documentation: "docs/sources/statuscake.md",
+        methods: POST_AND_GET,
+        read: statuscake::read,
+    },
+    Source {
+        name: "healthchecks",
+        title: "Healthchecks webhook",
+        documentation: "docs/sources/healthchecks.md",
+        methods: POST_PUT_AND_GET,
+        read: healthchecks::read,
     },
 ];
 
@@ -315,6 +417,16 @@ impl SourceEvent {
             }
         }
         self.add_label("tags", Some(bare.join(", ")));
+    }
+
+    /// Takes the severity from the label that asks for it, where the sender has no field for one. An alert that asks
+    /// for none stays as it is.
+    fn ask_severity_by_label(&mut self) {
+        if self.status != EventStatus::Resolved
+            && let Some(word) = self.labels.get("severity")
+        {
+            self.severity = severity::of_word(word).unwrap_or(Severity::Unknown);
+        }
     }
 
     /// Takes environment and scenario from the labels that ask for them.

@@ -110,6 +110,63 @@ fn the_cases_of_one_alert_are_one_alert() {
 }
 
 #[test]
+fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
+    for (name, cases) in [
+        (
+            "healthchecks",
+            &["open", "as-form", "as-query", "whole-check"][..],
+        ),
+        ("netdata", &["unreachable", "reachable", "reachable-by-text"]),
+        ("netdata-agent", &["open", "form", "removed"]),
+        (
+            "sentry",
+            &[
+                "open",
+                "issue-created",
+                "issue-archived",
+                "error-without-issue-id",
+            ],
+        ),
+        (
+            "sentry",
+            &["metric-alert", "metric-alert-warning", "metric-alert-resolved"],
+        ),
+        ("site24x7", &["open", "critical-as-form"]),
+        ("statuscake", &["open", "as-json"]),
+        (
+            "uptime-kuma",
+            &[
+                "open",
+                "down-as-multipart",
+                "up-as-multipart",
+                "down-as-query",
+                "up-as-query",
+            ],
+        ),
+        (
+            "uptime-kuma",
+            &["certificate-expires", "certificate-expires-sooner"],
+        ),
+    ] {
+        let source = find(name).expect("a source");
+        let examples = examples(source);
+        let of = |wanted: &&str| {
+            let (_, path) = examples
+                .iter()
+                .find(|(case, _)| case == wanted)
+                .expect("an example");
+            let outcome = outcome(source, &fs::read(path).expect("the example can be read"));
+            outcome["events"][0]["fingerprint"]
+                .as_str()
+                .expect("an event")
+                .to_owned()
+        };
+        let fingerprints: BTreeSet<_> = cases.iter().map(of).collect();
+        assert_eq!(fingerprints.len(), 1, "{name}: {cases:?}");
+    }
+}
+
+#[test]
 fn two_alertmanagers_of_a_pair_speak_of_one_alert() {
     let source = find("prometheus").expect("a source");
     let fingerprint = |case: &str| {
@@ -198,4 +255,21 @@ fn every_source_has_its_page_and_the_page_names_it() {
         );
         assert!(text.contains(source.title), "{}", page.display());
     }
+}
+
+#[test]
+fn the_list_of_sources_has_all_of_them() {
+    let list = crate_folder().join("../docs/sources/README.md");
+    let text = fs::read_to_string(list).expect("the list");
+    for source in SOURCES {
+        let line = format!("| [{}]({}.md) | {} |", source.name, source.name, source.title);
+        assert!(text.contains(&line), "the list lacks {line}");
+    }
+}
+
+#[test]
+fn there_is_a_type_of_integration_for_each_source_and_no_other() {
+    let sources = SOURCES.iter().map(|source| source.name);
+    let expected: BTreeSet<_> = sources.chain(["any"]).collect();
+    assert_eq!(BTreeSet::from(schemas::config::SOURCE_TYPES), expected);
 }

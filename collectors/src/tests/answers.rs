@@ -207,6 +207,53 @@ async fn other_methods_are_told_to_post() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_whose_senders_get_takes_the_query_as_its_body() {
+    let world = World::new();
+    let address = "/monitoring-system/healthchecks?integration_key=any-key&scenario_id=3&code=25c5&status=down&name=backup%20of%20db-1";
+    let get = |method: &str, address: &str| {
+        let request = Request::builder().method(method).uri(address);
+        // What speaks of a body that is not there is not believed.
+        let request = request.header("content-encoding", "gzip").body(Body::empty());
+        world.send(request.unwrap())
+    };
+    assert_eq!(get("GET", address).await.status, StatusCode::OK);
+    let collected = world.collected();
+    assert_eq!(
+        (collected[0].name.as_str(), collected[0].scenario.as_deref()),
+        ("backup of db-1", Some("3"))
+    );
+    assert_eq!(collected[0].labels.len(), 0, "what is ours is no field");
+    let answer = get("GET", &address.replace("down", "dead")).await;
+    assert_eq!(answer.error(), (422, "invalid"));
+    // `code=25c5&status=dead&name=backup+of+db-1`, without the key.
+    assert_eq!(
+        world.rejected()[0].body_base64,
+        "Y29kZT0yNWM1JnN0YXR1cz1kZWFkJm5hbWU9YmFja3VwK29mK2RiLTE="
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_takes_the_methods_that_its_senders_use_and_no_other() {
+    let world = World::new();
+    let send = |method: &str, source: &str| {
+        let address = format!("/monitoring-system/{source}?integration_key=any-key");
+        let request = Request::builder().method(method).uri(address);
+        world.send(request.body(r#"{"alerts": []}"#.into()).unwrap())
+    };
+    assert_eq!(send("PUT", "grafana").await.status, StatusCode::OK);
+    for (method, source, allowed) in [
+        ("GET", "grafana", "POST, PUT"),
+        ("HEAD", "healthchecks", "POST, PUT, GET"),
+        ("PUT", "prometheus", "POST"),
+        ("GET", "no-such-source", "POST"),
+    ] {
+        let answer = send(method, source).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {source}");
+        assert_eq!(answer.headers["allow"], allowed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_bodies_of_known_senders_are_kept_with_the_reason() {
     let world = World::new();
     let answer = world.post(API, "not json").await;

@@ -1,0 +1,64 @@
+//! Site24x7: its webhook, as JSON, as a form or as the query of a GET.
+//!
+//! Identity: the id of the monitor, else its name.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::json::{self, Object};
+use super::{SourceError, SourceEvent, Understood, lenient};
+
+const STATES: &str = "send DOWN, TROUBLE, CRITICAL or UP, as Site24x7 does";
+
+/// Reads one change of a monitor.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let mended = lenient::body(body);
+    let body = json::body(&mended.body)?.object()?;
+    let understood = match state(&body)? {
+        Some((status, severity)) => event(&body, status, severity)?.into(),
+        None => Understood::nothing(
+            "a monitor that is suspended or in maintenance is neither down nor up, so nothing was done",
+        ),
+    };
+    Ok(understood.with_remark(mended.remark))
+}
+
+fn state(body: &Object<'_, '_>) -> Result<Option<(EventStatus, Severity)>, SourceError> {
+    let word = body.needed(&["STATUS"], STATES)?;
+    let state = match word.to_ascii_uppercase().as_str() {
+        "DOWN" => (EventStatus::Firing, Severity::Down),
+        "CRITICAL" => (EventStatus::Firing, Severity::Critical),
+        "TROUBLE" => (EventStatus::Firing, Severity::Warning),
+        "UP" => (EventStatus::Resolved, Severity::Ok),
+        "SUSPENDED" | "MAINTENANCE" => return Ok(None),
+        _ => return Err(body.refuse(&["STATUS"], &word, STATES)),
+    };
+    Ok(Some(state))
+}
+
+fn event(body: &Object<'_, '_>, status: EventStatus, severity: Severity) -> Result<SourceEvent, SourceError> {
+    let name = body.set("MONITORNAME")?;
+    let id = match body.set("MONITOR_ID")? {
+        Some(id) => id,
+        None => body.needed(&["MONITORNAME"], "send MONITOR_ID with $MONITOR_ID")?,
+    };
+    let mut event = SourceEvent::new(["monitor", &id], status, severity);
+    event.name = name.unwrap_or_else(|| format!("monitor {id}"));
+    let page = body.set("MONITORURL")?;
+    event.object = page.clone().unwrap_or_else(|| event.name.clone());
+    event.source = "site24x7".to_owned();
+    event.service = body.flat("MONITOR_GROUPNAME");
+    event.output = body.first(&["INCIDENT_REASON", "REASON"])?.unwrap_or_default();
+    event.add_label("type", body.set("MONITORTYPE")?);
+    event.add_label("locations", body.flat("FAILED_LOCATIONS"));
+    event.add_tags(&body.flat("TAGS").unwrap_or_default());
+    event.ask_by_labels();
+    event.add_link("Monitored page", page.unwrap_or_default());
+    event.add_link("Monitor", body.set("MONITOR_DASHBOARD_LINK")?.unwrap_or_default());
+    event.add_link("Cause", body.set("RCA_LINK")?.unwrap_or_default());
+    event.occurred_at = body.time("INCIDENT_TIME_ISO", &mut event.remarks)?;
+    if event.occurred_at.is_none() && status != EventStatus::Resolved {
+        event.occurred_at = body.moment("OUTAGE_TIME_UNIX_FORMAT", &mut event.remarks)?;
+    }
+    Ok(event)
+}
