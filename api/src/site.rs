@@ -91,7 +91,8 @@ async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, Ap
                 site["rules"] = json!(rules.rules);
                 continue;
             }
-            ConfigEntry::Revision(_) => continue,
+            // Silences are no part of a site document.
+            ConfigEntry::Silence(_) | ConfigEntry::Revision(_) => continue,
         };
         if let Some(section) = site[section].as_array_mut() {
             section.push(value);

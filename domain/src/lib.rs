@@ -5,7 +5,9 @@
 
 pub mod filter;
 pub mod identity;
+pub mod matcher;
 pub mod rules;
+pub mod silence;
 pub mod site;
 pub mod state;
 pub mod steps;
@@ -14,6 +16,7 @@ pub mod window;
 
 pub use filter::CompiledFilter;
 pub use identity::fingerprint;
+pub use silence::CompiledSilence;
 pub use site::Site;
 pub use state::AlertState;
 pub use transition::{Input, Outcome, transition};

@@ -1,9 +1,13 @@
 //! The configuration of a site, as every stage keeps it from the `config` topic.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use schemas::Channel;
-use schemas::config::{Bot, ConfigEntry, Environment, Integration, Rules, Scenario};
+use jiff::Timestamp;
+use schemas::config::{Bot, ConfigEntry, Environment, Integration, Rules, Scenario, Silence};
+use schemas::{Alert, Channel};
+
+use crate::silence::{self, CompiledSilence};
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct Site {
     pub bots: BTreeMap<String, Bot>,
     /// The decorator's rules.
     pub rules: Rules,
+    /// By the text of their id.
+    pub silences: BTreeMap<String, Arc<CompiledSilence>>,
     /// Grows with each change; `None` until the site has been read to its end once.
     pub revision: Option<u64>,
     /// Integration names by the hash of their keys.
@@ -45,6 +51,13 @@ impl Site {
                 self.bots.insert(bot.name.clone(), bot);
             }
             Some(ConfigEntry::Rules(rules)) => self.rules = rules,
+            // One that cannot be used is refused when it is made; should one slip through, it silences nothing.
+            Some(ConfigEntry::Silence(silence)) => {
+                if let Ok(compiled) = CompiledSilence::compile(silence) {
+                    self.silences
+                        .insert(compiled.silence().id.to_string(), Arc::new(compiled));
+                }
+            }
             Some(ConfigEntry::Revision(revision)) => self.revision = Some(revision.revision),
             None => {}
         }
@@ -63,6 +76,7 @@ impl Site {
             }
             "bot" => drop(self.bots.remove(name)),
             "rules" => self.rules = Rules::default(),
+            "silence" => drop(self.silences.remove(name)),
             _ => {}
         }
     }
@@ -72,6 +86,19 @@ impl Site {
         self.keys
             .get(key_hash)
             .and_then(|name| self.integrations.get(name))
+    }
+
+    /// The silences that hold the alert back at this time.
+    pub fn silencing(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = &Silence> {
+        self.silences
+            .values()
+            .filter(move |silence| silence.silences(alert, now))
+            .map(|silence| silence.silence())
+    }
+
+    /// Whether somebody who was not told under the site before might be under this one.
+    pub fn may_tell_more_than(&self, before: &Site, now: Timestamp) -> bool {
+        self.scenarios != before.scenarios || silence::lifted(&before.silences, &self.silences, now)
     }
 
     /// The bot of a channel: the named one, or the only one there is.

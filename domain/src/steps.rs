@@ -1,7 +1,7 @@
 //! The steps of a scenario: who is told, when, and by which rule somebody is not.
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::config::{Scenario, Step};
+use schemas::config::{Scenario, Silence, Step};
 use schemas::{Alert, Channel, HistoryKind, LedgerEntry, LedgerState, NotificationKind, OperatorState};
 
 use crate::Site;
@@ -21,7 +21,7 @@ pub struct Deadline {
 /// What happens to an alert by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeadlineKind {
-    /// A step of the scenario is due, or its time window opens.
+    /// A step of the scenario is due, its time window opens, or the silence that holds it back ends.
     Step,
     /// The snooze ends.
     SnoozeEnd,
@@ -85,7 +85,7 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
             let due_at = if told {
                 None
             } else {
-                step_deadline(alert, step, now)
+                step_deadline(alert, step, site, now)
             };
             due_at.map(|due_at| Deadline {
                 due_at,
@@ -97,10 +97,13 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
 
 /// When a step that was not told yet is to be looked at again. A step that is held back by something other than time
 /// is looked at whenever something happens to the alert, so it needs no deadline.
-fn step_deadline(alert: &Alert, step: &Step, now: Timestamp) -> Option<Timestamp> {
+fn step_deadline(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Option<Timestamp> {
     let due_at = due_at(alert, step);
     if due_at > now {
         return Some(due_at);
+    }
+    if let Some(silence) = silence(alert, site, now) {
+        return Some(silence.ends_at);
     }
     let window = Window::parse(step.window.as_ref()?).ok()?;
     if window.contains(now) {
@@ -108,6 +111,12 @@ fn step_deadline(alert: &Alert, step: &Step, now: Timestamp) -> Option<Timestamp
     } else {
         window.next_opening(now)
     }
+}
+
+/// The silence that holds the alert back longest, if one does.
+fn silence<'s>(alert: &Alert, site: &'s Site, now: Timestamp) -> Option<&'s Silence> {
+    site.silencing(alert, now)
+        .max_by_key(|silence| (silence.ends_at, silence.id))
 }
 
 fn due_at(alert: &Alert, step: &Step) -> Timestamp {
@@ -147,7 +156,7 @@ fn look_at(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &St
     if change.state.steps[known].told {
         return;
     }
-    match hold_back(&change.state.alert, step, change.now) {
+    match hold_back(&change.state.alert, step, change.site, change.now) {
         Some(rule) => {
             if change.state.steps[known].held_back.as_ref() != Some(&rule) {
                 let message = format!("{} is not told: {rule}", whom(step));
@@ -167,7 +176,7 @@ fn look_at(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &St
 }
 
 /// The rule by which the people of a step are not told now, if there is one.
-fn hold_back(alert: &Alert, step: &Step, now: Timestamp) -> Option<String> {
+fn hold_back(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Option<String> {
     if alert.severity < step.minimum_severity {
         return Some(format!(
             "severity {} is below {}",
@@ -188,6 +197,9 @@ fn hold_back(alert: &Alert, step: &Step, now: Timestamp) -> Option<String> {
         OperatorState::Handled => return Some(by("handled", alert.handling.as_ref().map(|h| h.by.as_str()))),
         OperatorState::Active | OperatorState::InDowntime => {}
     }
+    if let Some(silence) = silence(alert, site, now) {
+        return Some(silenced(silence));
+    }
     let text = step.window.as_ref()?;
     // A window that cannot be understood is refused when it is applied; should one slip through, people are told.
     let window = Window::parse(text).ok()?;
@@ -201,6 +213,21 @@ fn hold_back(alert: &Alert, step: &Step, now: Timestamp) -> Option<String> {
 
 fn by(what: &str, who: Option<&str>) -> String {
     format!("the alert is {what} by {}", who.unwrap_or("somebody"))
+}
+
+fn silenced(silence: &Silence) -> String {
+    let who = match silence.created_by.as_str() {
+        "" => "somebody",
+        who => who,
+    };
+    let why = match silence.comment.as_str() {
+        "" => String::new(),
+        why => format!(": {why}"),
+    };
+    format!(
+        "silenced by {who} until {}{why} (silence {})",
+        silence.ends_at, silence.id
+    )
 }
 
 fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{Channel, Severity};
 
@@ -17,6 +19,7 @@ pub enum ConfigEntry {
     Integration(Integration),
     Bot(Bot),
     Rules(Rules),
+    Silence(Silence),
     /// Written last: whoever has read it has read the whole site.
     Revision(Revision),
 }
@@ -30,6 +33,7 @@ impl ConfigEntry {
             ConfigEntry::Integration(integration) => format!("integration/{}", integration.name),
             ConfigEntry::Bot(bot) => format!("bot/{}", bot.name),
             ConfigEntry::Rules(_) => "rules/all".to_owned(),
+            ConfigEntry::Silence(silence) => format!("silence/{}", silence.id),
             ConfigEntry::Revision(_) => "revision/site".to_owned(),
         }
     }
@@ -204,6 +208,82 @@ pub struct Rule {
     /// Drop the event, for this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop: Option<String>,
+}
+
+/// For a time nobody is told anew of the alerts that all its matchers match. What is open stays open until it ends.
+/// Operators make these one by one, so a site document neither holds nor changes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Silence {
+    /// Its id.
+    pub id: Uuid,
+    /// All of them must match, and one at least must not match the empty text.
+    pub matchers: Vec<LabelMatcher>,
+    /// When it begins.
+    pub starts_at: Timestamp,
+    /// When it ends; the end is not a part of it.
+    pub ends_at: Timestamp,
+    /// Who made it, or changed it last.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+    /// When it was made or changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What a label must be like. A label that is not there is the empty text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LabelMatcher {
+    /// Name of the label, or of a field of the alert: `alertname`, `object`, `source`, `service`, `integration`,
+    /// `monitoring_system`, `environment`, `severity`.
+    pub name: String,
+    /// How it is compared.
+    pub operator: MatchOperator,
+    /// With what: text, or a regular expression that is anchored at both ends.
+    pub value: String,
+}
+
+/// How a label is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)]
+pub enum MatchOperator {
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = "!=")]
+    NotEqual,
+    #[serde(rename = "=~")]
+    Matches,
+    #[serde(rename = "!~")]
+    MatchesNot,
+}
+
+impl MatchOperator {
+    /// All of them, each before what it begins with.
+    pub const ALL: [MatchOperator; 4] = [
+        MatchOperator::Matches,
+        MatchOperator::MatchesNot,
+        MatchOperator::NotEqual,
+        MatchOperator::Equal,
+    ];
+
+    /// How it is written.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            MatchOperator::Equal => "=",
+            MatchOperator::NotEqual => "!=",
+            MatchOperator::Matches => "=~",
+            MatchOperator::MatchesNot => "!~",
+        }
+    }
+
+    /// Whether the value is a regular expression.
+    pub const fn is_expression(self) -> bool {
+        matches!(self, MatchOperator::Matches | MatchOperator::MatchesNot)
+    }
+
+    /// Whether what is alike passes, and not what is different.
+    pub const fn wants_alike(self) -> bool {
+        matches!(self, MatchOperator::Equal | MatchOperator::Matches)
+    }
 }
 
 /// Which state of the site this is.

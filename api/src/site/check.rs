@@ -49,6 +49,8 @@ fn kept(document: &Document, before: &BTreeMap<String, ConfigEntry>) -> BTreeMap
         ConfigEntry::Integration(_) => document.integrations.is_none(),
         ConfigEntry::Bot(_) => document.bots.is_none(),
         ConfigEntry::Rules(_) => document.rules.is_none(),
+        // Operators make these, whatever a document says.
+        ConfigEntry::Silence(_) => true,
         ConfigEntry::Revision(_) => false,
     };
     before

@@ -1,7 +1,7 @@
 //! Values that tests of this crate begin with.
 
 use jiff::Timestamp;
-use schemas::config::{ConfigEntry, Scenario, Step, TimeWindow};
+use schemas::config::{ConfigEntry, Scenario, Silence, Step, TimeWindow};
 use schemas::{AlertEvent, Channel, DecoratedEvent, EventStatus, Origin, Severity};
 use uuid::Uuid;
 
@@ -84,4 +84,26 @@ pub fn open_alert() -> AlertState {
     transition(None, Input::Event(&event), at(0), &site(vec![]))
         .state
         .unwrap()
+}
+
+/// A silence of Jane's with these matchers, between these seconds after ten o'clock.
+pub fn silence(id: u128, matchers: &[&str], starts: i64, ends: i64) -> Silence {
+    Silence {
+        id: Uuid::from_u128(id),
+        matchers: matchers
+            .iter()
+            .map(|matcher| crate::matcher::parse(matcher).unwrap())
+            .collect(),
+        starts_at: at(starts),
+        ends_at: at(ends),
+        created_by: "Jane".to_owned(),
+        comment: "new disks".to_owned(),
+        updated_at: at(starts),
+    }
+}
+
+/// Puts a silence into the site, or takes its place.
+pub fn put(site: &mut Site, silence: Silence) {
+    let entry = ConfigEntry::Silence(silence);
+    site.apply(&entry.key(), Some(entry));
 }

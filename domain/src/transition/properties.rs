@@ -9,7 +9,7 @@ use schemas::{
 };
 use uuid::Uuid;
 
-use super::examples::{at, event, site, step, working_hours};
+use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::{Input, transition};
 use crate::state::AlertState;
 use crate::steps::next_deadline;
@@ -24,6 +24,10 @@ enum Happening {
     Delivered,
     Fails,
     Time(i64),
+    /// One of three silences is made or made anew: whom it concerns, and for how long.
+    Silenced(u8, bool, i64),
+    /// The silence is ended early, and the alert is looked at again.
+    Expired(u8),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -52,6 +56,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => Just(Happening::Delivered),
         1 => Just(Happening::Fails),
         2 => (1_i64..40_000).prop_map(Happening::Time),
+        2 => (0_u8..3, any::<bool>(), 1_i64..50_000)
+            .prop_map(|(id, concerned, seconds)| Happening::Silenced(id, concerned, seconds)),
+        1 => (0_u8..3).prop_map(Happening::Expired),
     ]
 }
 
@@ -84,13 +91,32 @@ impl World {
                 deadline.is_none_or(|deadline| deadline.due_at > at(self.now)),
                 "no deadline is left behind"
             );
+            let silence = site
+                .silencing(&state.alert, at(self.now))
+                .map(|silence| silence.ends_at);
+            if let Some(until) = silence.max() {
+                assert!(
+                    outcome
+                        .notifications
+                        .iter()
+                        .all(|n| n.kind != NotificationKind::Open),
+                    "nobody is told anew under a silence"
+                );
+                assert!(
+                    deadline.is_some_and(|deadline| deadline.due_at <= until)
+                        || !state.is_open()
+                        || state.steps.iter().filter(|step| step.told).count()
+                            == site.scenarios["default"].steps.len(),
+                    "whoever is held back is looked at again when the silence ends"
+                );
+            }
         }
         self.outbox.extend(outcome.notifications.clone());
         self.told.extend(outcome.notifications);
         self.state = outcome.state;
     }
 
-    fn happens(&mut self, happening: &Happening, site: &crate::Site) {
+    fn happens(&mut self, happening: &Happening, site: &mut crate::Site) {
         self.now += 1;
         match happening {
             Happening::Fires(severity, output) => {
@@ -142,6 +168,16 @@ impl World {
             ),
             Happening::Time(seconds) => {
                 self.now += seconds;
+                self.wake_all(site);
+            }
+            Happening::Silenced(id, concerned, seconds) => {
+                let matcher = if *concerned { "team=pay" } else { "team=ship" };
+                let ends = self.now + seconds;
+                put(site, silence(u128::from(*id), &[matcher], self.now, ends));
+                self.wake_all(site);
+            }
+            Happening::Expired(id) => {
+                put(site, silence(u128::from(*id), &["team=pay"], self.now, self.now));
                 self.wake_all(site);
             }
         }
@@ -201,14 +237,14 @@ proptest! {
     fn whatever_happens_every_open_is_followed_by_one_close(
         happenings in prop::collection::vec(happening(), 1..60)
     ) {
-        let site = site(steps());
+        let mut site = site(steps());
         let mut world = World::default();
         for happening in &happenings {
-            world.happens(happening, &site);
+            world.happens(happening, &mut site);
         }
-        world.happens(&Happening::Ends, &site);
+        world.happens(&Happening::Ends, &mut site);
         while !world.outbox.is_empty() {
-            world.happens(&Happening::Delivered, &site);
+            world.happens(&Happening::Delivered, &mut site);
         }
         if let Some(state) = &world.state {
             prop_assert!(state.ledger.is_empty(), "everything is settled: {:?}", state.ledger);

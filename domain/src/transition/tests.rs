@@ -9,7 +9,7 @@ use schemas::{
 };
 use uuid::Uuid;
 
-use super::examples::{at, event, site, step, working_hours};
+use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::{Effect, Ignored, Input, Outcome, transition};
 use crate::Site;
 use crate::state::AlertState;
@@ -372,6 +372,67 @@ fn a_closed_window_holds_back_until_it_opens() {
         told(&story.take(Input::Deadline, at(morning))),
         [(NotificationKind::Open, "#ops")]
     );
+}
+
+#[test]
+fn a_silence_holds_back_until_it_ends_and_says_whose_it_is() {
+    let mut story = Story::new(vec![step(Channel::Slack, "#ops")]);
+    put(&mut story.site, silence(7, &["alertname=disk full"], 0, 600));
+    put(&mut story.site, silence(8, &["alertname=cpu"], 0, 9999));
+    put(&mut story.site, silence(9, &["object=host-1"], 0, 300));
+    let opened = story.fires(0, Severity::Critical, "99 %");
+    assert_eq!(kinds(&opened), [HistoryKind::Opened, HistoryKind::HeldBack]);
+    assert_eq!(
+        opened.history[1].message,
+        "slack #ops is not told: silenced by Jane until 2026-09-01T10:10:00Z: new disks \
+         (silence 00000000-0000-0000-0000-000000000007)"
+    );
+    let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(0)).unwrap();
+    assert_eq!(deadline.due_at, at(600), "the end of the longest");
+    assert!(
+        kinds(&story.fires(1, Severity::Critical, "99 %")).is_empty(),
+        "said once"
+    );
+    assert_eq!(
+        told(&story.take(Input::Deadline, at(600))),
+        [(NotificationKind::Open, "#ops")]
+    );
+}
+
+#[test]
+fn a_silence_that_is_ended_early_or_has_not_begun_holds_nothing_back() {
+    let (mut story, _) = Story::open(vec![]);
+    story.site = site(vec![step(Channel::Slack, "#ops")]);
+    put(&mut story.site, silence(7, &["alertname=disk full"], 0, 600));
+    story.fires(1, Severity::Critical, "99 %");
+    put(&mut story.site, silence(7, &["alertname=disk full"], 0, 2));
+    assert_eq!(
+        told(&story.take(Input::Deadline, at(2))),
+        [(NotificationKind::Open, "#ops")]
+    );
+
+    let mut story = Story::new(vec![step(Channel::Slack, "#ops")]);
+    put(&mut story.site, silence(7, &["alertname=disk full"], 60, 600));
+    assert_eq!(
+        told(&story.fires(0, Severity::Critical, "99 %")),
+        [(NotificationKind::Open, "#ops")]
+    );
+}
+
+#[test]
+fn a_silence_neither_holds_back_what_changes_nor_what_ends() {
+    let late = Step {
+        delay_seconds: 300,
+        ..step(Channel::Email, "boss@b")
+    };
+    let (mut story, _) = Story::open(vec![step(Channel::Slack, "#ops"), late]);
+    put(&mut story.site, silence(7, &["team=pay"], 0, 600));
+    assert_eq!(
+        told(&story.fires(1, Severity::Urgent, "100 %")),
+        [(NotificationKind::Update, "#ops")]
+    );
+    assert!(told(&story.take(Input::Deadline, at(300))).is_empty());
+    assert_eq!(told(&story.ends(301)), [(NotificationKind::Close, "#ops")]);
 }
 
 #[test]
