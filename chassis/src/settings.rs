@@ -11,6 +11,9 @@ use crate::secrets::{SecretError, SiteKey};
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
 
+/// What may wait in the spool.
+const SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Variables with the prefix that are not settings of a process.
 const NOT_SETTINGS: &[&str] = &["bin", "url", "curl_key", "demo", "data"];
 
@@ -32,6 +35,10 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Where it tells how it is; `127.0.0.1:8081` when not set.
     pub admin_listen: Option<SocketAddr>,
+    /// A folder of this process alone: what collectors accept while the log is away waits there.
+    pub spool: Option<PathBuf>,
+    /// How many bytes may wait there; 256 MiB when not set.
+    pub spool_bytes: Option<u64>,
     /// Where people find the console; links in notifications begin with it. `http://<listen>` when not set.
     pub console_url: Option<String>,
     /// The key that secrets are encrypted with, 32 bytes in base64.
@@ -57,6 +64,8 @@ const NAMES: &[&str] = &[
     "aerospike_namespace",
     "listen",
     "admin_listen",
+    "spool",
+    "spool_bytes",
     "console_url",
     "secret_key",
     "secret_key_file",
@@ -145,6 +154,12 @@ impl Settings {
         self.guarded("admin_listen", self.admin_listen, 8081)
     }
 
+    /// The folder of the spool, if there is to be one, and how many bytes may wait in it.
+    pub fn spool(&self) -> Option<(&Path, u64)> {
+        let bytes = self.spool_bytes.unwrap_or(SPOOL_BYTES);
+        self.spool.as_deref().map(|folder| (folder, bytes))
+    }
+
     /// Where people find the console.
     pub fn console_url(&self) -> String {
         let listen = self
@@ -228,9 +243,12 @@ fn known(name: &str, place: &str) -> Result<(), SettingsError> {
     })
 }
 
-/// Environment variables are text; only the one switch is not.
+/// Environment variables are text; a switch and a number are not.
 fn typed(name: &str, value: String) -> toml::Value {
     match (name, value.as_str()) {
+        ("spool_bytes", text) => text
+            .parse()
+            .map_or(toml::Value::String(value), toml::Value::Integer),
         ("allow_private_destinations", "true" | "1") => toml::Value::Boolean(true),
         ("allow_private_destinations", "false" | "0" | "") => toml::Value::Boolean(false),
         _ => toml::Value::String(value),
@@ -260,6 +278,8 @@ mod tests {
                 ("REVEILLE_KAFKA", "b:9092"),
                 ("REVEILLE_ALLOW_PRIVATE_DESTINATIONS", "true"),
                 ("REVEILLE_LISTEN", "127.0.0.1:9000"),
+                ("REVEILLE_SPOOL", "/spool"),
+                ("REVEILLE_SPOOL_BYTES", "5000"),
                 ("HOME", "/root"),
             ]),
         )
@@ -268,6 +288,7 @@ mod tests {
         assert_eq!(settings.database.as_deref(), Some("mysql://x"));
         assert!(settings.allow_private_destinations);
         assert_eq!(settings.listen().unwrap().port(), 9000);
+        assert_eq!(settings.spool(), Some((Path::new("/spool"), 5000)));
     }
 
     #[test]

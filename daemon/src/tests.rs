@@ -116,6 +116,7 @@ impl World {
                 partition: 0,
                 offset: self.offset,
             },
+            spooled: false,
             environment: "default".to_owned(),
             scenario: "default".to_owned(),
         };

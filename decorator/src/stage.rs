@@ -10,7 +10,7 @@ use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
 use pipeline::{Context, LogError, Record, Stage, StageError, StageMetrics, runner};
 use schemas::rejection::Rejected;
-use schemas::{AlertEvent, HEADER_TRACEPARENT, Origin, Topic};
+use schemas::{AlertEvent, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Topic};
 use tokio::sync::watch;
 
 use crate::STAGE;
@@ -104,7 +104,8 @@ impl Decorator {
             partition: batch.partition,
             offset: record.offset,
         };
-        let decorated = decorations.decorate(event, origin);
+        let spooled = record.header(HEADER_SPOOLED).is_some();
+        let decorated = decorations.decorate(event, origin, spooled);
         let value = serde_json::to_vec(&decorated)?;
         let now = self.context.clock.now();
         self.measures

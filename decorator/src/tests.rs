@@ -8,7 +8,9 @@ use pipeline::trace::{Tracer, record_headers};
 use pipeline::{Clock, Health, Log, Metrics, Record};
 use schemas::config::{ConfigEntry, Environment, Integration, Rule, Rules, Scenario};
 use schemas::rejection::{Parked, Rejected};
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, HEADER_TRACEPARENT, Origin, Severity};
+use schemas::{
+    AlertEvent, DecoratedEvent, EventStatus, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Severity,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -48,7 +50,10 @@ impl World {
     }
 
     async fn collect(&self, value: impl Into<Vec<u8>>) {
-        let headers = record_headers(Some(TRACE));
+        self.collect_with(value, record_headers(Some(TRACE))).await;
+    }
+
+    async fn collect_with(&self, value: impl Into<Vec<u8>>, headers: Vec<(String, String)>) {
         let record = Record {
             key: "key".to_owned(),
             value: Some(value.into().into()),
@@ -209,6 +214,7 @@ async fn an_event_gets_environment_scenario_and_origin_and_keeps_its_trace() {
                 partition: 0,
                 offset: 1
             },
+            spooled: false,
             environment: "payments".to_owned(),
             scenario: "page".to_owned(),
         }]
@@ -216,6 +222,23 @@ async fn an_event_gets_environment_scenario_and_origin_and_keeps_its_trace() {
     let record = world.records(Topic::ALERTS_DECORATED, 1).await.remove(0);
     assert_eq!(record.key, event.fingerprint.to_string());
     assert_eq!(record.header(HEADER_TRACEPARENT), Some(TRACE));
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_a_spool_stays_marked() {
+    let world = World::begin(site(vec![]));
+    let value = serde_json::to_vec(&event("disk")).unwrap();
+    let spooled = (HEADER_SPOOLED.to_owned(), "1".to_owned());
+    world.collect_with(value.clone(), vec![spooled]).await;
+    world.collect(value).await;
+    let marked: Vec<_> = world
+        .decorated(2)
+        .await
+        .iter()
+        .map(|event| event.spooled)
+        .collect();
+    assert_eq!(marked, [true, false]);
     world.end().await;
 }
 

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use schemas::alert::OperatorState;
-use schemas::{Alert, Channel, LedgerEntry, Origin, Status};
+use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Status};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Keys of commands that are remembered, to answer a repeated one without applying it again.
 pub const REMEMBERED_KEYS: usize = 32;
@@ -21,6 +22,10 @@ pub struct AlertState {
     pub alert: Alert,
     /// The last event that was applied; older ones are repetitions.
     pub origin: Option<Origin>,
+    /// Of the events that were applied, the one that was accepted last; spooled ones that are not newer are repetitions
+    /// or were overtaken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Accepted>,
     /// Sequence of the last history entry.
     pub history_sequence: u64,
     /// How far the scenario's steps are in this episode.
@@ -39,6 +44,25 @@ pub struct AlertState {
     /// are settled otherwise are left out.
     #[serde(skip)]
     pub ledger: Vec<LedgerEntry>,
+}
+
+/// When which event was accepted; of two, the greater one is the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Accepted {
+    /// By the collector's clock.
+    pub at: Timestamp,
+    /// Of the events of one body, later ones have greater ids.
+    pub event_id: Uuid,
+}
+
+impl Accepted {
+    /// Of this event.
+    pub fn of(event: &AlertEvent) -> Self {
+        Self {
+            at: event.accepted_at,
+            event_id: event.event_id,
+        }
+    }
 }
 
 /// How far one step of the scenario is in this episode.

@@ -12,6 +12,7 @@ use schemas::Topic;
 pub mod embedded;
 pub mod kafka;
 pub mod simulated;
+pub mod spooled;
 
 /// The most records that a batch has.
 const MAX_BATCH_RECORDS: usize = 500;

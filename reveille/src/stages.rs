@@ -11,6 +11,7 @@ use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
+use pipeline::log::spooled::SpooledLog;
 use pipeline::{Context, Log};
 use store::Store;
 use tokio::task::JoinSet;
@@ -57,7 +58,10 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     let needs = Needs::of(stage, &settings).await?;
     let admin_listener = server::listen(settings.admin_listen()?, "admin_listen").await?;
     let log = Arc::new(KafkaLog::connect(kafka)?);
-    let context = process.context(Arc::clone(&log) as Arc<dyn Log>);
+    let mut context = process.context(Arc::clone(&log) as Arc<dyn Log>);
+    if let (Stage::Collectors, Some((folder, bytes))) = (stage, settings.spool()) {
+        context.log = Arc::new(SpooledLog::open(&context, folder, bytes).await?);
+    }
     let mut tasks = JoinSet::new();
     tasks.spawn(server::serve(
         admin_listener,

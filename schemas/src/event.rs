@@ -91,6 +91,10 @@ pub struct DecoratedEvent {
     pub event: AlertEvent,
     /// Where it was collected.
     pub origin: Origin,
+    /// It waited in a collector's spool while the log was away. The same event may be there already, under another
+    /// origin, and later ones may have overtaken it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spooled: bool,
     /// Name of the environment.
     pub environment: String,
     /// Name of the scenario.

@@ -37,3 +37,5 @@ pub const SCHEMA_VERSION: &str = "1";
 pub const HEADER_SCHEMA_VERSION: &str = "schema-version";
 /// Header of every record: the W3C trace context (<https://www.w3.org/TR/trace-context/>).
 pub const HEADER_TRACEPARENT: &str = "traceparent";
+/// Header of a record that waited in a collector's spool, and may therefore be there a second time, or late.
+pub const HEADER_SPOOLED: &str = "spooled";

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 /// How long all may take to notice an outage, or its end.
 const NOTICE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(90);
+/// How long a sender waits for its answer while the broker is away.
+const PROMPT: Duration = Duration::from_secs(3);
 
 /// So many alerts are open when the view forgets them.
 const FORGOTTEN: usize = 30;
@@ -56,21 +58,9 @@ impl Part {
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_database_and_view_may_be_away() -> Result<()> {
     let _turn = tests::alone().await;
-    let Some(mut world) = World::on_real_services("outage", 1).await? else {
-        skipped("the outage test", "Kafka and MariaDB are needed");
+    let Some(mut world) = on_services_of_our_own("outage").await? else {
         return Ok(());
     };
-    let own = world
-        .services
-        .as_ref()
-        .is_some_and(|services| services.kafka.is_own() && services.mariadb.is_own());
-    if !own {
-        skipped(
-            "the outage test",
-            "Kafka and MariaDB given by address are not ours to stop",
-        );
-        return Ok(());
-    }
     let away = Duration::from_secs(number_from_environment("REVEILLE_TEST_AWAY", 30)?);
     let load = Load {
         alerts: 200,
@@ -96,6 +86,87 @@ async fn broker_database_and_view_may_be_away() -> Result<()> {
         report.accepted, report.maybe_applied
     ));
     the_view_may_forget_everything(&mut world).await
+}
+
+/// What a collector accepts while the broker is away waits on its disk, also when it is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_without_the_broker_arrives_when_it_is_back() -> Result<()> {
+    let _turn = tests::alone().await;
+    let Some(mut world) = on_services_of_our_own("outage-spool").await? else {
+        return Ok(());
+    };
+    let away = Duration::from_secs(number_from_environment("REVEILLE_TEST_AWAY", 30)?);
+    let load = Load {
+        alerts: 120,
+        events_per_second: 60,
+        seed: 11,
+    };
+    let stop_load = CancellationToken::new();
+    let client = world.client.clone();
+    let (stories, spooled) = tokio::try_join!(load.run(&client, stop_load.clone()), async {
+        something_comes_through(&world).await?;
+        stop(&mut world, Part::Broker)?;
+        let half = Instant::now() + away / 2;
+        everybody_says_so(&world, Part::Broker).await?;
+        tokio::time::sleep_until(half).await;
+        let asked = Instant::now();
+        let body = json!({ "alert_name": "Spooled", "alert_severity": "warning", "source": "outage", "object": "web-1", "notification_output": "x" });
+        client.ingest("api", keys::MACHINES, &body).await?.events()?;
+        ensure!(asked.elapsed() < PROMPT, "the answer took {:?}", asked.elapsed());
+        let collectors = world.stage("collectors")?;
+        let spooled = collectors.metric("reveille_spool_records", "").await?;
+        collectors.kill();
+        collectors.spawn()?;
+        tokio::time::sleep(away / 2).await;
+        start_again(&mut world, Part::Broker).await?;
+        world.ready(NOTICE).await?;
+        something_comes_through(&world).await?;
+        stop_load.cancel();
+        Ok(spooled.unwrap_or(0.0))
+    })?;
+    ensure!(
+        spooled > 0.0,
+        "nothing was in the spool when the collector was killed"
+    );
+    let drained = world
+        .stage("collectors")?
+        .metric("reveille_spool_drained_total", "")
+        .await?;
+    ensure!(
+        drained >= Some(spooled),
+        "{drained:?} records were drained of {spooled} that were in the spool"
+    );
+    let stories = load::end(stories, &client).await?;
+    let report = audit(&client, &stories, &[], DRAIN).await?;
+    ensure!(
+        client.alerts("text=Spooled").await?.len() == 1,
+        "the alert of the outage is not there"
+    );
+    world.all_alive()?;
+    let (sent, unanswered) = load::count(&stories);
+    say(&format!(
+        "the broker was away for {away:?}: {sent} events sent, {} accepted, {spooled} of them in the spool when the \
+         collector was killed, {unanswered} refused or without an answer ({} of them applied)",
+        report.accepted, report.maybe_applied
+    ));
+    Ok(())
+}
+
+/// Kafka and MariaDB that may be stopped; says so when there are none.
+async fn on_services_of_our_own(scenario: &str) -> Result<Option<World>> {
+    let Some(world) = World::on_real_services(scenario, 1).await? else {
+        skipped("the outage test", "Kafka and MariaDB are needed");
+        return Ok(None);
+    };
+    let services = world.services.as_ref();
+    if !services.is_some_and(|services| services.kafka.is_own() && services.mariadb.is_own()) {
+        skipped(
+            "the outage test",
+            "Kafka and MariaDB given by address are not ours to stop",
+        );
+        return Ok(None);
+    }
+    Ok(Some(world))
 }
 
 /// Aerospike is gone, and empty when it is back: the view is built anew from the database.

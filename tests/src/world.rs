@@ -264,6 +264,9 @@ impl World {
         if let Some(listen) = listen {
             settings.insert("listen", listen.to_string());
         }
+        if name == "collectors" {
+            settings.insert("spool", self.data.path().join("spool").display().to_string());
+        }
         let log = self.logs.join(format!("{name}-{}.log", self.stages.len()));
         self.stages
             .push(Stage::start(name, &[name], &settings, admin, log)?);

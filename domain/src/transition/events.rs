@@ -8,7 +8,7 @@ use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Sever
 
 use super::{Change, Effect, Ignored, Outcome, expiry};
 use crate::Site;
-use crate::state::{AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
+use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
 
 /// How old the kept time of the last event may become while nothing else changes.
 const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -62,6 +62,7 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
     let state = AlertState {
         alert,
         origin: Some(decorated.origin),
+        newest: Some(Accepted::of(event)),
         history_sequence: 0,
         steps: Vec::new(),
         reopened_at: VecDeque::new(),
@@ -87,6 +88,7 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         expiry::answer(change, event.accepted_at, since);
         return;
     }
+    change.state.newest = change.state.newest.max(Some(Accepted::of(event)));
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
@@ -102,10 +104,21 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 
 /// All events of one alert come through one partition of `alerts.collected`, so an offset that is not higher than
 /// the last one is the same event again.
+///
+/// What waited in a spool has an offset of its own each time that it is written: its collector could not know whether
+/// the log had it already, or ended before it could keep in mind that it was drained. Then what follows it was applied
+/// too, and `[firing, resolved]` must not become `[firing, resolved, firing, resolved]`. So it counts only if it was
+/// accepted after everything that was applied. This holds also for what other collectors, whose spool was empty
+/// earlier, have said in the meantime.
 fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
-    change.state.origin.is_some_and(|last| {
+    let same_place = change.state.origin.is_some_and(|last| {
         last.partition == decorated.origin.partition && decorated.origin.offset <= last.offset
-    })
+    });
+    let not_newer = change
+        .state
+        .newest
+        .is_some_and(|newest| Accepted::of(&decorated.event) <= newest);
+    same_place || (decorated.spooled && not_newer)
 }
 
 fn fires(event: &AlertEvent) -> bool {

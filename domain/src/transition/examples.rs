@@ -73,6 +73,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             scenario: None,
         },
         origin: Origin { partition: 0, offset },
+        spooled: false,
         environment: "default".to_owned(),
         scenario: "default".to_owned(),
     }

@@ -294,3 +294,51 @@ fn assert_each_row_is_told_in_order(told: &[Notification], failed: &BTreeSet<Uui
         }
     }
 }
+
+proptest! {
+    /// A collector that drains its spool may write any stretch of it again, under new offsets, as it cannot know
+    /// whether the log has it.
+    #[test]
+    fn what_a_spool_brings_twice_counts_once(
+        said in prop::collection::vec((0_u8..4, 0_u8..3), 1..20),
+        stretch in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        first_unmarked in any::<bool>(),
+    ) {
+        let site = site(steps());
+        let events: Vec<_> = (1_i64..)
+            .zip(&said)
+            .map(|(second, (severity, output))| {
+                let (status, severity) = match severity {
+                    0 => (EventStatus::Resolved, Severity::Ok),
+                    1 => (EventStatus::Firing, Severity::Warning),
+                    2 => (EventStatus::Firing, Severity::Down),
+                    _ => (EventStatus::Acknowledged, Severity::Warning),
+                };
+                let mut event = event(0, status, severity, &output.to_string());
+                event.event.accepted_at = at(second);
+                event.event.event_id = Uuid::from_u128(u128::MAX - u128::from(second.unsigned_abs()));
+                event.spooled = true;
+                event
+            })
+            .collect();
+        let (one, other) = (stretch.0.index(events.len()), stretch.1.index(events.len()));
+        let (from, to) = (one.min(other), one.max(other) + 1);
+        let run = |events: &mut dyn Iterator<Item = &schemas::DecoratedEvent>| {
+            let (mut state, mut history) = (None, Vec::new());
+            for (offset, event) in (1..).zip(events) {
+                let mut event = event.clone();
+                event.origin.offset = offset;
+                // What went to the log directly, and perhaps got there, is not marked; its copy from the spool is.
+                event.spooled &= !(first_unmarked && offset <= to as u64);
+                let outcome = transition(state, Input::Event(&event), at(100), &site);
+                history.extend(outcome.history);
+                state = outcome.state;
+            }
+            let alert = state.map(|state| (state.alert, state.ledger));
+            (alert, history)
+        };
+        let once = run(&mut events.iter());
+        let twice = run(&mut events[..to].iter().chain(&events[from..]));
+        prop_assert_eq!(once, twice);
+    }
+}

@@ -666,3 +666,26 @@ fn a_late_receipt_of_an_earlier_episode_finds_its_own_row() {
         (1, 2, LedgerState::Opening)
     );
 }
+
+#[test]
+fn a_spooled_event_that_was_overtaken_changes_nothing_and_a_newer_one_counts() {
+    let (mut story, _) = Story::open(vec![]);
+    let spooled = |story: &mut Story, accepted: i64, status, severity| {
+        story.offset += 1;
+        let mut event = event(story.offset, status, severity, "98 %");
+        event.event.accepted_at = at(accepted);
+        event.spooled = true;
+        story.take(Input::Event(&event), at(60))
+    };
+    story.offset += 1;
+    let mut end = event(story.offset, EventStatus::Resolved, Severity::Ok, "fine again");
+    end.event.accepted_at = at(20);
+    story.take(Input::Event(&end), at(50));
+    let late = spooled(&mut story, 10, EventStatus::Firing, Severity::Critical);
+    assert_eq!(
+        (late.ignored, late.effect),
+        (Some(Ignored::Repetition), Effect::Nothing)
+    );
+    let newer = spooled(&mut story, 30, EventStatus::Firing, Severity::Critical);
+    assert_eq!(newer.history[0].kind, HistoryKind::Reopened);
+}

@@ -59,7 +59,8 @@ pub struct EmbeddedLog {
     work: mpsc::Sender<Work>,
     queue: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
-    retention: AbortHandle,
+    /// None for a log that keeps everything until it is told to forget it.
+    retention: Option<AbortHandle>,
 }
 
 /// The log cannot be opened.
@@ -131,6 +132,14 @@ impl EmbeddedLog {
     ///
     /// When it is not called on a tokio runtime.
     pub fn open(folder: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
+        let mut log = Self::open_for_ever(folder, clock)?;
+        let retention = tokio::spawn(ask_for_retention(log.work.clone(), log.clock.clone()));
+        log.retention = Some(retention.abort_handle());
+        Ok(log)
+    }
+
+    /// Opens a log whose records do not go with time, but when [`EmbeddedLog::forget`] says so.
+    pub fn open_for_ever(folder: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
         let folder = folder.as_ref().to_owned();
         Self::open_store(folder.clone(), clock).map_err(|error| match error {
             StorageError::Fjall(fjall::Error::Locked) => OpenError::InUse { folder },
@@ -165,7 +174,6 @@ impl EmbeddedLog {
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run())?;
-        let retention = tokio::spawn(ask_for_retention(work.clone(), clock.clone())).abort_handle();
         let queue = Arc::new(Semaphore::new(QUEUE_KIB));
         Ok(Self {
             shared,
@@ -173,8 +181,16 @@ impl EmbeddedLog {
             work,
             queue,
             writer: Some(writer),
-            retention,
+            retention: None,
         })
+    }
+
+    /// Nobody needs the records before this offset any more. They are removed soon, apart from the last one of all.
+    pub fn forget(&self, topic: Topic, partition: u32, before: u64) -> Result<(), LogError> {
+        let place = (topic, partition);
+        self.work
+            .send(Work::Forget { place, before })
+            .map_err(|_| self.unavailable())
     }
 
     fn pending(&self, topic: Topic, record: Record) -> Pending {
@@ -285,7 +301,9 @@ impl Log for EmbeddedLog {
 impl Drop for EmbeddedLog {
     /// Waits for the writer, so that the folder can be opened again at once when no reader is left either.
     fn drop(&mut self) {
-        self.retention.abort();
+        if let Some(retention) = &self.retention {
+            retention.abort();
+        }
         // It fails only when the writer is gone already.
         let _ = self.work.send(Work::Close);
         if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
@@ -384,11 +402,19 @@ impl Partition {
         self.tail_bytes += received_size(&record);
         self.end = record.offset + 1;
         self.tail.push_back(record);
-        while self.tail.len() > TAIL_RECORDS || self.tail_bytes > TAIL_BYTES {
-            let Some(oldest) = self.tail.pop_front() else {
-                break;
-            };
-            self.tail_bytes -= received_size(&oldest);
+        self.shorten(|partition, _| partition.tail.len() > TAIL_RECORDS || partition.tail_bytes > TAIL_BYTES);
+    }
+
+    /// Everything before this offset was removed.
+    fn begin_with(&mut self, first: u64) {
+        self.first = first;
+        self.shorten(|_, oldest| oldest.offset < first);
+    }
+
+    fn shorten(&mut self, is_too_much: impl Fn(&Self, &Received) -> bool) {
+        while self.tail.front().is_some_and(|oldest| is_too_much(self, oldest)) {
+            let removed = self.tail.pop_front();
+            self.tail_bytes -= removed.as_ref().map_or(0, received_size);
         }
     }
 }

@@ -78,6 +78,7 @@ pub fn state_of(alert: Alert) -> AlertState {
     AlertState {
         alert,
         origin: None,
+        newest: None,
         history_sequence: 1,
         steps: Vec::new(),
         reopened_at: [].into(),

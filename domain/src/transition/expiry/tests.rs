@@ -54,6 +54,7 @@ impl World {
                     partition: 0,
                     offset: self.accepted.len() as u64,
                 },
+                spooled: false,
                 environment: "default".to_owned(),
                 scenario: "default".to_owned(),
             });

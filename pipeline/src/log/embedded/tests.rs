@@ -47,7 +47,9 @@ async fn retain(log: &EmbeddedLog, hours: i64) {
 /// No test needs the periodic retention, and its first round would be in the way.
 fn open(folder: &Path, clock: Clock) -> EmbeddedLog {
     let log = EmbeddedLog::open(folder, clock).unwrap();
-    log.retention.abort();
+    if let Some(retention) = &log.retention {
+        retention.abort();
+    }
     log
 }
 
@@ -90,6 +92,32 @@ async fn old_records_go_and_the_offsets_go_on() {
         assert!(follower.next().await.unwrap().next_offset() >= 2502);
     }
     assert_eq!(keys(&log, TOPIC).await, ["youngest", "next"]);
+}
+
+#[tokio::test]
+async fn what_nobody_needs_any_more_is_forgotten_and_the_offsets_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let long_ago = Clock::simulated(Timestamp::UNIX_EPOCH);
+    let log = EmbeddedLog::open_for_ever(folder.path(), long_ago).unwrap();
+    let records = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| record(name, Some("{}")))
+            .collect::<Vec<_>>()
+    };
+    log.append(TOPIC, records(&["a", "b", "c", "d"])).await.unwrap();
+    log.forget(TOPIC, 0, 2).unwrap();
+    log.append(TOPIC, records(&["e"])).await.unwrap();
+    assert_eq!(keys(&log, TOPIC).await, ["c", "d", "e"]);
+    log.forget(TOPIC, 0, 5).unwrap();
+    drop(log);
+    let log = EmbeddedLog::open_for_ever(folder.path(), Clock::system()).unwrap();
+    assert_eq!(keys(&log, TOPIC).await, ["e"]);
+    log.append(TOPIC, records(&["f"])).await.unwrap();
+    assert_eq!(keys(&log, TOPIC).await, ["e", "f"]);
+    let mut follower = log.follow(TOPIC, From::End).await.unwrap();
+    log.append(TOPIC, records(&["g"])).await.unwrap();
+    assert_eq!(follower.next().await.unwrap().records[0].offset, 6);
 }
 
 #[tokio::test]

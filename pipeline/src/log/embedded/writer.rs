@@ -30,6 +30,11 @@ pub(super) enum Work {
         now: Timestamp,
         done: Option<oneshot::Sender<()>>,
     },
+    /// Remove what is before this offset.
+    Forget {
+        place: (Topic, u32),
+        before: u64,
+    },
     /// Save what is there and end.
     Close,
 }
@@ -158,6 +163,7 @@ impl Writer {
                         appends.push(append);
                     }
                     Ok(Work::Retain { now, done }) => self.begin_retention(now, done),
+                    Ok(Work::Forget { place, before }) => self.forget(place, before),
                     Ok(Work::Close) | Err(RecvTimeoutError::Disconnected) => open = false,
                     Err(RecvTimeoutError::Timeout) => break,
                 }
@@ -334,21 +340,47 @@ impl Writer {
                 .map_or((0, 0), |partition| (partition.first, partition.end));
             old_records(keyspace, topic, number, end, now)?
         };
+        self.remove(place, keyspace, &old)?;
+        Ok(old.len())
+    }
+
+    /// Offsets go on from the last record, so that one stays.
+    fn forget(&self, place: (Topic, u32), before: u64) {
+        let (topic, number) = place;
+        let Some(keyspace) = self.shared.topics.get(&topic).and_then(|log| log.keyspace.get()) else {
+            return;
+        };
+        let (first, end) = self
+            .shared
+            .partition(topic, number)
+            .map_or((0, 0), |partition| (partition.first, partition.end));
+        let forgotten: Vec<u64> = (first..before.min(end.saturating_sub(1))).collect();
+        if let Err(error) = self.remove(place, keyspace, &forgotten) {
+            tracing::error!(%topic, %error, "records could not be removed");
+        }
+    }
+
+    fn remove(
+        &self,
+        (topic, number): (Topic, u32),
+        keyspace: &Keyspace,
+        old: &[u64],
+    ) -> Result<(), StorageError> {
         if old.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         // Nobody waits for it, so it goes to disk with the next append.
         let mut batch = self.database.batch();
-        for offset in &old {
+        for offset in old {
             batch.remove(keyspace, codec::place(number, *offset));
         }
         batch.commit()?;
         if let (Some(mut partition), Some(last)) = (self.shared.partition(topic, number), old.last())
             && !topic.settings().compacted
         {
-            partition.first = last + 1;
+            partition.begin_with(last + 1);
         }
-        Ok(old.len())
+        Ok(())
     }
 }
 

@@ -1,0 +1,356 @@
+//! A log that takes records also while its broker is away: until it is back they wait in a spool on disk.
+//!
+//! An append goes to the broker, as ever. When that fails, or takes too long, the records go to the spool (an
+//! [`EmbeddedLog`], synced before the append is answered), and one drainer writes them to the broker in order. As long
+//! as anything waits there, everything goes through the spool, so no record overtakes an older one.
+//!
+//! A record may reach the broker twice: when its first append was answered with an error, or not in time, and had its
+//! effect all the same; when the process ended between the append and the note that it is drained. So what comes out
+//! of the spool is marked with [`HEADER_SPOOLED`], and whoever reads it decides by what it says.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prometheus::{IntCounter, IntGauge};
+use schemas::{HEADER_SPOOLED, Topic};
+use tokio_util::sync::CancellationToken;
+
+use super::embedded::{EmbeddedLog, OpenError};
+use super::{
+    Batch, Consumer, Delivery, Follower, From, Log, LogError, Positions, Record, check_size, record_size,
+};
+use crate::health::Task;
+use crate::runner::Context;
+
+#[cfg(test)]
+mod tests;
+
+/// How long the broker may take for an append before the spool takes it: senders hang up after a few seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the drainer waits before it tries a broker again that is away.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the drainer says that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// The drainer's name as a reader of the spool.
+const GROUP: &str = "drain";
+/// What a record takes beside its own bytes, roughly.
+const OVERHEAD: usize = 64;
+
+/// A log with a spool for the time when it is away.
+pub struct SpooledLog {
+    shared: Arc<Shared>,
+}
+
+/// The spool cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// It cannot be opened.
+    #[error("the spool: {0}")]
+    Open(#[from] OpenError),
+    /// What an earlier process left in it cannot be read.
+    #[error("what is left in the spool cannot be read: {0}")]
+    Read(#[from] LogError),
+}
+
+struct Shared {
+    log: Arc<dyn Log>,
+    spool: EmbeddedLog,
+    folder: PathBuf,
+    limit: u64,
+    waiting: Mutex<Amount>,
+    measures: Measures,
+}
+
+/// What is in the spool or on its way there; as long as there is anything, nothing may pass it by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Amount {
+    records: u64,
+    bytes: u64,
+}
+
+impl Amount {
+    fn of(records: &[Record]) -> Self {
+        let bytes: usize = records.iter().map(|record| record_size(record) + OVERHEAD).sum();
+        Self {
+            records: u64::try_from(records.len()).unwrap_or(u64::MAX),
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+struct Measures {
+    records: IntGauge,
+    bytes: IntGauge,
+    spooled: IntCounter,
+    drained: IntCounter,
+    refused: IntCounter,
+}
+
+impl Measures {
+    fn new(context: &Context) -> Self {
+        let gauge = |name: &str, help: &str| context.metrics.register(IntGauge::new(name, help));
+        let counter = |name: &str, help: &str| context.metrics.register(IntCounter::new(name, help));
+        Self {
+            records: gauge("reveille_spool_records", "Records that wait in the spool."),
+            bytes: gauge(
+                "reveille_spool_bytes",
+                "Bytes of the records that wait in the spool.",
+            ),
+            spooled: counter(
+                "reveille_spool_spooled_total",
+                "Records that the spool has taken since the log was away.",
+            ),
+            drained: counter(
+                "reveille_spool_drained_total",
+                "Records that went from the spool to the log.",
+            ),
+            refused: counter(
+                "reveille_spool_refused_total",
+                "Records that were not taken, since the spool was full.",
+            ),
+        }
+    }
+}
+
+impl SpooledLog {
+    /// Puts a spool before the log of this context. It lies in this folder, takes at most so many bytes, and what an
+    /// earlier process left in it is drained first. To be called once per process.
+    pub async fn open(context: &Context, folder: &Path, limit: u64) -> Result<Self, SpoolError> {
+        let spool = EmbeddedLog::open_for_ever(folder, context.clock.clone())?;
+        let mut consumer = spool.join(GROUP, Topic::ALL).await?;
+        let left = left_in(&mut *consumer).await?;
+        let shared = Arc::new(Shared {
+            log: Arc::clone(&context.log),
+            spool,
+            folder: folder.to_owned(),
+            limit,
+            waiting: Mutex::default(),
+            measures: Measures::new(context),
+        });
+        shared.change(|waiting| *waiting = left);
+        if left.records > 0 {
+            tracing::info!(
+                records = left.records,
+                "the spool is not empty and is drained first"
+            );
+        }
+        let drainer = Drainer {
+            shared: Arc::clone(&shared),
+            consumer,
+            task: context.health.task("spool"),
+            shutdown: context.shutdown.clone(),
+        };
+        tokio::spawn(drainer.run());
+        Ok(Self { shared })
+    }
+}
+
+/// How much nobody has drained yet. Afterwards the consumer begins with the first of it again.
+async fn left_in(consumer: &mut dyn Consumer) -> Result<Amount, LogError> {
+    let mut left = Amount::default();
+    consumer.next().await?;
+    consumer.start(&Positions::new()).await?;
+    while consumer.lag().values().any(|records| *records > 0) {
+        if let Delivery::Batch(batch) = consumer.next().await? {
+            let amount = Amount::of(&records_of(&batch));
+            left.records += amount.records;
+            left.bytes += amount.bytes;
+        }
+    }
+    consumer.start(&Positions::new()).await?;
+    Ok(left)
+}
+
+/// The records of a batch, to be appended again.
+fn records_of(batch: &Batch) -> Vec<Record> {
+    let records = batch.records.iter().cloned();
+    records
+        .map(|received| Record {
+            key: received.key,
+            value: received.value,
+            headers: received.headers,
+        })
+        .collect()
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Amount> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Amount)) {
+        let mut waiting = self.waiting();
+        change(&mut waiting);
+        self.measures.show(*waiting);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting().records == 0
+    }
+
+    /// Takes room in the spool before anything is written to it: from now on nothing passes it by.
+    fn reserve(&self, amount: Amount) -> Result<(), LogError> {
+        let mut waiting = self.waiting();
+        if waiting.bytes.saturating_add(amount.bytes) > self.limit {
+            self.measures.refused.inc_by(amount.records);
+            return Err(LogError::Unavailable(format!(
+                "the spool {} is full with {} bytes of {}",
+                self.folder.display(),
+                waiting.bytes,
+                self.limit
+            )));
+        }
+        waiting.records += amount.records;
+        waiting.bytes += amount.bytes;
+        self.measures.show(*waiting);
+        Ok(())
+    }
+
+    fn release(&self, amount: Amount) {
+        self.change(|waiting| {
+            waiting.records = waiting.records.saturating_sub(amount.records);
+            waiting.bytes = waiting.bytes.saturating_sub(amount.bytes);
+        });
+    }
+
+    async fn put(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
+        let amount = Amount::of(&records);
+        self.reserve(amount)?;
+        let put = self.spool.append(topic, records).await;
+        match put {
+            Ok(()) => self.measures.spooled.inc_by(amount.records),
+            Err(_) => self.release(amount),
+        }
+        put
+    }
+
+    /// Appends to the broker, unless something waits in the spool; answers whether it did.
+    async fn passed_by(&self, topic: Topic, records: &[Record]) -> Result<bool, LogError> {
+        if !self.is_empty() {
+            return Ok(false);
+        }
+        let append = self.log.append(topic, records.to_vec());
+        match tokio::time::timeout(PATIENCE, append).await {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(error @ LogError::TooLarge { .. })) => Err(error),
+            Ok(Err(LogError::Unavailable(error))) => {
+                tracing::debug!(error, "records go to the spool");
+                Ok(false)
+            }
+            Err(_) => {
+                tracing::debug!("records go to the spool, as the log takes its time");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Appends to the broker, which may take its time.
+    async fn append(&self, topic: Topic, records: Vec<Record>, task: &Task) -> Result<(), LogError> {
+        let mut append = self.log.append(topic, records);
+        loop {
+            match tokio::time::timeout(SIGN_OF_LIFE, &mut append).await {
+                Ok(appended) => return appended,
+                Err(_) => task.waiting("log"),
+            }
+        }
+    }
+}
+
+impl Measures {
+    fn show(&self, waiting: Amount) {
+        self.records
+            .set(i64::try_from(waiting.records).unwrap_or(i64::MAX));
+        self.bytes.set(i64::try_from(waiting.bytes).unwrap_or(i64::MAX));
+    }
+}
+
+#[async_trait]
+impl Log for SpooledLog {
+    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
+        for record in &records {
+            check_size(topic, record)?;
+        }
+        if records.is_empty() || self.shared.passed_by(topic, &records).await? {
+            return Ok(());
+        }
+        // The caller may go away, but what was counted must get to the spool all the same.
+        let shared = Arc::clone(&self.shared);
+        let put = tokio::spawn(async move { shared.put(topic, records).await });
+        put.await
+            .unwrap_or_else(|error| Err(LogError::Unavailable(format!("the spool has died: {error}"))))
+    }
+
+    async fn join(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, LogError> {
+        self.shared.log.join(group, topics).await
+    }
+
+    async fn follow(&self, topic: Topic, from: From) -> Result<Box<dyn Follower>, LogError> {
+        self.shared.log.follow(topic, from).await
+    }
+
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.shared.log.partitions(topic)
+    }
+}
+
+/// Writes what is in the spool to the broker.
+struct Drainer {
+    shared: Arc<Shared>,
+    consumer: Box<dyn Consumer>,
+    task: Task,
+    shutdown: CancellationToken,
+}
+
+impl Drainer {
+    async fn run(mut self) {
+        let shutdown = self.shutdown.clone();
+        // Whatever is broken off here is done again by the next process.
+        shutdown.run_until_cancelled(self.drain()).await;
+        self.task.ended();
+    }
+
+    async fn drain(&mut self) {
+        loop {
+            match tokio::time::timeout(SIGN_OF_LIFE, self.consumer.next()).await {
+                Ok(Ok(Delivery::Batch(batch))) => self.deliver(&batch).await,
+                Ok(Ok(Delivery::Assigned(_) | Delivery::Revoked(_))) | Err(_) => self.task.progress(),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the spool cannot be read");
+                    self.task.waiting("spool");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Appends a batch to the broker, however long that is away, and then lets it go.
+    async fn deliver(&mut self, batch: &Batch) {
+        let mut records = records_of(batch);
+        let amount = Amount::of(&records);
+        for record in &mut records {
+            record.headers.push((HEADER_SPOOLED.to_owned(), "1".to_owned()));
+        }
+        let mut told = false;
+        while let Err(error) = self.shared.append(batch.topic, records.clone(), &self.task).await {
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(%error, "what was accepted waits in the spool");
+            }
+            self.task.waiting("log");
+            tokio::time::sleep(RETRY).await;
+        }
+        let drained = batch.next_offset();
+        let committed = self.consumer.commit(batch.topic, batch.partition, drained).await;
+        let forgotten = self.shared.spool.forget(batch.topic, batch.partition, drained);
+        if let Err(error) = committed.and(forgotten) {
+            tracing::warn!(%error, "what was drained stays in the spool");
+        }
+        self.shared.measures.drained.inc_by(amount.records);
+        self.shared.release(amount);
+        self.task.progress();
+        if told {
+            tracing::info!("the log is back, and the spool is drained");
+        }
+    }
+}
