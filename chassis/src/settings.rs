@@ -15,7 +15,7 @@ pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
 const SPOOL_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Variables with the prefix that are not settings of a process.
-const NOT_SETTINGS: &[&str] = &["bin", "url", "curl_key", "demo", "data"];
+const NOT_SETTINGS: &[&str] = &["bin", "url", "integration_key", "curl_key", "demo", "data"];
 
 /// Everything that can be set for a process. `docs/settings.md` tells what is for which stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

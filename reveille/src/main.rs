@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod apply;
 mod demo;
+mod import;
 mod process;
 mod stages;
 mod up;
@@ -25,6 +26,7 @@ Examples:
   reveille up                     everything in one process; state in ./reveille-data
   reveille up --demo              the same, with a lifelike scene of alerts
   reveille apply -f site.yaml     declare environments, scenarios, integrations, bots
+  reveille import alerts.csv      post the alerts of a file
   reveille daemon --config r.toml one stage, on Kafka and MariaDB
 
 Every setting of a stage is a line of the file given by --config, or an environment variable:
@@ -50,6 +52,8 @@ enum Command {
     Api(StageArgs),
     /// Apply a site document: environments, scenarios, integrations, bots, rules.
     Apply(apply::Apply),
+    /// Post the alerts of a file (NDJSON or CSV).
+    Import(import::Import),
 }
 
 #[derive(Args)]
@@ -116,6 +120,7 @@ fn main() -> ExitCode {
             Command::Notifiers(arguments) => stages::run(stages::Stage::Notifiers, arguments.config).await,
             Command::Api(arguments) => stages::run(stages::Stage::Api, arguments.config).await,
             Command::Apply(arguments) => apply::run(arguments).await,
+            Command::Import(arguments) => import::run(arguments).await,
         }
     });
     match done {
