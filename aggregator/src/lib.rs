@@ -40,14 +40,17 @@ pub async fn run_alone(context: Context, store: Store, view: Arc<dyn View>) {
 async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn View>) {
     let metrics = StageMetrics::new(&context.metrics, NAME);
     let keeper = keeper::run(context.clone(), store, Arc::clone(&view));
-    let make = || Aggregator {
-        context: context.clone(),
-        view: Arc::clone(&view),
-        metrics: metrics.clone(),
-        accepted_to_view: context.metrics.hop_seconds("accepted_to_view"),
+    let make = {
+        let (context, metrics) = (context.clone(), metrics.clone());
+        move || Aggregator {
+            context: context.clone(),
+            view: Arc::clone(&view),
+            metrics: metrics.clone(),
+            accepted_to_view: context.metrics.hop_seconds("accepted_to_view"),
+        }
     };
-    let topics = [Topic::ALERTS_CHANGED];
-    let stage = pipeline::runner::run(context.clone(), NAME, group, &topics, metrics.clone(), make);
+    let topics = &[Topic::ALERTS_CHANGED];
+    let stage = pipeline::runner::run_side_by_side(context, NAME, group, topics, metrics, make);
     tokio::join!(keeper, stage);
 }
 

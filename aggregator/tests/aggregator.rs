@@ -11,12 +11,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From, Record};
-use pipeline::trace::{Tracer, record_headers};
-use pipeline::{Clock, Context, Health, Log, Metrics};
+use pipeline::trace::record_headers;
+use pipeline::{Clock, Context, Log};
 use schemas::rejection::Parked;
 use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Status, Topic, ViewChanged};
 use store::{Commit, Store};
-use tokio_util::sync::CancellationToken;
 use view::{CounterKey, MemoryView, View, ViewUnavailable};
 
 const START: &str = "2026-09-01T10:00:00Z";
@@ -109,14 +108,7 @@ impl World {
     async fn new() -> Self {
         let log = SimulatedLog::new(1);
         let clock = Clock::simulated(start());
-        let context = Context {
-            log: Arc::new(log.clone()),
-            clock: clock.clone(),
-            health: Health::new(clock),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock.clone());
         let announced = log.follow(Topic::VIEW_CHANGED, From::Start).await.unwrap();
         let store = Store::in_memory().await.unwrap();
         Self {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use pipeline::log::From;
-use pipeline::{Context, LogError};
+use pipeline::Context;
+use pipeline::log::{Batch, From};
 use schemas::{Alert, AlertChanged, CommandAnswer, Topic};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+use crate::following::{Followed, follow};
+
 /// What a record with answers holds, and one without does not.
 const MARK: &[u8] = b"\"answers\":";
 
@@ -32,15 +32,22 @@ impl Answers {
             waiting: Arc::default(),
             listening,
         };
-        let (follower, context) = (answers.clone(), context.clone());
-        tokio::spawn(async move {
-            let task = context.health.task("answers");
-            tokio::select! {
-                () = context.shutdown.cancelled() => {}
-                () = follower.follow_for_ever(&context, &task, &sender) => {}
-            }
-            task.ended();
-        });
+        let follower = answers.clone();
+        follow(
+            context,
+            "answers",
+            Topic::ALERTS_CHANGED,
+            From::End,
+            move |followed| match followed {
+                Followed::Begun => {
+                    sender.send_replace(true);
+                }
+                Followed::Batch(batch) => follower.deliver_all(batch),
+                Followed::Lost => {
+                    sender.send_replace(false);
+                }
+            },
+        );
         answers
     }
 
@@ -66,39 +73,10 @@ impl Answers {
         let _ = listening.wait_for(|listening| *listening).await;
     }
 
-    async fn follow_for_ever(
-        &self,
-        context: &Context,
-        task: &pipeline::health::Task,
-        listening: &watch::Sender<bool>,
-    ) {
-        loop {
-            if let Err(error) = self.follow(context, task, listening).await {
-                tracing::warn!(%error, "the answers to commands cannot be read");
-            }
-            listening.send_replace(false);
-            task.waiting("log");
-            tokio::time::sleep(RETRY_AFTER).await;
-        }
-    }
-
-    async fn follow(
-        &self,
-        context: &Context,
-        task: &pipeline::health::Task,
-        listening: &watch::Sender<bool>,
-    ) -> Result<(), LogError> {
-        let mut follower = context.log.follow(Topic::ALERTS_CHANGED, From::End).await?;
-        listening.send_replace(true);
-        loop {
-            task.progress();
-            let Ok(batch) = tokio::time::timeout(Duration::from_secs(10), follower.next()).await else {
-                continue;
-            };
-            for record in batch?.records {
-                if let Some(value) = record.value.filter(|value| contains(value, MARK)) {
-                    self.deliver(&value);
-                }
+    fn deliver_all(&self, batch: Batch) {
+        for record in batch.records {
+            if let Some(value) = record.value.filter(|value| contains(value, MARK)) {
+                self.deliver(&value);
             }
         }
     }

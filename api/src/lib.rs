@@ -8,15 +8,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use chassis::secrets::SiteKey;
+use domain::Site;
 use pipeline::Context;
 use store::Store;
+use tokio::sync::watch;
 
 mod actions;
+mod alertmanager;
 mod alerts;
 mod answers;
 mod console;
 mod error;
+mod following;
+mod integrations;
 mod openapi;
+mod opsgenie;
+pub mod rejected;
+mod silences;
 pub mod site;
 
 pub use error::ApiError;
@@ -29,28 +37,41 @@ pub struct Api {
     key: SiteKey,
     answers: answers::Answers,
     publisher: site::Publisher,
+    started_at: jiff::Timestamp,
+    usage: integrations::Usage,
 }
 
 impl Api {
-    /// Begins to follow the daemon's answers and to keep the `config` topic as the database says.
+    /// Begins to follow the daemon's answers and the usage of keys, and to keep the `config` topic as the database says.
     pub fn start(context: &Context, store: Store, key: SiteKey) -> Self {
         Self {
             context: context.clone(),
             answers: answers::Answers::start(context),
             publisher: site::Publisher::start(context, store.clone()),
+            started_at: context.clock.now(),
+            usage: integrations::Usage::start(context),
             store,
             key,
         }
     }
 
-    /// `/api/v1`, without authentication; the caller guards it.
+    /// `/api/v1`, and Alertmanager's `/api/v2`, without authentication; the caller guards it.
     pub fn routes(&self) -> Router {
         Router::new()
             .merge(alerts::routes())
             .merge(actions::routes())
+            .merge(rejected::routes())
+            .merge(silences::routes())
             .merge(site::routes())
+            .merge(alertmanager::routes())
+            .merge(integrations::routes())
             .route("/api/v1/openapi.json", axum::routing::get(openapi::document))
             .with_state(Arc::new(self.clone()))
+    }
+
+    /// What Opsgenie's senders read, at `/v2/alerts`; their keys are those of the site's integrations.
+    pub fn opsgenie(&self, site: watch::Receiver<Arc<Site>>) -> Router {
+        opsgenie::routes(self.clone(), site)
     }
 
     /// The console's files at `/`.
@@ -68,3 +89,6 @@ impl Api {
         Ok(self.store.site().await?.revision == 0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::{ActionRequest, ActionResults, NAMES};
 use crate::alerts::{AlertPage, HistoryPage, Notifications};
+use crate::integrations::Integrations;
+use crate::rejected::{RejectedPage, RejectedWhole};
+use crate::silences::{SilenceList, SilenceNow, SilenceRequest};
 use crate::site::{Applied, Problem};
 
 /// `GET /api/v1/openapi.json`.
@@ -25,8 +28,14 @@ fn build() -> Value {
         generator.subschema_for::<Notifications>(),
         generator.subschema_for::<ActionRequest>(),
         generator.subschema_for::<ActionResults>(),
+        generator.subschema_for::<SilenceRequest>(),
+        generator.subschema_for::<SilenceNow>(),
+        generator.subschema_for::<SilenceList>(),
+        generator.subschema_for::<Integrations>(),
         generator.subschema_for::<Applied>(),
         generator.subschema_for::<Problem>(),
+        generator.subschema_for::<RejectedPage>(),
+        generator.subschema_for::<RejectedWhole>(),
     ] {
         // Asking for a schema is what defines it.
         drop(schema);
@@ -94,6 +103,35 @@ fn paths() -> Value {
         } });
         paths.insert(format!("/api/v1/actions/{name}"), operation);
     }
+    let of_rejected = [
+        ("monitoring_system", "Only of this monitoring system."),
+        ("integration", "Only of this integration."),
+        ("limit", "At most so many, up to 1000."),
+    ];
+    paths.insert(
+        "/api/v1/rejected".to_owned(),
+        read(
+            "List what was refused and kept, newest first",
+            &of_rejected,
+            "RejectedPage",
+        ),
+    );
+    paths.insert(
+        "/api/v1/rejected/{id}".to_owned(),
+        read("One refused body, whole", &[], "RejectedWhole"),
+    );
+    paths.insert("/api/v1/silences".to_owned(), silences());
+    let mut silence = read("One silence", &[], "SilenceNow");
+    silence["delete"] = json!({ "summary": "End a silence now", "responses": responses("SilenceNow") });
+    paths.insert("/api/v1/silences/{id}".to_owned(), silence);
+    paths.insert(
+        "/api/v1/integrations".to_owned(),
+        read(
+            "List integrations, and how their keys are used",
+            &[],
+            "Integrations",
+        ),
+    );
     paths.insert("/api/v1/site".to_owned(), site());
     for (path, operations) in &mut paths {
         if path.contains("{id}") {
@@ -112,6 +150,22 @@ fn read(summary: &str, parameters: &[(&str, &str)], answer: &str) -> Value {
         })
         .collect();
     json!({ "get": { "summary": summary, "parameters": parameters, "responses": responses(answer) } })
+}
+
+fn silences() -> Value {
+    let state = (
+        "state",
+        "`active`, `pending`, `expired`, with commas between them; all when absent.",
+    );
+    let mut silences = read("List silences", &[state], "SilenceList");
+    let mut made = responses("SilenceNow");
+    made["201"] = json!({ "description": "A new one was made", "content": content("SilenceNow") });
+    silences["post"] = json!({
+        "summary": "Silence alerts, or change a silence",
+        "requestBody": { "required": true, "content": content("SilenceRequest") },
+        "responses": made,
+    });
+    silences
 }
 
 fn site() -> Value {

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use schemas::config::ConfigEntry;
+use schemas::config::{ConfigEntry, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::StoredSite;
@@ -18,7 +18,7 @@ mod check;
 mod document;
 mod publisher;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use document::Problem;
 pub(crate) use publisher::Publisher;
@@ -71,7 +71,8 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 /// The site without keys and secrets.
 async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, ApiError> {
     let stored = api.store.site().await?;
-    let mut site = json!({ "revision": stored.revision, "environments": [], "scenarios": [], "integrations": [], "bots": [], "rules": [] });
+    let mut site = json!({ "revision": stored.revision, "environments": [], "scenarios": [], "integrations": [], "bots": [], "rules": [],
+        "mappings": [], "heartbeats": [] });
     for entry in entries(&stored)?.into_values() {
         let (section, value) = match entry {
             ConfigEntry::Environment(environment) => ("environments", json!(environment)),
@@ -80,7 +81,9 @@ async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, Ap
                 "integrations",
                 json!({ "name": integration.name, "type": integration.source_type,
                     "environment": integration.environment, "scenario": integration.scenario,
-                    "keys": integration.key_hashes.len() }),
+                    "keys": integration.key_hashes.len(), "limits": integration.limits,
+                    "signed": integration.sealed_signing_secret.is_some(), "sns_topics": integration.sns_topics,
+                    "mqtt_topics": integration.mqtt_topics }),
             ),
             ConfigEntry::Bot(bot) => (
                 "bots",
@@ -91,6 +94,8 @@ async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, Ap
                 site["rules"] = json!(rules.rules);
                 continue;
             }
+            ConfigEntry::Mapping(mapping) => ("mappings", json!(mapping)),
+            ConfigEntry::Heartbeat(heartbeat) => ("heartbeats", json!(heartbeat)),
             // Silences are no part of a site document.
             ConfigEntry::Silence(_) | ConfigEntry::Revision(_) => continue,
         };
@@ -141,8 +146,13 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
     })
 }
 
+/// The mappings that a document declares, or everything that is wrong with them; what else it says is not looked at.
+pub fn mappings(text: &str) -> Result<Vec<Mapping>, Vec<Problem>> {
+    check::mappings(&document::read(text)?)
+}
+
 /// What is stored, by key.
-fn entries(stored: &StoredSite) -> Result<BTreeMap<String, ConfigEntry>, ApiError> {
+pub(crate) fn entries(stored: &StoredSite) -> Result<BTreeMap<String, ConfigEntry>, ApiError> {
     let parse = |(key, text): (&String, &String)| match serde_json::from_str(text) {
         Ok(entry) => Ok((key.clone(), entry)),
         Err(error) => Err(ApiError::Internal(format!(

@@ -13,8 +13,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Log, Record};
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Context, Health, Metrics};
+use pipeline::{Clock, Context};
 use schemas::live::{Counters, ServerMessage};
 use schemas::{Alert, Fingerprint, Severity, Status, Topic, ViewChanged};
 use serde_json::{Value, json};
@@ -22,7 +21,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tokio_util::sync::CancellationToken;
 use view::{MemoryView, View};
 
 /// Far longer than anything here takes.
@@ -77,14 +75,7 @@ impl World {
             .unwrap();
         view.mark_filled().await.unwrap();
         let clock = Clock::system();
-        let context = Context {
-            log: Arc::new(log.clone()),
-            clock: clock.clone(),
-            health: Health::new(clock),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock.clone());
         let bridge = bridge::Bridge::start(context.clone(), view.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -1,12 +1,14 @@
 //! What every process shares: its settings, the site it serves, secrets, logs, traces, health and signals.
 
 pub mod admin;
+pub mod mqtt;
 pub mod secrets;
 pub mod server;
 pub mod session;
 pub mod settings;
 pub mod site;
 pub mod telemetry;
+pub mod tls;
 
 /// Chooses the cryptography of every TLS connection. Must be called once, first thing in `main`: building an HTTP
 /// client before it would panic.

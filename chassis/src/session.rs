@@ -8,6 +8,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -38,7 +40,7 @@ impl Access {
                 .chain_update(b"reveille session")
                 .chain_update(token)
                 .finalize();
-            let session = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let session = hex::encode(digest);
             Arc::new(Token {
                 token: token.to_owned(),
                 session,
@@ -46,7 +48,8 @@ impl Access {
         }))
     }
 
-    /// Lets only those through to `routes` who show the token (`Authorization: Bearer`) or a session's cookie.
+    /// Lets only those through to `routes` who show the token (`Authorization: Bearer`, or the password of basic
+    /// authentication, which some programs have nothing but) or a session's cookie.
     pub fn guard(&self, routes: Router) -> Router {
         routes.layer(from_fn_with_state(self.clone(), check))
     }
@@ -60,20 +63,32 @@ impl Access {
 
     fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.0 else { return true };
-        let bearer =
-            header_text(headers, header::AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
+        let authorization = header_text(headers, header::AUTHORIZATION);
+        let bearer = authorization.and_then(|text| text.strip_prefix("Bearer "));
+        let basic = authorization.and_then(|text| text.strip_prefix("Basic "));
+        let password = basic.and_then(password);
         let cookie = header_text(headers, header::COOKIE).and_then(|cookies| {
             cookies
                 .split(';')
                 .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
         });
         bearer.is_some_and(|shown| same(shown, &token.token))
+            || password.is_some_and(|shown| same(&shown, &token.token))
             || cookie.is_some_and(|shown| same(shown, &token.session))
     }
 }
 
 fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The password in the credentials of basic authentication, which are what stands behind `Basic`.
+pub fn password(credentials: &str) -> Option<String> {
+    let credentials = STANDARD.decode(credentials).ok()?;
+    let credentials = String::from_utf8(credentials).ok()?;
+    credentials
+        .split_once(':')
+        .map(|(_, password)| password.to_owned())
 }
 
 fn same(shown: &str, wanted: &str) -> bool {
@@ -115,7 +130,7 @@ async fn sign_in(State(access): State<Access>, Json(body): Json<SignIn>) -> Resp
 fn refused() -> Response {
     let error = json!({ "error": {
         "code": "unauthenticated",
-        "message": "show the access token: sign in on the console, or send it as `Authorization: Bearer`",
+        "message": "show the access token: sign in on the console, or send it as `Authorization: Bearer` or as the password of basic authentication",
     } });
     (
         StatusCode::UNAUTHORIZED,
@@ -142,6 +157,14 @@ mod tests {
             header::COOKIE,
             &format!("a=b; reveille_session={session}")
         )));
+        let basic = |credentials: &str| {
+            let credentials = STANDARD.encode(credentials);
+            headers(header::AUTHORIZATION, &format!("Basic {credentials}"))
+        };
+        assert!(access.admits(&basic("amtool:correct horse")));
+        assert!(!access.admits(&basic("correct horse:")));
+        assert!(!access.admits(&basic("correct horse")));
+        assert!(!access.admits(&headers(header::AUTHORIZATION, "Basic ???")));
         assert!(!access.admits(&headers(header::AUTHORIZATION, "Bearer correct")));
         assert!(!access.admits(&headers(header::COOKIE, "reveille_session=correct horse")));
         assert!(!access.admits(&HeaderMap::new()));

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
+use crate::tls::{ClientCertificates, Tls, TlsError, TlsFiles};
 
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
@@ -35,6 +37,18 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Where it tells how it is; `127.0.0.1:8081` when not set.
     pub admin_listen: Option<SocketAddr>,
+    /// Where collectors listen for Riemann's clients; nowhere when not set.
+    pub riemann_listen: Option<SocketAddr>,
+    /// The key of the integration that all of them belong to; each message shows one when not set.
+    pub riemann_integration_key: Option<String>,
+    /// Where collectors listen for mail; nowhere when not set.
+    pub smtp_listen: Option<SocketAddr>,
+    /// The MQTT broker whose messages collectors take, such as `mqtts://user:password@host:8883`; none when not set.
+    pub mqtt: Option<String>,
+    /// By which name it knows this process again; `reveille` when not set.
+    pub mqtt_client_id: Option<String>,
+    /// Who issues the broker's certificate (PEM); those whom the machine trusts when not set.
+    pub mqtt_ca: Option<PathBuf>,
     /// A folder of this process alone: what collectors accept while the log is away waits there.
     pub spool: Option<PathBuf>,
     /// How many bytes may wait there; 256 MiB when not set.
@@ -45,6 +59,14 @@ pub struct Settings {
     pub secret_key: Option<String>,
     /// A file with that key.
     pub secret_key_file: Option<PathBuf>,
+    /// The certificate that `listen` speaks TLS with, and those that lead from it to its root (PEM); no TLS when not set.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// Who issues the certificates of clients (PEM); none is asked for when not set.
+    pub tls_client_ca: Option<PathBuf>,
+    /// `required` or `optional`; `required` when not set.
+    pub tls_client_certificates: Option<ClientCertificates>,
     /// What operators must show to use console and API. Without it nothing listens beyond loopback.
     pub access_token: Option<String>,
     /// Let notifications go to private and loopback addresses.
@@ -64,11 +86,21 @@ const NAMES: &[&str] = &[
     "aerospike_namespace",
     "listen",
     "admin_listen",
+    "riemann_listen",
+    "riemann_integration_key",
+    "smtp_listen",
+    "mqtt",
+    "mqtt_client_id",
+    "mqtt_ca",
     "spool",
     "spool_bytes",
     "console_url",
     "secret_key",
     "secret_key_file",
+    "tls_certificate",
+    "tls_key",
+    "tls_client_ca",
+    "tls_client_certificates",
     "access_token",
     "allow_private_destinations",
     "log_level",
@@ -110,6 +142,12 @@ pub enum SettingsError {
     /// The secret key cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The MQTT broker cannot be spoken to.
+    #[error(transparent)]
+    Mqtt(#[from] MqttError),
 }
 
 impl Settings {
@@ -146,12 +184,39 @@ impl Settings {
 
     /// Where the stage listens for its users.
     pub fn listen(&self) -> Result<SocketAddr, SettingsError> {
-        self.guarded("listen", self.listen, 8080)
+        self.guarded("listen", self.listen.unwrap_or(loopback(8080)))
     }
 
     /// Where it tells how it is.
     pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {
-        self.guarded("admin_listen", self.admin_listen, 8081)
+        self.guarded("admin_listen", self.admin_listen.unwrap_or(loopback(8081)))
+    }
+
+    /// Where collectors listen for Riemann's clients, if they are to.
+    pub fn riemann_listen(&self) -> Result<Option<SocketAddr>, SettingsError> {
+        self.riemann_listen
+            .map(|address| self.guarded("riemann_listen", address))
+            .transpose()
+    }
+
+    /// Where collectors listen for mail, if they are to.
+    pub fn smtp_listen(&self) -> Result<Option<SocketAddr>, SettingsError> {
+        self.smtp_listen
+            .map(|address| self.guarded("smtp_listen", address))
+            .transpose()
+    }
+
+    /// The MQTT broker whose messages collectors take, if there is one.
+    pub fn mqtt(&self) -> Result<Option<MqttBroker>, SettingsError> {
+        let Some(address) = &self.mqtt else {
+            return Ok(None);
+        };
+        let client_id = self.mqtt_client_id.as_deref();
+        Ok(Some(MqttBroker::new(
+            address,
+            client_id,
+            self.mqtt_ca.as_deref(),
+        )?))
     }
 
     /// The folder of the spool, if there is to be one, and how many bytes may wait in it.
@@ -162,12 +227,19 @@ impl Settings {
 
     /// Where people find the console.
     pub fn console_url(&self) -> String {
-        let listen = self
-            .listen
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let listen = self.listen.unwrap_or(loopback(8080));
         self.console_url
             .clone()
-            .unwrap_or_else(|| format!("http://{listen}"))
+            .unwrap_or_else(|| format!("{}://{listen}", self.scheme()))
+    }
+
+    /// What addresses of `listen` begin with.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        }
     }
 
     /// The key that secrets are encrypted with.
@@ -182,6 +254,43 @@ impl Settings {
         }
     }
 
+    /// The key, for a stage that can do without.
+    pub fn site_key_if_set(&self) -> Result<Option<SiteKey>, SettingsError> {
+        if self.secret_key.is_none() && self.secret_key_file.is_none() {
+            return Ok(None);
+        }
+        self.site_key().map(Some)
+    }
+
+    /// TLS of the public listener, if it is to speak it.
+    pub fn tls(&self) -> Result<Option<Tls>, SettingsError> {
+        let missing = |name, meaning| SettingsError::Missing { name, meaning };
+        if self.tls_client_certificates.is_some() && self.tls_client_ca.is_none() {
+            return Err(missing(
+                "tls_client_ca",
+                "tls_client_certificates is set, and nobody issues them",
+            ));
+        }
+        let (certificate, key) = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) if self.tls_client_ca.is_none() => return Ok(None),
+            (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
+            (None, _) => {
+                return Err(missing(
+                    "tls_certificate",
+                    "the certificate that goes with tls_key or tls_client_ca",
+                ));
+            }
+            (Some(_), None) => return Err(missing("tls_key", "the private key of tls_certificate")),
+        };
+        let wanted = self.tls_client_certificates.unwrap_or_default();
+        let clients = self.tls_client_ca.clone().map(|authority| (authority, wanted));
+        Ok(Some(Tls::load(TlsFiles {
+            certificate,
+            key,
+            clients,
+        })?))
+    }
+
     /// A setting that this stage cannot do without.
     pub fn required<'a>(
         name: &'static str,
@@ -193,18 +302,16 @@ impl Settings {
             .ok_or(SettingsError::Missing { name, meaning })
     }
 
-    fn guarded(
-        &self,
-        name: &'static str,
-        address: Option<SocketAddr>,
-        port: u16,
-    ) -> Result<SocketAddr, SettingsError> {
-        let address = address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
+    fn guarded(&self, name: &'static str, address: SocketAddr) -> Result<SocketAddr, SettingsError> {
         if !address.ip().is_loopback() && self.access_token.is_none() {
             return Err(SettingsError::Exposed { name, address });
         }
         Ok(address)
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 fn read(path: &Path) -> Result<toml::Table, SettingsError> {
@@ -323,6 +430,32 @@ mod tests {
                 .listen()
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn tls_needs_both_a_certificate_and_a_key() {
+        for (name, value, missing) in [
+            ("REVEILLE_TLS_CERTIFICATE", "/a", "setting tls_key is missing"),
+            ("REVEILLE_TLS_KEY", "/a", "setting tls_certificate is missing"),
+            (
+                "REVEILLE_TLS_CLIENT_CA",
+                "/a",
+                "setting tls_certificate is missing",
+            ),
+            (
+                "REVEILLE_TLS_CLIENT_CERTIFICATES",
+                "optional",
+                "setting tls_client_ca is missing",
+            ),
+        ] {
+            let settings = Settings::load(None, environment(&[(name, value)])).unwrap();
+            let error = settings.tls().err().map(|error| error.to_string());
+            assert!(
+                error.as_ref().is_some_and(|error| error.contains(missing)),
+                "{error:?}"
+            );
+        }
+        assert!(Settings::default().tls().unwrap().is_none());
     }
 
     #[test]

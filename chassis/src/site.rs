@@ -1,14 +1,21 @@
 //! The site's configuration, followed on the `config` topic.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Site;
-use pipeline::log::{Follower, From};
+use pipeline::health::Task;
+use pipeline::log::{Follower, From, Received};
 use pipeline::{Context, LogError};
 use schemas::Topic;
 use schemas::config::ConfigEntry;
 use tokio::sync::watch;
+
+use self::memory::Memory;
+
+mod memory;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -17,79 +24,126 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What is watched has no revision until the topic was read to its end once: stages wait for that before their first
 /// event. A restart of the log is waited out; the site stays what it was meanwhile.
 pub fn follow(context: &Context) -> watch::Receiver<Arc<Site>> {
-    let (sender, receiver) = watch::channel(Arc::new(Site::default()));
-    let context = context.clone();
-    tokio::spawn(async move {
-        let task = context.health.task("site");
-        task.waiting("configuration");
-        tokio::select! {
-            () = context.shutdown.cancelled() => {}
-            () = read_for_ever(&context, &task, &sender) => {}
-        }
-        task.ended();
-    });
+    follow_from(context, None)
+}
+
+/// The same for a process that does its work also when it starts while the log is away: until it can read the topic,
+/// the site is what this file remembers.
+pub fn follow_remembering(context: &Context, file: PathBuf) -> watch::Receiver<Arc<Site>> {
+    follow_from(context, Some(Memory::new(file)))
+}
+
+fn follow_from(context: &Context, memory: Option<Memory>) -> watch::Receiver<Arc<Site>> {
+    let remembered = memory.as_ref().and_then(Memory::site).unwrap_or_default();
+    let (sender, receiver) = watch::channel(Arc::new(remembered));
+    let task = context.health.task("site");
+    task.waiting("configuration");
+    let reader = Reader {
+        context: context.clone(),
+        task,
+        sender,
+        memory,
+    };
+    tokio::spawn(reader.run());
     receiver
 }
 
-async fn read_for_ever(context: &Context, task: &pipeline::health::Task, sender: &watch::Sender<Arc<Site>>) {
-    loop {
-        if let Err(error) = read(context, task, sender).await {
-            tracing::warn!(%error, "the configuration cannot be read");
+/// Reads the topic, and tells what it says.
+struct Reader {
+    context: Context,
+    task: Task,
+    sender: watch::Sender<Arc<Site>>,
+    memory: Option<Memory>,
+}
+
+/// What was read of the topic.
+struct Read {
+    site: Site,
+    /// As they came, for a process that remembers them.
+    entries: Option<BTreeMap<String, ConfigEntry>>,
+}
+
+impl Reader {
+    async fn run(self) {
+        let shutdown = self.context.shutdown.clone();
+        shutdown.run_until_cancelled(self.read_for_ever()).await;
+        self.task.ended();
+    }
+
+    async fn read_for_ever(&self) {
+        loop {
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "the configuration cannot be read");
+            }
+            self.task.waiting("log");
+            tokio::time::sleep(RETRY_AFTER).await;
         }
-        task.waiting("log");
-        tokio::time::sleep(RETRY_AFTER).await;
+    }
+
+    async fn read(&self) -> Result<(), LogError> {
+        let mut follower = self.context.log.follow(Topic::CONFIG, From::Start).await?;
+        let mut read = Read {
+            site: Site::default(),
+            entries: self.memory.is_some().then(BTreeMap::new),
+        };
+        loop {
+            if follower.caught_up() && read.site.revision.is_some() {
+                self.tell(&read).await;
+            }
+            self.take_in(&mut read, follower.as_mut()).await?;
+        }
+    }
+
+    async fn tell(&self, read: &Read) {
+        let modified = self.sender.send_if_modified(|known| {
+            let modified = **known != read.site;
+            if modified {
+                *known = Arc::new(read.site.clone());
+            }
+            modified
+        });
+        if let (Some(memory), Some(entries), true) = (&self.memory, &read.entries, modified) {
+            memory.keep(entries).await;
+        }
+    }
+
+    /// Takes in the next records; tells of life while there are none.
+    async fn take_in(&self, read: &mut Read, follower: &mut dyn Follower) -> Result<(), LogError> {
+        let sign_of_life = Duration::from_secs(10);
+        let batch = loop {
+            match tokio::time::timeout(sign_of_life, follower.next()).await {
+                Ok(batch) => break batch?,
+                Err(_) if read.site.revision.is_some() => self.task.progress(),
+                Err(_) => self.task.waiting("configuration"),
+            }
+        };
+        for record in batch.records {
+            read.apply(record);
+        }
+        if read.site.revision.is_some() {
+            self.task.progress();
+        }
+        Ok(())
     }
 }
 
-async fn read(
-    context: &Context,
-    task: &pipeline::health::Task,
-    sender: &watch::Sender<Arc<Site>>,
-) -> Result<(), LogError> {
-    let mut follower = context.log.follow(Topic::CONFIG, From::Start).await?;
-    let mut site = Site::default();
-    loop {
-        if follower.caught_up() && site.revision.is_some() {
-            sender.send_if_modified(|known| {
-                let modified = **known != site;
-                if modified {
-                    *known = Arc::new(site.clone());
-                }
-                modified
-            });
-        }
-        take_in(&mut site, follower.as_mut(), task).await?;
-    }
-}
-
-/// Takes in the next records; tells of life while there are none.
-async fn take_in(
-    site: &mut Site,
-    follower: &mut dyn Follower,
-    task: &pipeline::health::Task,
-) -> Result<(), LogError> {
-    let sign_of_life = Duration::from_secs(10);
-    let batch = loop {
-        match tokio::time::timeout(sign_of_life, follower.next()).await {
-            Ok(batch) => break batch?,
-            Err(_) if site.revision.is_some() => task.progress(),
-            Err(_) => task.waiting("configuration"),
-        }
-    };
-    for record in batch.records {
-        let entry = record
-            .value
+impl Read {
+    fn apply(&mut self, record: Received) {
+        let Received { key, value, .. } = record;
+        let entry = value
             .map(|value| serde_json::from_slice::<ConfigEntry>(&value))
             .transpose();
         match entry {
-            Ok(entry) => site.apply(&record.key, entry),
-            Err(error) => tracing::error!(key = record.key, %error, "a configuration entry cannot be read"),
+            Ok(entry) => {
+                if let Some(entries) = &mut self.entries {
+                    entries.remove(&key);
+                    entries.extend(entry.clone().map(|entry| (key.clone(), entry)));
+                }
+                self.site.apply(&key, entry);
+            }
+            Err(error) => tracing::error!(key, %error, "a configuration entry cannot be read"),
         }
     }
-    if site.revision.is_some() {
-        task.progress();
-    }
-    Ok(())
 }
 
 /// Waits until the site has been read to its end once.

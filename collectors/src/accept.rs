@@ -1,12 +1,16 @@
 //! From what a source understood to what the log keeps.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::Record;
-use schemas::AlertEvent;
+use schemas::config::Heartbeat;
+use schemas::{AlertEvent, Command, EventStatus, Fingerprint};
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::sources::{SourceError, SourceEvent, Understood};
+use crate::sources::{HEARTBEAT, SourceError, SourceEvent, SourceWish, Understood, heartbeat};
 
 /// How large one alert may be. Stages further down keep the text before the last change beside the text, and that
 /// must still fit into one record.
@@ -23,7 +27,7 @@ pub(crate) struct Delivery {
     /// Name of the integration whose key was used.
     pub(crate) integration: String,
     /// The source, as in the path.
-    pub(crate) monitoring_system: &'static str,
+    pub(crate) monitoring_system: Cow<'static, str>,
     /// The environment that the query asks for.
     pub(crate) environment: Option<String>,
     /// The scenario that the query asks for.
@@ -32,13 +36,28 @@ pub(crate) struct Delivery {
     pub(crate) accepted_at: Timestamp,
     /// The id of the first event; the others follow.
     pub(crate) first_id: Uuid,
+    /// The heartbeats of the integration that one of its alerts calls by firing.
+    pub(crate) called_by_alerts: Vec<Heartbeat>,
 }
 
 /// The alerts of a request, ready for the log.
 pub(crate) struct Accepted {
     pub(crate) events: Vec<AlertEvent>,
+    /// What is to be done to alerts beside them.
+    pub(crate) commands: Vec<Command>,
+    /// One for each alert and command.
+    pub(crate) receipts: Vec<Receipt>,
     /// What the sender should know although all alerts were taken.
     pub(crate) remarks: Vec<String>,
+    /// How many things in the body were left out.
+    pub(crate) left_out: usize,
+}
+
+/// What a sender can be told of an alert that was taken, or of a command.
+pub(crate) struct Receipt {
+    pub(crate) event_id: Uuid,
+    /// As the source has it.
+    pub(crate) identity: Vec<String>,
 }
 
 impl Delivery {
@@ -46,44 +65,115 @@ impl Delivery {
     pub(crate) fn accept(&self, understood: Understood) -> Accepted {
         let mut remarks = understood.remarks;
         let mut events = Vec::with_capacity(understood.events.len());
-        for (index, mut alert) in understood.events.into_iter().enumerate() {
+        let mut receipts = Vec::with_capacity(understood.events.len());
+        for alert in understood.events {
+            let mut alert = match self.as_call(alert) {
+                Ok(alert) => alert,
+                Err(remark) => {
+                    remarks.push(remark);
+                    continue;
+                }
+            };
             remarks.append(&mut alert.remarks);
             if let Some(remark) = self.without_absurd_time(&mut alert) {
                 remarks.push(remark);
             }
-            events.push(self.event(index, alert));
+            let identity = std::mem::take(&mut alert.identity);
+            let event = self.event(events.len(), &identity, alert);
+            receipts.push(Receipt {
+                event_id: event.event_id,
+                identity,
+            });
+            events.push(event);
+        }
+        let mut commands = Vec::with_capacity(understood.wishes.len());
+        for (index, wish) in (events.len()..).zip(understood.wishes) {
+            commands.push(self.command(index, &wish));
+            receipts.push(Receipt {
+                event_id: following(self.first_id, index),
+                identity: wish.identity,
+            });
+        }
+        if receipts.is_empty() && remarks.is_empty() {
+            remarks.push("the body has no alert, so nothing was done".to_owned());
         }
         remarks.truncate(MOST_REMARKS);
-        Accepted { events, remarks }
+        Accepted {
+            events,
+            commands,
+            receipts,
+            remarks,
+            left_out: understood.left_out,
+        }
     }
 
-    fn event(&self, index: usize, alert: SourceEvent) -> AlertEvent {
-        let beginning = [self.integration.as_str(), self.monitoring_system];
-        let identity = beginning
-            .into_iter()
-            .chain(alert.identity.iter().map(String::as_str));
+    fn command(&self, index: usize, wish: &SourceWish) -> Command {
+        let id = following(self.first_id, index);
+        Command {
+            command_id: id,
+            idempotency_key: id.to_string(),
+            fingerprint: self.fingerprint(&self.monitoring_system, &wish.identity),
+            author: wish.author.clone().unwrap_or_else(|| self.integration.clone()),
+            requested_at: self.accepted_at,
+            action: wish.action.clone(),
+        }
+    }
+
+    fn fingerprint(&self, monitoring_system: &str, identity: &[String]) -> Fingerprint {
+        let beginning = [self.integration.as_str(), monitoring_system];
+        domain::fingerprint(beginning.into_iter().chain(identity.iter().map(String::as_str)))
+    }
+
+    /// An alert that always fires is a call of its heartbeat each time that it is told, if the site says so. That it
+    /// ended is no call, and no alert of its own: no further call will come.
+    fn as_call(&self, alert: SourceEvent) -> Result<SourceEvent, String> {
+        let called = |heartbeat: &&Heartbeat| heartbeat.alert.as_ref() == Some(&alert.name);
+        match self.called_by_alerts.iter().find(called) {
+            None => Ok(alert),
+            Some(heartbeat) if alert.status == EventStatus::Firing => Ok(heartbeat::call(heartbeat)),
+            Some(heartbeat) => Err(format!(
+                "the end of {:?} was left out: it calls heartbeat {:?} while it fires",
+                alert.name, heartbeat.name
+            )),
+        }
+    }
+
+    fn event(&self, index: usize, identity: &[String], alert: SourceEvent) -> AlertEvent {
+        let expires_at = self.expires_at(&alert);
+        let monitoring_system = match alert.heartbeat {
+            Some(_) => Cow::Borrowed(HEARTBEAT),
+            None => self.monitoring_system.clone(),
+        };
+        let name = filled(alert.name, &monitoring_system);
         AlertEvent {
             event_id: following(self.first_id, index),
-            fingerprint: domain::fingerprint(identity),
+            fingerprint: self.fingerprint(&monitoring_system, identity),
             accepted_at: self.accepted_at,
             occurred_at: alert.occurred_at,
-            // What is over already would end the moment it begins: a clock is wrong, and the sender will say when it ends.
-            expires_at: alert.expires_at.filter(|at| *at > self.accepted_at),
+            expires_at,
             unheard_since: None,
+            heartbeat: alert.heartbeat,
             status: alert.status,
             severity: alert.severity,
             integration: self.integration.clone(),
-            monitoring_system: self.monitoring_system.to_owned(),
-            source: alert.source,
+            source: filled(alert.source, &monitoring_system),
+            monitoring_system: monitoring_system.into_owned(),
             service: alert.service,
-            object: alert.object,
-            name: alert.name,
+            object: filled(alert.object, &name),
+            name,
             output: alert.output,
             labels: alert.labels,
             links: alert.links,
             environment: alert.environment.or_else(|| self.environment.clone()),
             scenario: alert.scenario.or_else(|| self.scenario.clone()),
         }
+    }
+
+    fn expires_at(&self, alert: &SourceEvent) -> Option<Timestamp> {
+        let after = |lifetime| self.accepted_at.checked_add(lifetime).ok();
+        let said = alert.expires_at.or_else(|| alert.lifetime.and_then(after));
+        // What is over already would end the moment it begins: a clock is wrong, and the sender will say when it ends.
+        said.filter(|at| *at > self.accepted_at)
     }
 
     /// A clock that is wrong must not cost an alert: its time is left out, and the time of arrival counts.
@@ -104,6 +194,15 @@ impl Delivery {
     }
 }
 
+/// Nothing on a screen is nameless: what a sender left empty has the next best name.
+fn filled(text: String, next_best: &str) -> String {
+    if text.is_empty() {
+        next_best.to_owned()
+    } else {
+        text
+    }
+}
+
 /// Ids of one request differ in their last digits only, in the order of the body: one draw of random bits for all.
 fn following(first: Uuid, index: usize) -> Uuid {
     const TAIL: u128 = (1 << 62) - 1;
@@ -117,23 +216,39 @@ pub(crate) fn records(
     events: &[AlertEvent],
     headers: &[(String, String)],
 ) -> Result<Vec<Record>, SourceError> {
-    let of = |(index, event): (usize, &AlertEvent)| {
-        let too_large = |reason: String| SourceError::Invalid {
-            field: format!("alert {index}"),
-            reason,
-            remedy: format!("shorten its text or its labels: {LARGEST_EVENT} bytes are allowed"),
-        };
-        let value = serde_json::to_vec(event).map_err(|error| too_large(error.to_string()))?;
-        if value.len() > LARGEST_EVENT {
-            return Err(too_large(format!("has {} bytes", value.len())));
-        }
-        Ok(Record {
-            key: event.fingerprint.to_string(),
-            value: Some(Bytes::from(value)),
-            headers: headers.to_vec(),
-        })
-    };
+    let of = |(index, event): (usize, &AlertEvent)| record(index, event.fingerprint, event, headers);
     events.iter().enumerate().map(of).collect()
+}
+
+/// The record of each command.
+pub(crate) fn command_records(
+    commands: &[Command],
+    headers: &[(String, String)],
+) -> Result<Vec<Record>, SourceError> {
+    let of = |(index, command): (usize, &Command)| record(index, command.fingerprint, command, headers);
+    commands.iter().enumerate().map(of).collect()
+}
+
+fn record(
+    index: usize,
+    fingerprint: Fingerprint,
+    message: &impl Serialize,
+    headers: &[(String, String)],
+) -> Result<Record, SourceError> {
+    let too_large = |reason: String| SourceError::Invalid {
+        field: format!("alert {index}"),
+        reason,
+        remedy: format!("shorten its text or its labels: {LARGEST_EVENT} bytes are allowed"),
+    };
+    let value = serde_json::to_vec(message).map_err(|error| too_large(error.to_string()))?;
+    if value.len() > LARGEST_EVENT {
+        return Err(too_large(format!("has {} bytes", value.len())));
+    }
+    Ok(Record {
+        key: fingerprint.to_string(),
+        value: Some(Bytes::from(value)),
+        headers: headers.to_vec(),
+    })
 }
 
 #[cfg(test)]

@@ -8,16 +8,17 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
+use schemas::config::Limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::Refusal;
 
 /// The largest body that is taken, as it comes and unpacked.
-pub(crate) const LARGEST: usize = 8 * 1024 * 1024;
+pub(crate) const LARGEST: usize = Limits::LARGEST_BODY as usize;
 /// How much of a body that is too large is still read, so that its sender gets to reading our answer.
 const DRAINED: usize = 64 * 1024 * 1024;
 /// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a request waits for memory.
 const QUEUE_TIME: Duration = Duration::from_secs(2);
 /// What is reserved for a body whose size nobody tells, and the least for any body.
@@ -59,18 +60,19 @@ fn kib(bytes: usize) -> u32 {
 /// A body in memory, and its share of the budget.
 pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
+    /// How large it may be, as it comes and unpacked.
+    limit: usize,
     share: OwnedSemaphorePermit,
     budget: Budget,
 }
 
-/// Reads a body. When that ends early, what was read until then is held too.
-pub(crate) async fn read(
-    body: Body,
-    headers: &HeaderMap,
-    budget: &Budget,
-) -> Result<Held, (Refusal, Option<Held>)> {
+/// What was read of a body. When that ended early, what was there until then is held too.
+pub(crate) type Arrival = Result<Held, (Refusal, Option<Held>)>;
+
+/// Reads a body that may have so many bytes, as it comes and unpacked.
+pub(crate) async fn read(body: Body, headers: &HeaderMap, budget: &Budget, limit: usize) -> Arrival {
     let declared = declared_length(headers);
-    let wanted = declared.unwrap_or(0).min(LARGEST);
+    let wanted = declared.unwrap_or(0).min(limit);
     let mut stream = body.into_data_stream();
     let share = match budget.reserve(wanted).await {
         Ok(share) => share,
@@ -81,17 +83,12 @@ pub(crate) async fn read(
     };
     let mut held = Held {
         bytes: Vec::with_capacity(wanted),
+        limit,
         share,
         budget: budget.clone(),
     };
-    if declared.is_some_and(|length| length > LARGEST) && waits_for_go_ahead(headers) {
-        return Err((
-            Refusal::TooLarge {
-                limit: LARGEST,
-                packed: false,
-            },
-            Some(held),
-        ));
+    if declared.is_some_and(|length| length > limit) && waits_for_go_ahead(headers) {
+        return Err((Refusal::TooLarge { limit, packed: false }, Some(held)));
     }
     let refusal = match tokio::time::timeout(PATIENCE, held.fill(&mut stream)).await {
         Ok(Ok(())) => return Ok(held),
@@ -134,13 +131,22 @@ fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
 }
 
 impl Held {
+    /// It may only have so many bytes after all.
+    pub(crate) fn restrict(&mut self, limit: usize) -> Result<(), Refusal> {
+        self.limit = limit;
+        match self.bytes.len() > limit {
+            true => Err(Refusal::TooLarge { limit, packed: false }),
+            false => Ok(()),
+        }
+    }
+
     async fn fill(&mut self, stream: &mut BodyDataStream) -> Result<(), Refusal> {
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| Refusal::Broken(error.to_string()))?;
             let size = self.bytes.len() + chunk.len();
-            if size > LARGEST {
+            if size > self.limit {
                 return Err(Refusal::TooLarge {
-                    limit: LARGEST,
+                    limit: self.limit,
                     packed: false,
                 });
             }
@@ -164,12 +170,12 @@ impl Held {
 
     fn gunzip(&mut self) -> Result<Vec<u8>, Refusal> {
         let mut unpacked = Vec::new();
-        let most = u64::try_from(LARGEST + 1).unwrap_or(u64::MAX);
+        let most = u64::try_from(self.limit + 1).unwrap_or(u64::MAX);
         let mut reader = MultiGzDecoder::new(self.bytes.as_slice()).take(most);
         reader.read_to_end(&mut unpacked).map_err(Refusal::Gzip)?;
-        if unpacked.len() > LARGEST {
+        if unpacked.len() > self.limit {
             return Err(Refusal::TooLarge {
-                limit: LARGEST,
+                limit: self.limit,
                 packed: true,
             });
         }

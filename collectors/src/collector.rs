@@ -1,236 +1,377 @@
-//! One request, from its head to its answer.
+//! One request, from its head to where its alerts are safe. How that is answered is its door's affair.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use domain::Site;
+use axum::http::HeaderMap;
+use chassis::secrets::SiteKey;
+use domain::{CompiledMapping, Site};
 use jiff::Timestamp;
 use pipeline::trace::{TraceParent, record_headers};
 use pipeline::{Context, LogError, Record};
-use schemas::rejection::Rejected;
+use schemas::config::Integration;
 use schemas::{HEADER_TRACEPARENT, Topic};
-use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::accept::{Delivery, records};
+use crate::accept::Delivery;
 use crate::body::{self, Budget, Held};
+use crate::call::{Call, Posted};
+use crate::kept;
+use crate::key::{self, Known};
+use crate::limit::Limiter;
 use crate::measure::{Counts, Measured, Measures};
 use crate::presence::LogPresence;
 use crate::refusal::Refusal;
-use crate::sources::{self, Source};
-use crate::{Asked, key};
+use crate::signature::{Scheme, Signing};
+use crate::sns::{Proven, Sns};
+use crate::work::{Arrived, Reading, Taken, Work};
 
-/// The type of an integration whose sender may post to any source.
-const ANY_SOURCE: &str = "any";
+/// The source whose bodies come by SNS.
+const SOURCE_OF_SNS: &str = "cloudwatch";
 /// How long the log may take; senders hang up soon after.
 const APPEND_TIME: Duration = Duration::from_secs(8);
-/// A body from this size on is worked on beside the threads that serve everybody.
-const LARGE: usize = 128 * 1024;
-/// How much of a refused body is kept.
-const KEPT: usize = 1_000_000;
-
 /// What all requests share.
 pub(crate) struct Collector {
     context: Context,
     site: watch::Receiver<Arc<Site>>,
+    site_key: Option<SiteKey>,
+    sns: Sns,
     budget: Budget,
+    limiter: Limiter,
     measures: Measures,
     presence: LogPresence,
 }
 
-/// Whose alerts these are.
+/// A request whose sender may post, but for its body.
 struct Admitted {
-    source: &'static Source,
-    integration: String,
+    source: Cow<'static, str>,
+    path: String,
+    key: Arc<Known>,
     environment: Option<String>,
     scenario: Option<String>,
-}
-
-/// All that is needed to make records of a body.
-struct Work {
-    source: &'static Source,
     headers: HeaderMap,
-    delivery: Delivery,
-    record_headers: Vec<(String, String)>,
-    held: Held,
-}
-
-struct Prepared {
-    records: Vec<Record>,
-    counts: Counts,
-    answer: Answer,
-}
-
-/// The answer to a body that was taken. The text of `result` is what senders of Harp look for.
-#[derive(Serialize)]
-struct Answer {
-    result: &'static str,
-    accepted: usize,
-    events: Vec<Uuid>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    remarks: Vec<String>,
+    reading: Reading,
 }
 
 impl Collector {
-    pub(crate) fn new(context: Context, site: watch::Receiver<Arc<Site>>, budget_bytes: usize) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        site: watch::Receiver<Arc<Site>>,
+        site_key: Option<SiteKey>,
+        sns: Sns,
+        budget_bytes: usize,
+    ) -> Self {
         Self {
-            measures: Measures::new(&context.metrics),
+            measures: Measures::new(&context),
             presence: LogPresence::watched(&context),
             budget: Budget::new(budget_bytes),
+            limiter: Limiter::new(context.clock.clone()),
             context,
             site,
+            site_key,
+            sns,
         }
     }
 
-    pub(crate) fn measures(&self) -> &Measures {
-        &self.measures
+    /// Tells how the keys are used, until shutdown.
+    pub(crate) async fn tell_usage(&self) {
+        self.measures.usage().tell_again_and_again(&self.context).await;
     }
 
-    /// Answers a request.
-    pub(crate) async fn ingest(
-        &self,
-        source_name: &str,
-        asked: Result<Asked, Refusal>,
-        headers: HeaderMap,
-        body: Body,
-    ) -> Response {
-        let measured = self
-            .measures
-            .request(sources::find(source_name).map(|source| source.name));
-        let taken = match self.admit(source_name, asked, &headers) {
-            Ok(admitted) => self.take(admitted, headers, body, &measured).await,
-            Err(refusal) => {
-                body::drain(body.into_data_stream()).await;
-                Err(refusal)
-            }
-        };
-        match taken {
-            Ok((counts, answer)) => {
+    /// The time, for doors whose senders say when something ends.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    /// Takes a request: when this is done, all its alerts are safe, or none was taken.
+    pub(crate) async fn take(&self, call: Call) -> Result<Taken, Refusal> {
+        let source = call.source.clone();
+        let mut measured = self.measures.request(Some(source.clone()));
+        match self.taken(call, &mut measured).await {
+            Ok((counts, taken)) => {
                 measured.accepted(counts);
-                if answer.accepted == 0 && !answer.remarks.is_empty() {
+                if taken.receipts.is_empty() && !taken.remarks.is_empty() {
                     // Whoever has to do something about it rarely sees the answer.
-                    tracing::info!(source = source_name, remarks = ?answer.remarks, "a body had no alert");
+                    tracing::info!(%source, remarks = ?taken.remarks, "a body had no alert");
                 }
-                Json(answer).into_response()
+                Ok(taken)
             }
-            Err(refusal) => {
-                measured.rejected(refusal.code());
-                if refusal.keeps_body() {
-                    tracing::warn!(source = source_name, %refusal, "a body was refused");
-                } else {
-                    // Anybody can cause these, as often as they like; they are counted.
-                    tracing::debug!(source = source_name, %refusal, "a request was refused");
-                }
-                refusal.into_response()
-            }
+            Err(refusal) => Err(told(measured, &source, refusal)),
         }
     }
 
-    fn admit(
-        &self,
-        source_name: &str,
-        asked: Result<Asked, Refusal>,
-        headers: &HeaderMap,
-    ) -> Result<Admitted, Refusal> {
-        let source = sources::find(source_name).ok_or_else(|| Refusal::UnknownSource {
-            name: source_name.chars().take(100).collect(),
-        })?;
-        let asked = asked?;
-        let site = Arc::clone(&self.site.borrow());
-        if site.revision.is_none() {
-            return Err(Refusal::NotReady);
+    /// Whether a sender may post, which it asks before it does.
+    pub(crate) fn consents(&self, call: Call) -> Result<(), Refusal> {
+        let source = call.source;
+        let mut measured = self.measures.request(Some(source.clone()));
+        let known = call.posted.asked.and_then(|asked| {
+            let keys = key::beside(call.keys, asked.integration_key, &call.posted.headers);
+            self.key(&source, call.owner.as_deref(), &keys, &mut measured)
+        });
+        match known {
+            Ok(_) => {
+                measured.accepted(Counts::default());
+                Ok(())
+            }
+            Err(refusal) => Err(told(measured, &source, refusal)),
         }
-        let integration = key::integration(&site, asked.integration_key.as_deref(), headers)?;
-        if integration.source_type != ANY_SOURCE && integration.source_type != source.name {
-            return Err(Refusal::OtherSource {
-                integration: integration.name.clone(),
-                of_type: integration.source_type.clone(),
-                posted: source.name,
-            });
-        }
-        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        Ok(Admitted {
-            source,
-            integration: integration.name.clone(),
-            environment: given(asked.environment_id),
-            scenario: given(asked.scenario_id),
-        })
     }
 
-    async fn take(
+    /// Refuses a request by its head alone.
+    pub(crate) async fn refuse(
         &self,
-        admitted: Admitted,
-        headers: HeaderMap,
+        source: Option<Cow<'static, str>>,
+        refusal: Refusal,
         body: Body,
-        measured: &Measured,
-    ) -> Result<(Counts, Answer), Refusal> {
-        let (source, integration) = (admitted.source.name, admitted.integration.clone());
+    ) -> Refusal {
+        let measured = self.measures.request(source.clone());
+        told(
+            measured,
+            &source.unwrap_or_default(),
+            drained(body, refusal).await,
+        )
+    }
+
+    async fn taken(&self, call: Call, measured: &mut Measured) -> Result<(Counts, Taken), Refusal> {
         let begun = self.context.clock.now();
-        let refused = match body::read(body, &headers, &self.budget).await {
+        let (admitted, held) = self.admitted(call, measured).await?;
+        let key = Arc::clone(&admitted.key);
+        let refused = match held {
             Ok(held) => {
                 measured.body(held.bytes.len());
-                let work = self.work(admitted, headers, held, begun);
-                match work.done().await {
+                let message = match self.message(&admitted.source, &key, &held).await? {
+                    Some(Proven::Done(remark)) => return Ok((Counts::default(), Taken::nothing(remark))),
+                    Some(Proven::Message(message)) => Some(message),
+                    None => None,
+                };
+                match self.work(admitted, held, begun).done().await {
                     (Ok(prepared), _share) => {
-                        self.append(prepared.records).await?;
-                        return Ok((prepared.counts, prepared.answer));
+                        let counts = prepared.counts;
+                        let alerts = prepared.taken.receipts.len() as u64;
+                        self.limiter.take(&key, alerts, counts.important)?;
+                        self.append(Topic::ALERTS_COLLECTED, prepared.records).await?;
+                        self.append(Topic::ALERTS_COMMANDS, prepared.commands).await?;
+                        message.into_iter().for_each(|message| self.sns.remember(message));
+                        return Ok((counts, prepared.taken));
                     }
-                    (Err(refusal), held) => (refusal, held),
+                    (Err(refusal), arrived) => (refusal, arrived),
                 }
             }
-            Err(refused) => refused,
+            Err((refusal, held)) => (refusal, held.map(|held| self.arrived(admitted, held).1)),
         };
         match refused {
-            (refusal, Some(held)) if refusal.keeps_body() => {
-                self.keep(source, integration, &refusal, &held.bytes).await?;
+            (refusal, Some(arrived)) if refusal.keeps_body() => {
+                // It costs as much as an alert, or somebody could fill the log with what is refused.
+                self.limiter.take(&key, 1, false)?;
+                self.keep(&refusal, arrived).await?;
                 Err(refusal)
             }
             (refusal, _) => Err(refusal),
         }
     }
 
-    fn work(&self, admitted: Admitted, headers: HeaderMap, held: Held, begun: Timestamp) -> Work {
-        let accepted_at = self.context.clock.now();
-        let parent = headers
+    /// Reads the body of a sender that shows a key beside it, or else in it.
+    async fn admitted(
+        &self,
+        call: Call,
+        measured: &mut Measured,
+    ) -> Result<(Admitted, body::Arrival), Refusal> {
+        let Posted {
+            asked, headers, body, ..
+        } = call.posted;
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(refusal) => return Err(drained(body, refusal).await),
+        };
+        let mut keys = key::beside(call.keys, asked.integration_key, &headers);
+        let owner = call.owner.as_deref();
+        let shown = match call.sender {
+            Some(sender) => self.let_in(Known::by_topic(sender), &call.source, owner, measured),
+            None => self.key(&call.source, owner, &keys, measured),
+        };
+        let (key, held) = match (shown, call.key_in_body) {
+            (Ok(key), _) => {
+                let held = body::read(body, &headers, &self.budget, body_limit(&key)).await;
+                (key, held)
+            }
+            (Err(Refusal::Key { .. }), Some(find)) => {
+                let held = body::read(body, &headers, &self.budget, body::LARGEST).await;
+                let mut held = held.map_err(|(refusal, _)| refusal)?;
+                keys.extend(find(&held.bytes));
+                let key = self.key(&call.source, owner, &keys, measured)?;
+                let held = match held.restrict(body_limit(&key)) {
+                    Ok(()) => Ok(held),
+                    Err(refusal) => Err((refusal, Some(held))),
+                };
+                (key, held)
+            }
+            (Err(refusal), _) => return Err(drained(body, refusal).await),
+        };
+        let reading = Reading {
+            // Whatever can call an address can call a heartbeat; its key is all that it shows.
+            signing: match owner {
+                Some(_) => None,
+                None => self.signing(&call.source, &key)?,
+            },
+            read: call.read,
+            alerts_limit: key.integration.limits.alerts_per_body,
+        };
+        // The beginning of what must be signed cannot be proven, so it is not kept either.
+        let held = match reading.signing.is_some() || comes_by_sns(&call.source, &key) {
+            true => held.map_err(|(refusal, _)| (refusal, None)),
+            false => held,
+        };
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let admitted = Admitted {
+            source: call.source,
+            path: call.path,
+            key,
+            environment: given(asked.environment_id),
+            scenario: given(asked.scenario_id),
+            headers,
+            reading,
+        };
+        Ok((admitted, held))
+    }
+
+    /// The one of these keys that the site knows, if it may post to this source now.
+    fn key(
+        &self,
+        source: &str,
+        owner: Option<&str>,
+        keys: &[String],
+        measured: &mut Measured,
+    ) -> Result<Arc<Known>, Refusal> {
+        let site = self.site()?;
+        let known = key::known(&site, keys, self.context.clock.now())?;
+        self.let_in(known, source, owner, measured)
+    }
+
+    /// The same key, if it may post to this source now.
+    fn let_in(
+        &self,
+        known: Known,
+        source: &str,
+        owner: Option<&str>,
+        measured: &mut Measured,
+    ) -> Result<Arc<Known>, Refusal> {
+        let key = Arc::new(known);
+        measured.key(Arc::clone(&key));
+        key.check(self.context.clock.now())?;
+        admits(&key.integration, source, owner)?;
+        self.limiter.check(&key)?;
+        Ok(key)
+    }
+
+    /// What is configured, once that is known.
+    pub(crate) fn site(&self) -> Result<Arc<Site>, Refusal> {
+        let site = Arc::clone(&self.site.borrow());
+        match site.revision {
+            Some(_) => Ok(site),
+            None => Err(Refusal::NotReady),
+        }
+    }
+
+    /// The mapping that is the type of the integration of one of these keys, for doors with one address for all.
+    pub(crate) fn mapping_of(&self, keys: &[String]) -> Option<Arc<CompiledMapping>> {
+        let site = self.site().ok()?;
+        let known = key::known(&site, keys, self.context.clock.now()).ok()?;
+        site.mappings.get(&known.integration.source_type).cloned()
+    }
+
+    /// The message that SNS has signed, if the body must be one.
+    async fn message(&self, source: &str, key: &Known, held: &Held) -> Result<Option<Proven>, Refusal> {
+        if !comes_by_sns(source, key) {
+            return Ok(None);
+        }
+        let integration = &key.integration;
+        let proving = self
+            .sns
+            .prove(&integration.name, &integration.sns_topics, &held.bytes);
+        Ok(Some(proving.await?))
+    }
+
+    /// How what is posted to this source with this key must be signed, if it must; by SNS in its own way.
+    fn signing(&self, source: &str, key: &Known) -> Result<Option<Signing>, Refusal> {
+        let integration = &key.integration;
+        let Some(sealed) = &integration.sealed_signing_secret else {
+            return Ok(None);
+        };
+        if comes_by_sns(source, key) {
+            return Ok(None);
+        }
+        let unusable = |error: String| Refusal::SigningSecret {
+            integration: integration.name.clone(),
+            error,
+        };
+        let site_key = self.site_key.as_ref();
+        let site_key = site_key.ok_or_else(|| unusable("secret_key is not set".to_owned()))?;
+        let secret = site_key
+            .open(sealed)
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Some(Signing {
+            integration: integration.name.clone(),
+            site_key: site_key.clone(),
+            scheme: Scheme::of(source),
+            secret,
+            now: self.context.clock.now(),
+        }))
+    }
+
+    fn work(&self, admitted: Admitted, held: Held, begun: Timestamp) -> Work {
+        let (reading, arrived) = self.arrived(admitted, held);
+        let parent = arrived
+            .headers
             .get(HEADER_TRACEPARENT)
             .and_then(|value| value.to_str().ok());
         let parent = parent
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(TraceParent::random)
             .to_string();
+        let accepted_at = arrived.delivery.accepted_at;
         let trace = self
             .context
             .tracer
             .span("collect", Some(&parent), begun, accepted_at);
         Work {
-            source: admitted.source,
-            headers,
+            reading,
+            record_headers: record_headers(trace.as_deref()),
+            arrived,
+        }
+    }
+
+    fn arrived(&self, admitted: Admitted, held: Held) -> (Reading, Arrived) {
+        let accepted_at = self.context.clock.now();
+        let site = Arc::clone(&self.site.borrow());
+        let called_by_alerts = site.heartbeats_called_by_alerts(&admitted.key.integration.name);
+        let called_by_alerts = called_by_alerts.cloned().collect();
+        let arrived = Arrived {
+            path: admitted.path,
+            headers: admitted.headers,
             delivery: Delivery {
-                integration: admitted.integration,
-                monitoring_system: admitted.source.name,
+                integration: admitted.key.integration.name.clone(),
+                monitoring_system: admitted.source,
                 environment: admitted.environment,
                 scenario: admitted.scenario,
                 accepted_at,
                 first_id: first_id(accepted_at),
+                called_by_alerts,
             },
-            record_headers: record_headers(trace.as_deref()),
+            key: admitted.key,
             held,
-        }
+        };
+        (admitted.reading, arrived)
     }
 
     /// Answers when the alerts are safe.
-    async fn append(&self, records: Vec<Record>) -> Result<(), Refusal> {
+    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), Refusal> {
         if records.is_empty() {
             return Ok(());
         }
-        self.write(Topic::ALERTS_COLLECTED, records).await
+        self.write(topic, records).await
     }
 
     async fn write(&self, topic: Topic, records: Vec<Record>) -> Result<(), Refusal> {
@@ -257,33 +398,33 @@ impl Collector {
 
     /// Keeps a body that was refused. If that is not possible now, the sender is asked to come again, since it would
     /// take the refusal itself for the end of it.
-    async fn keep(
-        &self,
-        source: &'static str,
-        integration: String,
-        refusal: &Refusal,
-        body: &[u8],
-    ) -> Result<(), Refusal> {
-        let kept = &body[..body.len().min(KEPT)];
-        let mut reason = refusal.to_string();
-        if kept.len() < body.len() || matches!(refusal, Refusal::TooLarge { packed: false, .. }) {
-            reason.push_str(&format!(" (only its first {} bytes are kept)", kept.len()));
-        }
-        let rejected = Rejected {
-            at: self.context.clock.now(),
-            monitoring_system: source.to_owned(),
-            integration: Some(integration),
-            reason,
-            body_base64: STANDARD.encode(kept),
-        };
+    async fn keep(&self, refusal: &Refusal, arrived: Arrived) -> Result<(), Refusal> {
+        let rejected = kept::rejected(refusal, arrived);
         let value = serde_json::to_vec(&rejected).map_err(|error| Refusal::Unavailable(error.to_string()))?;
         let record = Record {
-            key: source.to_owned(),
+            key: rejected.monitoring_system,
             value: Some(value.into()),
             headers: record_headers(None),
         };
         self.write(Topic::INGEST_REJECTED, vec![record]).await
     }
+}
+
+/// Counts a refusal and logs it.
+fn told(measured: Measured, source: &str, refusal: Refusal) -> Refusal {
+    measured.rejected(&refusal);
+    if refusal.keeps_body() {
+        tracing::warn!(source, %refusal, "a body was refused");
+    } else {
+        // Anybody can cause these, as often as they like; they are counted.
+        tracing::debug!(source, %refusal, "a request was refused");
+    }
+    refusal
+}
+
+async fn drained(body: Body, refusal: Refusal) -> Refusal {
+    body::drain(body.into_data_stream()).await;
+    refusal
 }
 
 fn first_id(now: Timestamp) -> Uuid {
@@ -292,33 +433,29 @@ fn first_id(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
-impl Work {
-    /// Does the work, and gives the body back with its share of the budget.
-    async fn done(mut self) -> (Result<Prepared, Refusal>, Option<Held>) {
-        if self.held.bytes.len() < LARGE && !self.headers.contains_key(header::CONTENT_ENCODING) {
-            return (self.prepare(), Some(self.held));
-        }
-        let working = tokio::task::spawn_blocking(move || (self.prepare(), Some(self.held)));
-        // It ends early only by a panic.
-        working
-            .await
-            .unwrap_or_else(|error| (Err(Refusal::Unavailable(error.to_string())), None))
+/// Whether an integration may post to a source; to what another owns, it may not.
+fn admits(integration: &Integration, source: &str, owner: Option<&str>) -> Result<(), Refusal> {
+    let name = &integration.name;
+    match owner {
+        Some(owner) if owner != name => Err(Refusal::OtherOwner {
+            integration: name.clone(),
+        }),
+        None if !integration.takes(source) => Err(Refusal::OtherSource {
+            integration: name.clone(),
+            of_type: integration.source_type.clone(),
+            posted: source.to_owned(),
+        }),
+        _ => Ok(()),
     }
+}
 
-    fn prepare(&mut self) -> Result<Prepared, Refusal> {
-        let unpacked = self.held.unpacked(&self.headers)?;
-        let body = unpacked.as_deref().unwrap_or(&self.held.bytes);
-        let accepted = self.delivery.accept((self.source.read)(&self.headers, body)?);
-        let answer = Answer {
-            result: "Event successfully pushed to Harp",
-            accepted: accepted.events.len(),
-            events: accepted.events.iter().map(|event| event.event_id).collect(),
-            remarks: accepted.remarks,
-        };
-        Ok(Prepared {
-            records: records(&accepted.events, &self.record_headers)?,
-            counts: Counts::of(&accepted.events),
-            answer,
-        })
-    }
+/// Whether only SNS may post to this source with this key.
+fn comes_by_sns(source: &str, key: &Known) -> bool {
+    source == SOURCE_OF_SNS && !key.integration.sns_topics.is_empty()
+}
+
+/// How large a body of this key's sender may be; what every collector can hold is the bound.
+fn body_limit(key: &Known) -> usize {
+    let bytes = usize::try_from(key.integration.limits.body_bytes);
+    bytes.map_or(body::LARGEST, |bytes| bytes.min(body::LARGEST))
 }

@@ -1,71 +1,143 @@
 //! The integration key, wherever a sender can put it.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use chassis::secrets::key_hash;
+use chassis::session::password;
 use domain::Site;
+use jiff::Timestamp;
 use schemas::config::Integration;
-use sha2::{Digest, Sha256};
 
 use crate::refusal::Refusal;
 
-/// The integration whose key the request shows. Some senders cannot leave out credentials that are meant for somebody
-/// before us, so every place is looked at.
-pub(crate) fn integration<'s>(
-    site: &'s Site,
-    in_query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<&'s Integration, Refusal> {
-    let keys: Vec<String> = shown(in_query, headers)
-        .into_iter()
-        .flatten()
-        .filter(|key| !key.is_empty())
-        .collect();
-    if keys.is_empty() {
+/// The schemes of `Authorization` that carry the key as it is.
+const SCHEMES: [&str; 4] = ["bearer", "geniekey", "token", "key"];
+
+/// A key that the site knows, or what stands for one.
+pub(crate) struct Known {
+    /// As it was shown.
+    pub(crate) text: String,
+    /// SHA-256 of the key, in hexadecimal digits: what its limits and its use go by.
+    pub(crate) hash: String,
+    pub(crate) integration: Arc<Integration>,
+}
+
+/// The key among these that the site knows; one that is not expired before one that is. Some senders cannot leave out
+/// credentials that are meant for somebody before us, so all are tried.
+pub(crate) fn known(site: &Site, keys: &[String], now: Timestamp) -> Result<Known, Refusal> {
+    let mut keys = keys.iter().filter(|key| !key.is_empty()).peekable();
+    if keys.peek().is_none() {
         return Err(Refusal::Key { what: "missing" });
     }
-    keys.iter()
-        .find_map(|key| site.integration_of_key(&hex::encode(Sha256::digest(key))))
+    let known = |key: &String| {
+        let hash = key_hash(key);
+        let integration = Arc::clone(site.integration_of_key(&hash)?);
+        Some(Known {
+            text: key.clone(),
+            hash,
+            integration,
+        })
+    };
+    keys.filter_map(known)
+        .min_by_key(|key| key.check(now).is_err())
         .ok_or(Refusal::Key { what: "unknown" })
 }
 
-fn shown(in_query: Option<&str>, headers: &HeaderMap) -> [Option<String>; 4] {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let authorization = text(header::AUTHORIZATION.as_str()).and_then(|value| value.trim().split_once(' '));
-    let with_scheme = |wanted: &str| {
-        let (scheme, rest) = authorization?;
-        scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim())
-    };
-    [
-        in_query.map(str::to_owned),
-        with_scheme("bearer").map(str::to_owned),
-        text("x-integration-key").map(|key| key.trim().to_owned()),
-        with_scheme("basic").and_then(password),
-    ]
+impl Known {
+    /// Stands for a key where messages are an integration's by their MQTT topic.
+    pub(crate) fn by_topic(integration: Arc<Integration>) -> Self {
+        Self {
+            text: String::new(),
+            hash: integration.mqtt_usage(),
+            integration,
+        }
+    }
+
+    /// Whether the key may still be used.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.integration.expired_key(&self.hash, now) {
+            Some((name, expired)) => Err(Refusal::KeyExpired {
+                name: name.to_owned(),
+                integration: self.integration.name.clone(),
+                expired,
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
-fn password(credentials: &str) -> Option<String> {
-    let bytes = STANDARD.decode(credentials).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.split_once(':').map(|(_, password)| password.to_owned())
+/// All keys that a request shows beside its body: to its door, in its query, and in its headers.
+pub(crate) fn beside(of_door: Vec<String>, in_query: Option<String>, headers: &HeaderMap) -> Vec<String> {
+    let mut keys = of_door;
+    keys.extend(in_query);
+    keys.extend(shown(headers));
+    keys
+}
+
+/// The keys that the headers show.
+fn shown(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let authorization = text(header::AUTHORIZATION.as_str()).and_then(|value| value.trim().split_once(' '));
+    let authorization = authorization.and_then(|(scheme, rest)| {
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("basic") {
+            return password(rest);
+        }
+        SCHEMES
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+            .then(|| rest.to_owned())
+    });
+    let own = text("x-integration-key").map(|key| key.trim().to_owned());
+    authorization.into_iter().chain(own)
+}
+
+/// A body without the key that stands in it: no key must be kept.
+pub(crate) fn hidden(body: &[u8], key: &str) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let mut at = 0;
+    while !key.is_empty() && at + key.len() <= body.len() {
+        if body[at..].starts_with(key.as_bytes()) {
+            body[at..at + key.len()].fill(b'*');
+            at += key.len();
+        } else {
+            at += 1;
+        }
+    }
+    body
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::config::ConfigEntry;
+    use schemas::config::{ConfigEntry, KeyTerms};
+
+    fn site() -> Site {
+        let terms = KeyTerms {
+            name: "2026".to_owned(),
+            created: None,
+            expires: Some(at("2027-01-31T00:00:00Z")),
+        };
+        let integration = Integration {
+            name: "a".to_owned(),
+            source_type: "api".to_owned(),
+            key_hashes: vec![key_hash("secret"), key_hash("old")],
+            key_terms: [(key_hash("old"), terms)].into(),
+            ..Integration::default()
+        };
+        let mut site = Site::default();
+        site.apply("integration/a", Some(ConfigEntry::Integration(integration)));
+        site
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn the_key_is_found_wherever_a_sender_can_put_it() {
-        let mut site = Site::default();
-        let integration_a = Integration {
-            name: "a".to_owned(),
-            source_type: "api".to_owned(),
-            environment: "default".to_owned(),
-            scenario: "default".to_owned(),
-            key_hashes: vec![hex::encode(Sha256::digest("secret"))],
-        };
-        site.apply("integration/a", Some(ConfigEntry::Integration(integration_a)));
+        let site = site();
         let found = |query: Option<&str>, headers: &[(&'static str, &str)]| {
             let headers = headers.iter().map(|(name, value)| {
                 (
@@ -73,8 +145,10 @@ mod tests {
                     value.parse().expect("a header"),
                 )
             });
-            match integration(&site, query, &headers.collect()) {
-                Ok(integration) => integration.name.clone(),
+            let mut keys: Vec<_> = query.map(str::to_owned).into_iter().collect();
+            keys.extend(shown(&headers.collect()));
+            match known(&site, &keys, at("2027-01-01T00:00:00Z")) {
+                Ok(key) => key.integration.name.clone(),
                 Err(refusal) => refusal
                     .to_string()
                     .split(';')
@@ -86,6 +160,16 @@ mod tests {
         assert_eq!(found(Some("secret"), &[]), "a");
         assert_eq!(found(None, &[("authorization", "bearer  secret")]), "a");
         assert_eq!(found(None, &[("x-integration-key", "secret")]), "a");
+        for scheme in ["GenieKey", "Token", "Key"] {
+            assert_eq!(
+                found(None, &[("authorization", &format!("{scheme} secret"))]),
+                "a"
+            );
+        }
+        assert_eq!(
+            found(None, &[("authorization", "Digest secret")]),
+            "the integration key is missing"
+        );
         // user:secret
         assert_eq!(found(None, &[("authorization", "Basic dXNlcjpzZWNyZXQ=")]), "a");
         assert_eq!(
@@ -103,5 +187,30 @@ mod tests {
             found(None, &[("authorization", "Basic ???")]),
             "the integration key is missing"
         );
+    }
+
+    #[test]
+    fn a_key_is_taken_until_it_expires_and_one_that_has_not_is_preferred() {
+        let site = site();
+        let both = ["old".to_owned(), "secret".to_owned()];
+        for (now, expired) in [
+            ("2027-01-30T23:59:59Z", None),
+            (
+                "2027-01-31T00:00:00Z",
+                Some("the key \"2026\" of integration \"a\" has expired at 2027-01-31T00:00:00Z"),
+            ),
+        ] {
+            let now = at(now);
+            let key = known(&site, &both[..1], now).unwrap_or_else(|refusal| panic!("{refusal}"));
+            let told = key.check(now).err().map(|refusal| refusal.to_string());
+            assert_eq!(
+                told.as_deref().and_then(|told| told.split(';').next()),
+                expired,
+                "{now}"
+            );
+            let preferred = known(&site, &both, now).unwrap_or_else(|refusal| panic!("{refusal}"));
+            let is_old = preferred.hash == key_hash("old");
+            assert_eq!(is_old, expired.is_none(), "{now}");
+        }
     }
 }

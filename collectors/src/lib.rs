@@ -1,99 +1,97 @@
 //! Monitoring systems post here; what they say goes to `alerts.collected`.
 //!
-//! An answer of 2xx means that every alert of the body is safe in the log. All other answers mean that none was taken
-//! (or, when the log broke off in the middle, that sending the same again does no harm), and say why and what to do.
+//! An answer of 2xx, or what stands for it where a sender does not speak HTTP, means that every alert of the body is
+//! safe in the log. All other answers mean that none was taken (or, when the log broke off in the middle, that sending
+//! the same again does no harm), and say why and what to do.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, RawQuery, State};
-use axum::http::{HeaderMap, Method};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use chassis::mqtt::MqttBroker;
+use chassis::secrets::SiteKey;
 use domain::Site;
 use pipeline::Context;
-use serde::Deserialize;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::collector::Collector;
-use crate::refusal::Refusal;
+use crate::sns::Sns;
 
 mod accept;
 mod body;
+mod call;
 mod collector;
+mod doors;
+mod kept;
 mod key;
+mod limit;
 mod measure;
 mod presence;
 mod query;
 mod refusal;
+mod signature;
+mod sns;
 pub mod sources;
+pub mod trial;
+mod usage;
+mod work;
 
 /// The memory that all bodies in work may take together.
 const BUDGET_BYTES: usize = 32 * 1024 * 1024;
 
-/// The addresses that monitoring systems post to. To be called once per process, inside its runtime.
-pub fn routes(context: Context, site: watch::Receiver<Arc<Site>>) -> Router {
-    routes_within(context, site, BUDGET_BYTES)
+/// What takes alerts in, whichever door they come through.
+#[derive(Clone)]
+pub struct Collectors {
+    context: Context,
+    collector: Arc<Collector>,
 }
 
-fn routes_within(context: Context, site: watch::Receiver<Arc<Site>>, budget_bytes: usize) -> Router {
-    let collector = Arc::new(Collector::new(context, site, budget_bytes));
-    let ingest = any(ingest);
-    Router::new()
-        .route("/monitoring-system/{source}", ingest.clone())
-        // As the senders that were set up for Harp know it.
-        .route("/harp-collectors/monitoring-system/{source}", ingest)
-        .with_state(collector)
-}
-
-/// What a sender can put into the query.
-#[derive(Debug, Default, Deserialize)]
-struct Asked {
-    integration_key: Option<String>,
-    environment_id: Option<String>,
-    scenario_id: Option<String>,
-}
-
-async fn ingest(
-    State(collector): State<Arc<Collector>>,
-    source: Result<Path<String>, PathRejection>,
-    asked: Result<Query<Asked>, QueryRejection>,
-    RawQuery(query): RawQuery,
-    method: Method,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let name = source.map(|Path(name)| name).unwrap_or_default();
-    let methods = sources::find(&name).map_or(sources::POST, |source| source.methods);
-    if !methods.contains(&method) {
-        return wrong_method(&collector, &name, method, methods, body).await;
+impl Collectors {
+    /// The site's key opens the secrets that senders sign with; without it those who must sign are refused. To be made
+    /// once per process, inside its runtime.
+    pub fn new(context: Context, site: watch::Receiver<Arc<Site>>, site_key: Option<SiteKey>) -> Self {
+        Self::within(context, site, site_key, Sns::default(), BUDGET_BYTES)
     }
-    let (headers, body) = match method {
-        Method::GET => query::as_form(&query.unwrap_or_default(), headers),
-        _ => (headers, body),
-    };
-    let asked = asked
-        .map(|Query(asked)| asked)
-        .map_err(|error| Refusal::Query(error.body_text()));
-    collector.ingest(&name, asked, headers, body).await
-}
 
-async fn wrong_method(
-    collector: &Collector,
-    source: &str,
-    method: Method,
-    taken: &'static [Method],
-    body: Body,
-) -> Response {
-    body::drain(body.into_data_stream()).await;
-    let refusal = Refusal::Method { method, taken };
-    collector
-        .measures()
-        .request(sources::find(source).map(|source| source.name))
-        .rejected(refusal.code());
-    refusal.into_response()
+    fn within(
+        context: Context,
+        site: watch::Receiver<Arc<Site>>,
+        site_key: Option<SiteKey>,
+        sns: Sns,
+        budget_bytes: usize,
+    ) -> Self {
+        let collector = Collector::new(context.clone(), site, site_key, sns, budget_bytes);
+        Self {
+            collector: Arc::new(collector),
+            context,
+        }
+    }
+
+    /// The addresses that monitoring systems post to.
+    pub fn routes(&self) -> Router {
+        doors::routes().with_state(Arc::clone(&self.collector))
+    }
+
+    /// Tells how the keys of senders are used, until shutdown.
+    pub async fn tell_usage(self) {
+        self.collector.tell_usage().await;
+    }
+
+    /// Takes mail, until shutdown. The key stands in the address of the recipient.
+    pub async fn serve_smtp(self, listener: TcpListener) {
+        doors::smtp::serve(self.collector, self.context, listener).await;
+    }
+
+    /// Takes what is published to the topics that the site declares, until shutdown.
+    pub async fn serve_mqtt(self, broker: MqttBroker) {
+        doors::mqtt::serve(self.collector, self.context, broker).await;
+    }
+
+    /// Takes what Riemann's clients send over TCP, until shutdown. `key` is the integration's to which all of them
+    /// belong; without it each message shows one.
+    pub async fn serve_riemann(self, listener: TcpListener, key: Option<String>) {
+        doors::riemann::serve(self.collector, self.context, listener, key).await;
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 //! What the collectors measure: every request and every alert is counted once, whatever becomes of it.
 
-use pipeline::Metrics;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pipeline::{Context, Metrics};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
-use schemas::{AlertEvent, EventStatus};
+use schemas::{AlertEvent, EventStatus, Severity};
 use tokio::time::Instant;
+
+use crate::key::Known;
+use crate::refusal::Refusal;
+use crate::usage::Usage;
 
 const SECONDS: &[f64] = &[
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
@@ -19,9 +26,10 @@ const BYTES: &[f64] = &[
     8_388_608.0,
 ];
 
-/// The metrics of the collectors.
+/// The metrics of the collectors, and how the keys are used.
 #[derive(Clone)]
 pub(crate) struct Measures {
+    usage: Arc<Usage>,
     events: IntCounterVec,
     rejected: IntCounterVec,
     seconds: HistogramVec,
@@ -29,8 +37,11 @@ pub(crate) struct Measures {
 }
 
 impl Measures {
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+    /// To be made once per process.
+    pub(crate) fn new(context: &Context) -> Self {
+        let metrics = &context.metrics;
         Self {
+            usage: Arc::new(Usage::new(context.clock.clone())),
             events: counter(
                 metrics,
                 "reveille_collectors_events_total",
@@ -58,11 +69,17 @@ impl Measures {
         }
     }
 
+    /// How the keys are used.
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
     /// A request of this source has come. Unknown sources share one label.
-    pub(crate) fn request(&self, source: Option<&'static str>) -> Measured {
+    pub(crate) fn request(&self, source: Option<Cow<'static, str>>) -> Measured {
         Measured {
             measures: self.clone(),
-            source: source.unwrap_or("unknown"),
+            source: source.unwrap_or(Cow::Borrowed("unknown")),
+            key: None,
             started: Instant::now(),
             told: false,
         }
@@ -81,16 +98,22 @@ fn histogram(metrics: &Metrics, name: &str, help: &str, buckets: &[f64]) -> Hist
 /// One request. If its sender goes away before it has an answer, that is counted too.
 pub(crate) struct Measured {
     measures: Measures,
-    source: &'static str,
+    source: Cow<'static, str>,
+    key: Option<Arc<Known>>,
     started: Instant,
     told: bool,
 }
 
 impl Measured {
+    /// The site knows the key that was shown.
+    pub(crate) fn key(&mut self, key: Arc<Known>) {
+        self.key = Some(key);
+    }
+
     pub(crate) fn body(&self, bytes: usize) {
         self.measures
             .bytes
-            .with_label_values(&[self.source])
+            .with_label_values(&[&self.source])
             .observe(bytes as f64);
     }
 
@@ -104,18 +127,24 @@ impl Measured {
             if count > 0 {
                 self.measures
                     .events
-                    .with_label_values(&[self.source, status])
+                    .with_label_values(&[&self.source, status])
                     .inc_by(count);
             }
         }
+        if let Some(key) = &self.key {
+            self.measures.usage.accepted(&key.hash, counts.all());
+        }
     }
 
-    pub(crate) fn rejected(mut self, reason: &str) {
+    pub(crate) fn rejected(mut self, refusal: &Refusal) {
         self.told = true;
         self.measures
             .rejected
-            .with_label_values(&[self.source, reason])
+            .with_label_values(&[&*self.source, refusal.code()])
             .inc();
+        if let Some(key) = &self.key {
+            self.measures.usage.refused(&key.hash, refusal);
+        }
     }
 }
 
@@ -123,29 +152,36 @@ impl Drop for Measured {
     fn drop(&mut self) {
         self.measures
             .seconds
-            .with_label_values(&[self.source])
+            .with_label_values(&[&self.source])
             .observe(self.started.elapsed().as_secs_f64());
         if !self.told {
             self.measures
                 .rejected
-                .with_label_values(&[self.source, "abandoned"])
+                .with_label_values(&[&self.source, "abandoned"])
                 .inc();
         }
     }
 }
 
-/// How many alerts of each status a body has.
+/// How many alerts of each status a body has, and whether they matter much.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
+    /// Something is critical, worse, or over.
+    pub(crate) important: bool,
     firing: u64,
     resolved: u64,
     acknowledged: u64,
 }
 
 impl Counts {
+    pub(crate) fn all(self) -> u64 {
+        self.firing + self.resolved + self.acknowledged
+    }
+
     pub(crate) fn of(events: &[AlertEvent]) -> Self {
         let mut counts = Self::default();
         for event in events {
+            counts.important |= event.severity >= Severity::Critical || event.status == EventStatus::Resolved;
             match event.status {
                 EventStatus::Firing => counts.firing += 1,
                 EventStatus::Resolved => counts.resolved += 1,

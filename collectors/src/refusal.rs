@@ -3,8 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use schemas::config::Limits;
 use serde_json::json;
 
+use crate::signature::SignatureError;
+use crate::sns::SnsError;
 use crate::sources::{self, SourceError};
 
 /// What senders wait before they try again, in seconds.
@@ -30,10 +34,28 @@ pub(crate) enum Refusal {
     )]
     Query(String),
     #[error(
-        "the integration key is {what}; give it as ?integration_key=, as Authorization: Bearer, as X-Integration-Key, \
-         or as the password of basic authentication"
+        "the integration key is {what}; give it as ?integration_key=, as Authorization: Bearer, GenieKey or Token, as \
+         X-Integration-Key, as the password of basic authentication, or as the last segment of the path"
     )]
     Key { what: &'static str },
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Sns(#[from] SnsError),
+    #[error(
+        "the signing_secret of integration {integration:?} cannot be opened here: {error}; the operator must give this \
+         collector the secret key that the API has"
+    )]
+    SigningSecret { integration: String, error: String },
+    #[error(
+        "the key {name:?} of integration {integration:?} has expired at {expired}; give the sender the key that replaces \
+         it, or move its `expires` in the site document"
+    )]
+    KeyExpired {
+        name: String,
+        integration: String,
+        expired: Timestamp,
+    },
     #[error(
         "the key belongs to integration {integration:?} of type {of_type:?}; post to /monitoring-system/{of_type}, \
          or make an integration of type {posted:?}"
@@ -41,10 +63,35 @@ pub(crate) enum Refusal {
     OtherSource {
         integration: String,
         of_type: String,
-        posted: &'static str,
+        posted: String,
     },
+    #[error(
+        "there is no heartbeat {name:?}; declare it under `heartbeats` in the site document, with the integration whose \
+         key is shown"
+    )]
+    UnknownHeartbeat { name: String },
+    #[error(
+        "the key belongs to integration {integration:?}, and this heartbeat to another; use the key of the integration \
+         that the site document names there"
+    )]
+    OtherOwner { integration: String },
     #[error("the body has more than {limit} bytes{}; send fewer alerts in one body", unpacked(*.packed))]
     TooLarge { limit: usize, packed: bool },
+    #[error(
+        "the body has {alerts} alerts, and {limit} are allowed; send fewer in one body, or raise alerts_per_body in the \
+         integration's limits"
+    )]
+    TooManyAlerts { alerts: usize, limit: u32 },
+    #[error(
+        "the key may send {} alerts a second and {} at once, of which a fifth is only for what is critical or over; send \
+         it again in {retry_after_seconds} seconds, or raise rate or burst in the integration's limits",
+        limits.rate,
+        limits.burst
+    )]
+    RateLimited {
+        limits: Limits,
+        retry_after_seconds: u64,
+    },
     #[error("Content-Encoding {0:?} is not understood; send gzip or none")]
     Encoding(String),
     #[error("the body is not gzip as Content-Encoding says: {0}")]
@@ -84,8 +131,16 @@ impl Refusal {
             Refusal::Method { .. } => "method_not_allowed",
             Refusal::Query(_) => "bad_query",
             Refusal::Key { .. } => "unauthenticated",
+            Refusal::KeyExpired { .. } => "key_expired",
+            Refusal::Signature(error) => error.code(),
+            Refusal::Sns(error) => error.code(),
+            Refusal::SigningSecret { .. } => "no_signing_secret",
             Refusal::OtherSource { .. } => "wrong_source",
+            Refusal::UnknownHeartbeat { .. } => "unknown_heartbeat",
+            Refusal::OtherOwner { .. } => "wrong_integration",
             Refusal::TooLarge { .. } => "too_large",
+            Refusal::TooManyAlerts { .. } => "too_many_alerts",
+            Refusal::RateLimited { .. } => "rate_limited",
             Refusal::Encoding(_) => "unknown_encoding",
             Refusal::Gzip(_) => "bad_gzip",
             Refusal::Slow { .. } => "too_slow",
@@ -97,20 +152,27 @@ impl Refusal {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Refusal::NotReady | Refusal::Overloaded | Refusal::Unavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Refusal::UnknownSource { .. } => StatusCode::NOT_FOUND,
+            Refusal::NotReady
+            | Refusal::SigningSecret { .. }
+            | Refusal::Sns(SnsError::Unavailable(_))
+            | Refusal::Overloaded
+            | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::UnknownSource { .. } | Refusal::UnknownHeartbeat { .. } => StatusCode::NOT_FOUND,
             Refusal::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Key { .. } => StatusCode::UNAUTHORIZED,
-            Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Sns(SnsError::Topic(_)) => StatusCode::FORBIDDEN,
+            Refusal::Key { .. } | Refusal::KeyExpired { .. } | Refusal::Signature(_) | Refusal::Sns(_) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Refusal::TooLarge { .. } | Refusal::TooManyAlerts { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
             Refusal::Source(SourceError::Invalid { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Query(_)
             | Refusal::OtherSource { .. }
+            | Refusal::OtherOwner { .. }
             | Refusal::Gzip(_)
             | Refusal::Broken(_)
             | Refusal::Source(SourceError::Malformed { .. }) => StatusCode::BAD_REQUEST,
@@ -121,8 +183,35 @@ impl Refusal {
     pub(crate) fn keeps_body(&self) -> bool {
         matches!(
             self,
-            Refusal::TooLarge { .. } | Refusal::Encoding(_) | Refusal::Gzip(_) | Refusal::Source(_)
+            Refusal::TooLarge { .. }
+                | Refusal::TooManyAlerts { .. }
+                | Refusal::Encoding(_)
+                | Refusal::Gzip(_)
+                | Refusal::Source(_)
         )
+    }
+}
+
+impl Refusal {
+    /// The answer in the words of a format that has its own, with the headers that belong to this refusal.
+    pub(crate) fn answered(&self, status: StatusCode, body: impl IntoResponse) -> Response {
+        let mut response = (status, body).into_response();
+        let header = match (self, status) {
+            (Refusal::Method { taken, .. }, _) => Some((header::ALLOW, allowed(taken))),
+            (
+                Refusal::RateLimited {
+                    retry_after_seconds, ..
+                },
+                _,
+            ) => Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds))),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Some((header::RETRY_AFTER, RETRY_AFTER)),
+            (_, StatusCode::UNAUTHORIZED) => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            _ => None,
+        };
+        response.headers_mut().extend(header);
+        response
     }
 }
 
@@ -135,17 +224,6 @@ impl IntoResponse for Refusal {
         {
             error["field"] = json!(field);
         }
-        let status = self.status();
-        let mut response = (status, Json(json!({ "error": error, "detail": message }))).into_response();
-        let header = match (&self, status) {
-            (Refusal::Method { taken, .. }, _) => Some((header::ALLOW, allowed(taken))),
-            (_, StatusCode::SERVICE_UNAVAILABLE) => Some((header::RETRY_AFTER, RETRY_AFTER)),
-            (_, StatusCode::UNAUTHORIZED) => {
-                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
-            }
-            _ => None,
-        };
-        response.headers_mut().extend(header);
-        response
+        self.answered(self.status(), Json(json!({ "error": error, "detail": message })))
     }
 }

@@ -4,35 +4,38 @@ use std::io::Write;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Bytes;
-use axum::http::{Request, StatusCode};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chassis::secrets::key_hash;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use jiff::Timestamp;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Consumer, Follower, From};
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Health, Log, LogError, Metrics, Record};
+use pipeline::{Clock, Log, LogError, Record};
 use schemas::config::{ConfigEntry, Integration};
 use schemas::rejection::Rejected;
-use schemas::{AlertEvent, HEADER_TRACEPARENT, Topic};
+use schemas::{AlertEvent, EventStatus, HEADER_TRACEPARENT, KeyUsage, Topic};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::*;
 
 const API: &str = "/monitoring-system/api?integration_key=api-key";
 
+const SITE_KEY: SiteKey = SiteKey::from_bytes([7; 32]);
+
 /// Collectors on a log.
 struct World {
     log: SimulatedLog,
     context: Context,
     site: watch::Sender<Arc<Site>>,
+    collectors: Collectors,
     routes: Router,
 }
 
@@ -68,22 +71,21 @@ impl World {
     }
 
     fn on(log: SimulatedLog, seen_by_routes: Arc<dyn Log>, budget_bytes: usize) -> Self {
+        Self::with(log, seen_by_routes, Sns::default(), budget_bytes)
+    }
+
+    fn with(log: SimulatedLog, seen_by_routes: Arc<dyn Log>, sns: Sns, budget_bytes: usize) -> Self {
         let clock = Clock::simulated(Timestamp::from_second(1_788_000_000).unwrap());
-        let context = Context {
-            log: seen_by_routes,
-            health: Health::new(clock.clone()),
-            clock,
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(seen_by_routes, clock);
         let (site, seen) = watch::channel(Arc::new(site()));
-        let routes = routes_within(context.clone(), seen, budget_bytes);
+        let collectors = Collectors::within(context.clone(), seen, Some(SITE_KEY), sns, budget_bytes);
+        tokio::spawn(collectors.clone().tell_usage());
         Self {
             log,
             context,
             site,
-            routes,
+            routes: collectors.routes(),
+            collectors,
         }
     }
 
@@ -100,6 +102,16 @@ impl World {
                 false => serde_json::from_slice(&bytes).unwrap(),
             },
         }
+    }
+
+    /// An answer that is text.
+    async fn text(&self, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.routes.clone().call(request).await.unwrap();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        (status, String::from_utf8(bytes.into()).unwrap())
     }
 
     async fn post(&self, address: &str, body: impl Into<Body>) -> Answer {
@@ -136,6 +148,25 @@ impl World {
             .collect()
     }
 
+    /// What is told of this key, once it is.
+    async fn usage(&self, key: &str) -> Option<KeyUsage> {
+        tokio::time::sleep(Duration::from_secs(21)).await;
+        let told = self.log.records(Topic::INTEGRATIONS_USAGE).into_iter();
+        let mut usages =
+            told.map(|record| serde_json::from_slice::<KeyUsage>(&record.value.unwrap()).unwrap());
+        usages.find(|usage| usage.key_hash == key_hash(key))
+    }
+
+    /// Changes an integration of the site.
+    fn change(&self, source_type: &str, change: impl FnOnce(&mut Integration)) {
+        let mut site = Site::clone(&self.site.borrow());
+        let mut integration = Integration::clone(&site.integrations[&format!("my-{source_type}")]);
+        change(&mut integration);
+        let entry = ConfigEntry::Integration(integration);
+        site.apply(&entry.key(), Some(entry));
+        self.site.send_replace(Arc::new(site));
+    }
+
     /// How many requests of a source were not taken for this reason.
     fn counted(&self, source: &str, reason: &str) -> f64 {
         let families = self.context.metrics.registry().gather();
@@ -159,17 +190,23 @@ impl World {
 fn site() -> Site {
     let mut site = Site::default();
     for source_type in ["api", "prometheus", "any"] {
-        let entry = ConfigEntry::Integration(Integration {
-            name: format!("my-{source_type}"),
-            source_type: source_type.to_owned(),
-            environment: "default".to_owned(),
-            scenario: "default".to_owned(),
-            key_hashes: vec![hex::encode(Sha256::digest(format!("{source_type}-key")))],
-        });
+        let entry = integration(source_type);
         site.apply(&entry.key(), Some(entry));
     }
     site.revision = Some(1);
     site
+}
+
+/// Of this type, with the key `<type>-key`.
+fn integration(source_type: &str) -> ConfigEntry {
+    ConfigEntry::Integration(Integration {
+        name: format!("my-{source_type}"),
+        source_type: source_type.to_owned(),
+        environment: "default".to_owned(),
+        scenario: "default".to_owned(),
+        key_hashes: vec![key_hash(&format!("{source_type}-key"))],
+        ..Integration::default()
+    })
 }
 
 fn alert(name: &str) -> Value {
@@ -186,4 +223,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 mod answers;
+mod declared;
+mod doors;
+mod keys;
 mod troubles;

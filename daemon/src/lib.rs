@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 mod metrics;
 mod outbox;
+mod recent;
+mod retention;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -32,13 +34,13 @@ pub const TOPICS: [Topic; 3] = [
     Topic::NOTIFICATIONS_RECEIPTS,
 ];
 
-/// Runs a daemon until shutdown.
+/// Runs a daemon until shutdown, and forgets what is old.
 pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Store) {
     let stage_metrics = StageMetrics::new(&context.metrics, "daemon");
     let metrics = DaemonMetrics::new(&context.metrics);
     let owner = Uuid::now_v7().to_string();
     let make = {
-        let context = context.clone();
+        let (context, store) = (context.clone(), store.clone());
         move || {
             Daemon::new(
                 context.clone(),
@@ -49,5 +51,7 @@ pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Stor
             )
         }
     };
-    runner::run(context, "daemon", "daemon", &TOPICS, stage_metrics, make).await;
+    let forgetting = retention::run(context.clone(), store);
+    let stage = runner::run_side_by_side(context, "daemon", "daemon", &TOPICS, stage_metrics, make);
+    tokio::join!(stage, forgetting);
 }

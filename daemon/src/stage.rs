@@ -1,21 +1,25 @@
 //! The stage around the heart: claims, transactions, deadlines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Site;
-use jiff::Timestamp;
+use domain::{AlertState, Site};
+use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions};
 use pipeline::{Context, Stage, StageError, runner};
+use schemas::{Fingerprint, Topic};
 use store::{Claim, Commit, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::metrics::DaemonMetrics;
 use crate::outbox;
+use crate::recent::Recent;
 use crate::work::{Message, Work, not_done, traceparent};
 
-/// Deadlines that are applied in one transaction.
+/// So long may what was read wait for a commit as long as nothing comes of it: refreshes cost no transactions then.
+const POSITIONS_WAIT: SignedDuration = SignedDuration::from_secs(1);
+/// Deadlines that are applied in one transaction, and alerts that are looked at again at once.
 const DEADLINES_AT_ONCE: usize = 500;
 
 /// One membership in the group of daemons.
@@ -28,16 +32,45 @@ pub(crate) struct Daemon {
     assigned: BTreeSet<u32>,
     /// The assigned partitions whose claim is known to be good.
     partitions: BTreeMap<u32, Partition>,
+    /// What was read of the assigned partitions, came to nothing, and is not committed yet.
+    uncommitted: BTreeMap<u32, Uncommitted>,
+}
+
+/// Where reading goes on, although the store does not know. The next commit of the partition tells it, whatever it is
+/// about: what is read again after a crash must come before all that was committed.
+struct Uncommitted {
+    positions: BTreeMap<Topic, u64>,
+    /// When it is committed at the latest.
+    due: Timestamp,
 }
 
 /// A partition that is claimed.
 struct Partition {
     claim: Claim,
+    recent: Recent,
     next_due: Option<Timestamp>,
     /// Committed, and not yet known to be published.
     unpublished: Vec<OutboxRow>,
     /// Published, and not yet removed from the outbox.
     published: Vec<i64>,
+    /// The newest site that its alerts were compared with.
+    site: Arc<Site>,
+    /// Set while its alerts are looked at again, since that site may tell more than one before.
+    review: Option<Review>,
+}
+
+/// How far the alerts of a partition were looked at again. Its end is stored as the partition's position on the
+/// configuration: the revision under which nobody is held back any more by what is gone. Whoever claims the partition
+/// under another revision looks at all that have a deadline, since it does not know what held them back.
+#[derive(Clone, Copy)]
+struct Review {
+    after: (Timestamp, Option<Fingerprint>),
+}
+
+impl Review {
+    const BEGINNING: Self = Self {
+        after: (Timestamp::MIN, None),
+    };
 }
 
 #[async_trait]
@@ -53,16 +86,8 @@ impl Stage for Daemon {
         self.assigned.extend(partitions);
         for partition in partitions {
             self.claim(*partition).await?;
-            let owned = self.owned(*partition)?;
-            let known = &owned.claim.positions;
-            positions.extend(
-                known
-                    .iter()
-                    .map(|(topic, offset)| ((*topic, *partition), *offset)),
-            );
-            // A partition that was never read begins at the oldest record, whatever the log remembers of the group.
             for topic in crate::TOPICS {
-                positions.entry((topic, *partition)).or_insert(0);
+                positions.insert((topic, *partition), self.position(*partition, topic)?);
             }
             self.publish(*partition).await?;
         }
@@ -73,23 +98,23 @@ impl Stage for Daemon {
         self.assigned.retain(|partition| !partitions.contains(partition));
         self.partitions
             .retain(|partition, _| !partitions.contains(partition));
+        self.uncommitted
+            .retain(|partition, _| !partitions.contains(partition));
     }
 
     async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
         self.claim(batch.partition).await?;
         self.publish(batch.partition).await?;
-        let position = self
-            .owned(batch.partition)?
-            .claim
-            .positions
-            .get(&batch.topic)
-            .copied()
-            .unwrap_or(0);
+        let position = self.position(batch.partition, batch.topic)?;
         let mut messages = Vec::with_capacity(batch.records.len());
+        let mut parked = false;
         for record in not_done(batch, position) {
             match Message::read(batch.topic, record) {
                 Ok(message) => messages.push((message, record)),
-                Err(error) => self.park(batch, record, &error).await?,
+                Err(error) => {
+                    self.park(batch, record, &error).await?;
+                    parked = true;
+                }
             }
         }
         let fingerprints: BTreeSet<_> = messages
@@ -97,7 +122,7 @@ impl Stage for Daemon {
             .map(|(message, _)| message.fingerprint())
             .collect();
         let fingerprints: Vec<_> = fingerprints.into_iter().collect();
-        let states = self.store.load(&fingerprints).await.map_err(stage_error)?;
+        let states = self.states(batch.partition, fingerprints).await?;
         let site = Arc::clone(&self.site.borrow());
         let now = self.context.clock.now();
         let mut work = Work::new(now, &site, states);
@@ -105,8 +130,14 @@ impl Stage for Daemon {
             let trace = traceparent(&self.context.tracer, record, now, self.context.clock.now());
             work.message(message, trace);
         }
-        self.carry_out(batch.partition, work, Some((batch.topic, batch.next_offset())))
-            .await
+        let end = (batch.topic, batch.next_offset().max(position));
+        if work.is_nothing() && !parked {
+            self.count(&work);
+            self.owned(batch.partition)?.recent.keep(work.into_states());
+            self.came_to_nothing(batch.partition, end);
+            return Ok(());
+        }
+        self.carry_out(batch.partition, work, Some(end)).await
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
@@ -114,10 +145,18 @@ impl Stage for Daemon {
             // A claim was given up after a commit whose fate is unknown.
             return Some(Timestamp::MIN);
         }
-        self.partitions
+        let site = self.site.borrow();
+        let reviews =
+            |partition: &Partition| partition.review.is_some() || !Arc::ptr_eq(&partition.site, &site);
+        if self.partitions.values().any(reviews) {
+            return Some(Timestamp::MIN);
+        }
+        let deadlines = self
+            .partitions
             .values()
-            .filter_map(|partition| partition.next_due)
-            .min()
+            .filter_map(|partition| partition.next_due);
+        let positions = self.uncommitted.values().map(|uncommitted| uncommitted.due);
+        deadlines.chain(positions).min()
     }
 
     async fn wake(&mut self) -> Result<(), StageError> {
@@ -135,7 +174,8 @@ impl Stage for Daemon {
         for partition in due {
             self.deadlines(partition, now).await?;
         }
-        Ok(())
+        self.review(now).await?;
+        self.commit_positions(now).await
     }
 
     fn commits_to_log(&self) -> bool {
@@ -159,6 +199,7 @@ impl Daemon {
             owner,
             assigned: BTreeSet::new(),
             partitions: BTreeMap::new(),
+            uncommitted: BTreeMap::new(),
         }
     }
 
@@ -174,8 +215,20 @@ impl Daemon {
             .map_err(stage_error)?;
         let unpublished = self.store.outbox(number).await.map_err(stage_error)?;
         let next_due = self.store.next_due(number).await.map_err(stage_error)?;
+        let site = Arc::clone(&self.site.borrow());
+        if let Some(uncommitted) = self.uncommitted.get_mut(&number) {
+            // Somebody else may have come further meanwhile.
+            uncommitted.positions.retain(|topic, offset| {
+                let known = claim.positions.get(topic).copied();
+                known < Some(*offset)
+            });
+        }
+        let reviewed = claim.positions.get(&Topic::CONFIG).copied();
         let partition = Partition {
+            review: (reviewed != site.revision).then_some(Review::BEGINNING),
+            site,
             claim,
+            recent: Recent::of_one_in(self.context.log.partitions(Topic::ALERTS_DECORATED)),
             next_due,
             unpublished,
             published: Vec::new(),
@@ -186,6 +239,51 @@ impl Daemon {
 
     fn owned(&mut self, number: u32) -> Result<&mut Partition, StageError> {
         self.partitions.get_mut(&number).ok_or(StageError::Fenced(number))
+    }
+
+    /// The states of these alerts, as they are stored.
+    async fn states(
+        &mut self,
+        number: u32,
+        mut fingerprints: Vec<Fingerprint>,
+    ) -> Result<HashMap<Fingerprint, AlertState>, StageError> {
+        let mut states = self.owned(number)?.recent.take(&fingerprints);
+        fingerprints.retain(|fingerprint| !states.contains_key(fingerprint));
+        states.extend(self.store.load(&fingerprints).await.map_err(stage_error)?);
+        Ok(states)
+    }
+
+    /// Where reading goes on. A partition that was never read begins at the oldest record, whatever the log remembers of
+    /// the group.
+    fn position(&mut self, number: u32, topic: Topic) -> Result<u64, StageError> {
+        let committed = self.owned(number)?.claim.positions.get(&topic).copied();
+        let uncommitted = self.uncommitted.get(&number);
+        let uncommitted = uncommitted.and_then(|uncommitted| uncommitted.positions.get(&topic).copied());
+        Ok(committed.max(uncommitted).unwrap_or(0))
+    }
+
+    fn came_to_nothing(&mut self, number: u32, (topic, offset): (Topic, u64)) {
+        let now = self.context.clock.now();
+        let uncommitted = self.uncommitted.entry(number).or_insert_with(|| Uncommitted {
+            positions: BTreeMap::new(),
+            due: now.saturating_add(POSITIONS_WAIT).unwrap_or(now),
+        });
+        uncommitted.positions.insert(topic, offset);
+    }
+
+    /// Commits what has waited long enough.
+    async fn commit_positions(&mut self, now: Timestamp) -> Result<(), StageError> {
+        let due = self
+            .uncommitted
+            .iter()
+            .filter(|(_, uncommitted)| uncommitted.due <= now);
+        let due: Vec<_> = due.map(|(number, _)| *number).collect();
+        let site = Arc::clone(&self.site.borrow());
+        for number in due {
+            let nothing = Work::new(now, &site, HashMap::new());
+            self.carry_out(number, nothing, None).await?;
+        }
+        Ok(())
     }
 
     /// Publishes what was committed and not published, oldest first.
@@ -222,7 +320,7 @@ impl Daemon {
             .await
             .map_err(stage_error)?;
         let fingerprints: Vec<_> = due.iter().map(|(fingerprint, _)| *fingerprint).collect();
-        let states = self.store.load(&fingerprints).await.map_err(stage_error)?;
+        let states = self.states(number, fingerprints).await?;
         let site = Arc::clone(&self.site.borrow());
         let mut work = Work::new(now, &site, states);
         for (fingerprint, due_at) in &due {
@@ -237,16 +335,70 @@ impl Daemon {
         Ok(())
     }
 
-    /// Commits the work and publishes it.
+    /// Looks again, a part at a time, at the alerts of all partitions whose site may tell more than before.
+    async fn review(&mut self, now: Timestamp) -> Result<(), StageError> {
+        let site = Arc::clone(&self.site.borrow());
+        let mut reviewed = Vec::new();
+        for (number, partition) in &mut self.partitions {
+            if !Arc::ptr_eq(&partition.site, &site) {
+                if site.may_tell_more_than(&partition.site, now) {
+                    partition.review = Some(Review::BEGINNING);
+                }
+                partition.site = Arc::clone(&site);
+            }
+            reviewed.extend(partition.review.map(|review| (*number, review)));
+        }
+        for (number, review) in reviewed {
+            self.look_again(number, review, &site, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_again(
+        &mut self,
+        number: u32,
+        review: Review,
+        site: &Site,
+        now: Timestamp,
+    ) -> Result<(), StageError> {
+        let scheduled = self
+            .store
+            .scheduled(number, review.after, DEADLINES_AT_ONCE)
+            .await
+            .map_err(stage_error)?;
+        let fingerprints: Vec<_> = scheduled.iter().map(|(fingerprint, _)| *fingerprint).collect();
+        let states = self.states(number, fingerprints).await?;
+        let mut work = Work::new(now, site, states);
+        for (fingerprint, due_at) in &scheduled {
+            work.look_again(*fingerprint, *due_at);
+        }
+        let next = scheduled.last().filter(|_| scheduled.len() == DEADLINES_AT_ONCE);
+        let next = next.map(|(fingerprint, due_at)| Review {
+            after: (*due_at, Some(*fingerprint)),
+        });
+        let end = site.revision.filter(|_| next.is_none());
+        if end.is_some() || !work.is_nothing() {
+            self.carry_out(number, work, end.map(|revision| (Topic::CONFIG, revision)))
+                .await?;
+        }
+        self.owned(number)?.review = next;
+        Ok(())
+    }
+
+    /// Commits the work, with the position after it and after all that came to nothing before, and publishes it.
     async fn carry_out(
         &mut self,
         number: u32,
         work: Work<'_>,
-        position: Option<(schemas::Topic, u64)>,
+        position: Option<(Topic, u64)>,
     ) -> Result<(), StageError> {
         self.count(&work);
         let accepted_at = work.accepted_at.clone();
-        let mut commit = work.into_commit(position);
+        let uncommitted = self.uncommitted.get(&number);
+        let positions = uncommitted.map(|uncommitted| uncommitted.positions.clone());
+        let mut positions = positions.unwrap_or_default();
+        positions.extend(position);
+        let (mut commit, unchanged) = work.into_commit(positions);
         let partition = self.owned(number)?;
         commit.published = std::mem::take(&mut partition.published);
         let claim = partition.claim.clone();
@@ -260,13 +412,16 @@ impl Daemon {
             }
         };
         self.metrics.commits.inc();
+        self.uncommitted.remove(&number);
         let now = self.context.clock.now();
         for accepted_at in accepted_at {
             self.metrics
                 .accepted_to_committed
                 .observe(now.duration_since(accepted_at).as_secs_f64());
         }
-        self.owned(number)?.committed(commit, row);
+        let partition = self.owned(number)?;
+        partition.recent.keep(unchanged);
+        partition.committed(commit, row);
         self.publish(number).await
     }
 
@@ -283,15 +438,15 @@ impl Daemon {
 impl Partition {
     /// Remembers what a commit has changed.
     fn committed(&mut self, commit: Commit, row: Option<i64>) {
-        if let Some((topic, offset)) = commit.position {
-            self.claim.positions.insert(topic, offset);
-        }
+        self.claim.positions.extend(commit.positions);
         let earliest = commit
             .states
             .iter()
             .filter_map(|(_, deadline)| deadline.map(|d| d.due_at))
             .min();
         self.next_due = [self.next_due, earliest].into_iter().flatten().min();
+        self.recent
+            .keep(commit.states.into_iter().map(|(state, _)| state));
         if let Some(id) = row {
             self.unpublished.push(OutboxRow {
                 id,

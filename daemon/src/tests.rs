@@ -1,5 +1,6 @@
 //! The shell around the heart: what survives a crash, an outage and a rival.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,8 @@ use jiff::Timestamp;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Batch, Received};
 use pipeline::metrics::Metrics;
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Context, Health, Stage, StageError};
-use schemas::config::{ConfigEntry, Revision, Scenario, Step};
+use pipeline::{Clock, Context, Stage, StageError};
+use schemas::config::{ConfigEntry, Heartbeat, Revision, Scenario, Silence, Step};
 use schemas::{
     Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, EventStatus,
     Fingerprint, HistoryKind, Notification, NotificationKind, Origin, Severity, Topic,
@@ -20,17 +20,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::Store;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics::DaemonMetrics;
+use crate::retention;
 use crate::stage::Daemon;
+
+mod refreshes;
 
 /// A log, a store and a site that outlive the daemons that work on them.
 struct World {
     log: SimulatedLog,
     store: Store,
-    site: watch::Receiver<Arc<Site>>,
+    site: watch::Sender<Arc<Site>>,
     clock: Clock,
     offset: u64,
 }
@@ -49,7 +51,7 @@ impl World {
             "revision/site",
             Some(ConfigEntry::Revision(Revision { revision: 1 })),
         );
-        let (_, site) = watch::channel(Arc::new(site));
+        let (site, _) = watch::channel(Arc::new(site));
         let store = Store::in_memory().await.unwrap();
         store.migrate().await.unwrap();
         Self {
@@ -71,21 +73,42 @@ impl World {
     fn unassigned(&self, owner: &str) -> Daemon {
         let metrics = Metrics::new();
         let context = Context {
-            log: Arc::new(self.log.clone()),
-            clock: self.clock.clone(),
-            health: Health::new(self.clock.clone()),
             metrics: metrics.clone(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
+            ..Context::new(Arc::new(self.log.clone()), self.clock.clone())
         };
         let metrics = DaemonMetrics::new(&metrics);
         Daemon::new(
             context,
-            self.site.clone(),
+            self.site.subscribe(),
             self.store.clone(),
             metrics,
             owner.to_owned(),
         )
+    }
+
+    /// Puts entries into the site, as its next revision.
+    fn change_site(&self, entries: impl IntoIterator<Item = ConfigEntry>) {
+        let mut site = Site::clone(&self.site.borrow());
+        let revision = site.revision.unwrap_or(0) + 1;
+        let revision = ConfigEntry::Revision(Revision { revision });
+        for entry in entries.into_iter().chain([revision]) {
+            site.apply(&entry.key(), Some(entry));
+        }
+        self.site.send_replace(Arc::new(site));
+    }
+
+    /// A silence for alerts of this name that has begun and ends so many seconds from now.
+    fn silence(&self, name: &str, seconds: i64) -> ConfigEntry {
+        let now = self.clock.now();
+        ConfigEntry::Silence(Silence {
+            id: Uuid::from_u128(1),
+            matchers: vec![domain::matcher::parse(&format!("alertname={name}")).unwrap()],
+            starts_at: now - Duration::from_secs(1),
+            ends_at: now + jiff::SignedDuration::from_secs(seconds),
+            created_by: "Jane".to_owned(),
+            comment: "new disks".to_owned(),
+            updated_at: now,
+        })
     }
 
     fn event(&mut self, name: &str, status: EventStatus) -> Batch {
@@ -98,6 +121,7 @@ impl World {
                 occurred_at: None,
                 expires_at: None,
                 unheard_since: None,
+                heartbeat: None,
                 status,
                 severity: Severity::Critical,
                 integration: "default".to_owned(),
@@ -324,9 +348,9 @@ async fn a_deadline_fires_at_its_time_after_a_restart() {
         .unwrap();
     drop(first);
     let mut second = world.daemon("second").await;
+    second.wake().await.unwrap();
     let due = second.wake_at().unwrap();
     assert!(due > world.clock.now());
-    second.wake().await.unwrap();
     assert!(
         world
             .published::<Notification>(Topic::NOTIFICATIONS_WEBHOOK)
@@ -387,10 +411,59 @@ async fn whether_a_source_is_silent_is_asked_on_the_way_of_the_events_and_surviv
 }
 
 #[tokio::test]
+async fn calls_of_a_heartbeat_that_stop_are_missed_once_whichever_daemon_dies_meanwhile() {
+    let mut world = World::new(vec![step(0)]).await;
+    world.change_site([ConfigEntry::Heartbeat(Heartbeat {
+        name: "nightly".to_owned(),
+        integration: "default".to_owned(),
+        period_seconds: 240,
+        grace_seconds: 0,
+        severity: Severity::Critical,
+        labels: [].into(),
+        alert: None,
+    })]);
+    let mut call: DecoratedEvent = content(&world.event("missed", EventStatus::Resolved));
+    call.event.expires_at = Some(world.clock.now() + Duration::from_secs(240));
+    call.event.heartbeat = Some("nightly".to_owned());
+    let called = batch(Topic::ALERTS_DECORATED, world.offset, &call);
+    world.daemon("first").await.process(&called).await.unwrap();
+    assert!(world.published::<AlertChanged>(Topic::ALERTS_CHANGED).is_empty());
+
+    let mut second = world.daemon("second").await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(300)).await;
+    tokio::time::resume();
+    second.wake().await.unwrap();
+    drop(second);
+    let questions: Vec<AlertEvent> = world.published(Topic::ALERTS_COLLECTED);
+    assert_eq!(questions.len(), 1);
+    assert!(world.history("missed").await.is_empty());
+
+    call.event = questions[0].clone();
+    call.origin.offset += 1;
+    let answer = batch(Topic::ALERTS_DECORATED, world.offset + 1, &call);
+    world.daemon("third").await.process(&answer).await.unwrap();
+    // It comes again, to a daemon that does not know that it was read.
+    call.origin.offset += 1;
+    let again = batch(Topic::ALERTS_DECORATED, world.offset + 2, &call);
+    world.daemon("fourth").await.process(&again).await.unwrap();
+    assert_eq!(
+        world.history("missed").await,
+        [HistoryKind::Opened, HistoryKind::Notifying]
+    );
+    // A daemon that takes over publishes once more what nobody marked as published; the id is the same.
+    let told: Vec<Notification> = world.published(Topic::notifications(Channel::Webhook));
+    let ids: BTreeSet<_> = told
+        .iter()
+        .map(|notification| notification.notification_id)
+        .collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[tokio::test]
 async fn nothing_is_decided_before_the_site_is_known() {
-    let mut world = World::new(vec![]).await;
-    let (_, empty) = watch::channel(Arc::new(Site::default()));
-    world.site = empty;
+    let world = World::new(vec![]).await;
+    world.site.send_replace(Arc::new(Site::default()));
     let error = world.unassigned("early").assigned(&[0]).await.unwrap_err();
     assert!(
         matches!(
@@ -418,4 +491,119 @@ async fn many_events_of_one_batch_are_one_transaction_and_one_change() {
     assert_eq!(changes[0].alert.as_ref().unwrap().version, 3);
     let kinds = [HistoryKind::Opened, HistoryKind::Closed, HistoryKind::Reopened];
     assert_eq!(world.history("disk").await, kinds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_forgotten_long_after_the_alert_has_closed_and_not_before() {
+    let mut world = World::new(Vec::new()).await;
+    let mut daemon = world.daemon("one").await;
+    let firing = world.event("disk", EventStatus::Firing);
+    daemon.process(&firing).await.unwrap();
+    let resolved = world.event("disk", EventStatus::Resolved);
+    daemon.process(&resolved).await.unwrap();
+    let fingerprint = domain::fingerprint(["disk"]);
+    let lines = async || {
+        world
+            .store
+            .history(fingerprint, 100, None)
+            .await
+            .unwrap()
+            .rows
+            .len()
+    };
+    let kept = lines().await;
+    assert!(kept >= 2);
+
+    let after = |days: i64| world.clock.now() + jiff::SignedDuration::from_hours(days * 24);
+    assert_eq!(retention::step(&world.store, after(365)).await.unwrap(), 0);
+    assert_eq!(lines().await, kept);
+    assert!(retention::step(&world.store, after(401)).await.unwrap() > 0);
+    assert_eq!(lines().await, 0);
+}
+
+#[tokio::test]
+async fn whom_a_silence_held_back_is_told_when_it_is_ended_early() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon.wake().await.unwrap();
+    world.change_site([world.silence("disk", 3600)]);
+    for name in ["disk", "cpu"] {
+        let event = world.event(name, EventStatus::Firing);
+        daemon.process(&event).await.unwrap();
+    }
+    daemon.wake().await.unwrap();
+    let told = |world: &World| -> Vec<String> {
+        let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+        told.into_iter().map(|told| told.alert.name).collect()
+    };
+    assert_eq!(told(&world), ["cpu"]);
+    assert_eq!(
+        world.history("disk").await,
+        [HistoryKind::Opened, HistoryKind::HeldBack]
+    );
+    assert!(daemon.wake_at().unwrap() > world.clock.now());
+
+    world.change_site([world.silence("disk", 0)]);
+    assert!(
+        daemon.wake_at().unwrap() < world.clock.now(),
+        "it is looked at now"
+    );
+    daemon.wake().await.unwrap();
+    assert_eq!(told(&world), ["cpu", "disk"]);
+    assert!(daemon.wake_at().unwrap() > world.clock.now(), "and then no more");
+}
+
+#[tokio::test]
+async fn a_silence_that_was_ended_while_no_daemon_ran_holds_nobody_back() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut first = world.daemon("first").await;
+    world.change_site([world.silence("disk", 3600)]);
+    first
+        .process(&world.event("disk", EventStatus::Firing))
+        .await
+        .unwrap();
+    first.wake().await.unwrap();
+    drop(first);
+
+    world.change_site([world.silence("disk", 0)]);
+    let mut second = world.daemon("second").await;
+    second.wake().await.unwrap();
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.len(), 1);
+}
+
+#[tokio::test]
+async fn more_alerts_than_are_looked_at_at_once_are_all_told_and_the_others_are_not_written() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    world.change_site([world.silence("disk", 3600)]);
+    let mut batch = world.event("disk", EventStatus::Firing);
+    let first = content(&batch);
+    for number in 1..1200_u32 {
+        let mut event = first.clone();
+        event.event.fingerprint = domain::fingerprint(["disk", &number.to_string()]);
+        if number.is_multiple_of(2) {
+            // Not silenced, but with a deadline of its own.
+            event.event.name = "cpu".to_owned();
+            event.event.expires_at = Some(world.clock.now() + Duration::from_secs(7200));
+        }
+        batch.records.push(
+            raw_batch(
+                Topic::ALERTS_DECORATED,
+                u64::from(number) + 1,
+                &serde_json::to_vec(&event).unwrap(),
+            )
+            .records
+            .remove(0),
+        );
+    }
+    daemon.process(&batch).await.unwrap();
+    let changes = world.log.records(Topic::ALERTS_CHANGED).len();
+    world.change_site([world.silence("disk", 0)]);
+    while daemon.wake_at().is_some_and(|at| at <= world.clock.now()) {
+        daemon.wake().await.unwrap();
+    }
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.len(), 1200);
+    assert_eq!(world.log.records(Topic::ALERTS_CHANGED).len(), changes + 601);
 }

@@ -130,6 +130,33 @@ impl<'a> Work<'a> {
         self.take(fingerprint, outcome, None, None);
     }
 
+    /// Looks at an alert as if its deadline had come. Its state is written only if that changes anything, or if its
+    /// deadline is no longer the one that is stored.
+    pub(crate) fn look_again(&mut self, fingerprint: Fingerprint, stored: Timestamp) {
+        let outcome = transition(
+            self.states.remove(&fingerprint),
+            Input::Deadline,
+            self.now,
+            self.site,
+        );
+        let deadline = outcome
+            .state
+            .as_ref()
+            .map(|state| next_deadline(state, self.site, self.now));
+        if deadline.is_some_and(|deadline| deadline.is_none_or(|deadline| deadline.due_at != stored)) {
+            self.kept.insert(fingerprint, ());
+        }
+        self.take(fingerprint, outcome, None, None);
+    }
+
+    /// Whether there is nothing to commit but positions.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.kept.is_empty()
+            && self.changes.is_empty()
+            && self.history.is_empty()
+            && self.questions.is_empty()
+    }
+
     fn take(
         &mut self,
         fingerprint: Fingerprint,
@@ -170,8 +197,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Everything in one commit.
-    pub(crate) fn into_commit(mut self, position: Option<(Topic, u64)>) -> Commit {
+    /// The states, which are as they were.
+    pub(crate) fn into_states(self) -> impl Iterator<Item = AlertState> {
+        self.states.into_values()
+    }
+
+    /// Everything in one commit, and the states that have not changed.
+    pub(crate) fn into_commit(
+        mut self,
+        positions: BTreeMap<Topic, u64>,
+    ) -> (Commit, impl Iterator<Item = AlertState>) {
         let mut outbox = Vec::with_capacity(self.changes.len() + self.notifications.len());
         for (fingerprint, change) in std::mem::take(&mut self.changes) {
             let message = AlertChanged {
@@ -207,14 +242,15 @@ impl<'a> Work<'a> {
                 record_headers(None),
             ));
         }
-        Commit {
+        let commit = Commit {
             states: self.states_to_write(),
             history: self.history,
             ledger: self.ledger.into_values().collect(),
             outbox,
             published: Vec::new(),
-            position,
-        }
+            positions,
+        };
+        (commit, self.states.into_values())
     }
 
     fn states_to_write(&mut self) -> Vec<(AlertState, Option<Deadline>)> {

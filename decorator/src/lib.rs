@@ -33,7 +33,7 @@ pub async fn run(context: Context, mut site: watch::Receiver<Arc<Site>>) {
         let (context, metrics) = (context.clone(), metrics.clone());
         move || Decorator::new(context.clone(), site.clone(), measures.clone(), metrics.clone())
     };
-    runner::run(context, STAGE, STAGE, &[Topic::ALERTS_COLLECTED], metrics, make).await;
+    runner::run_side_by_side(context, STAGE, STAGE, &[Topic::ALERTS_COLLECTED], metrics, make).await;
 }
 
 /// Waits until the configuration was read to its end once; `false` when the process ends before.

@@ -1,5 +1,6 @@
 //! The stage: a batch of collected events in, decorated events out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use domain::Site;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
 use pipeline::{Context, LogError, Record, Stage, StageError, StageMetrics, runner};
-use schemas::rejection::Rejected;
+use schemas::rejection::{Rejected, RejectedKind};
 use schemas::{AlertEvent, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Topic};
 use tokio::sync::watch;
 
@@ -131,7 +132,13 @@ impl Decorator {
             monitoring_system: event.monitoring_system,
             integration: Some(event.integration),
             reason,
+            kind: RejectedKind::Event,
+            path: None,
+            headers: BTreeMap::new(),
+            environment: None,
+            scenario: None,
             body_base64: STANDARD.encode(as_received),
+            cut: false,
         };
         Ok(Record {
             key: rejected.monitoring_system.clone(),

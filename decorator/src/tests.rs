@@ -4,15 +4,14 @@ use domain::Site;
 use jiff::Timestamp;
 use pipeline::log::Received;
 use pipeline::log::simulated::SimulatedLog;
-use pipeline::trace::{Tracer, record_headers};
-use pipeline::{Clock, Health, Log, Metrics, Record};
+use pipeline::trace::record_headers;
+use pipeline::{Clock, Log, Record};
 use schemas::config::{ConfigEntry, Environment, Integration, Rule, Rules, Scenario};
 use schemas::rejection::{Parked, Rejected};
 use schemas::{
     AlertEvent, DecoratedEvent, EventStatus, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Severity,
 };
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
@@ -31,14 +30,7 @@ impl World {
     fn begin(site: Site) -> Self {
         let clock = Clock::simulated(Timestamp::from_second(1_788_000_000).unwrap());
         let log = SimulatedLog::new(1);
-        let context = Context {
-            log: Arc::new(log.clone()),
-            health: Health::new(clock.clone()),
-            clock,
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock);
         let (site, seen) = watch::channel(Arc::new(site));
         let running = tokio::spawn(run(context.clone(), seen));
         Self {
@@ -120,6 +112,7 @@ fn event(name: &str) -> AlertEvent {
         occurred_at: None,
         expires_at: None,
         unheard_since: None,
+        heartbeat: None,
         status: EventStatus::Firing,
         severity: Severity::Warning,
         integration: "shop".to_owned(),
@@ -176,6 +169,7 @@ fn incomplete_site(rules: Vec<Rule>) -> Site {
             environment: environment.to_owned(),
             scenario: scenario.to_owned(),
             key_hashes: vec![],
+            ..Integration::default()
         })
     };
     let mut site = Site::default();

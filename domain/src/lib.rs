@@ -3,19 +3,23 @@
 //! Values in, values out: this crate knows no Kafka, SQL or HTTP, and no clock. The daemon, the tests and a replay all
 //! run the same [`transition()`].
 
+pub mod expression;
 pub mod filter;
 pub mod identity;
+pub mod mapping;
 pub mod matcher;
 pub mod rules;
 pub mod silence;
 pub mod site;
 pub mod state;
 pub mod steps;
+pub mod topic_filter;
 pub mod transition;
 pub mod window;
 
 pub use filter::CompiledFilter;
 pub use identity::fingerprint;
+pub use mapping::CompiledMapping;
 pub use silence::CompiledSilence;
 pub use site::Site;
 pub use state::AlertState;

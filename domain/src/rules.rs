@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use condition::{Condition, Facts};
 
-pub use condition::ConditionError;
+use crate::expression::ExpressionError;
 
 mod condition;
 
@@ -24,7 +24,7 @@ pub const RUNBOOK_TITLE: &str = "Runbook";
 pub enum RuleError {
     /// Its condition is no expression, or none that could ever be true.
     #[error("when: {0}")]
-    Condition(#[from] ConditionError),
+    Condition(#[from] ExpressionError),
     /// It would end alerts behind their source's back.
     #[error("severity: a rule cannot set ok, as that would close the alert; use drop, with a reason")]
     SetsOk,
@@ -32,7 +32,7 @@ pub enum RuleError {
 
 /// Whether the rule can be used; if not, what is wrong with it and where.
 pub fn check(rule: &Rule) -> Result<(), RuleError> {
-    Condition::compile(&rule.when)?.try_out(&rule.when, &SAMPLE)?;
+    Condition::compile(&rule.when)?.try_out(&SAMPLE)?;
     if rule.severity == Some(Severity::Ok) {
         return Err(RuleError::SetsOk);
     }
@@ -125,6 +125,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     occurred_at: None,
     expires_at: None,
     unheard_since: None,
+    heartbeat: None,
     status: EventStatus::Firing,
     severity: Severity::Warning,
     integration: "default".to_owned(),

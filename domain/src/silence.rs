@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemas::Alert;
 use schemas::config::Silence;
+use uuid::Uuid;
 
 use crate::matcher::{self, InvalidMatcher, Matcher};
 
 /// The most matchers of one silence.
 pub const MATCHERS_MAX: usize = 64;
+/// How long a silence can be looked up after its end.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(120);
 
 /// A silence cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +31,9 @@ pub enum InvalidSilence {
     /// Its end is not after its beginning.
     #[error("start time must be before end time")]
     Backwards,
+    /// It would be over before it begins.
+    #[error("end time can't be in the past")]
+    Past,
 }
 
 /// How far a silence is.
@@ -59,6 +65,78 @@ pub fn state(silence: &Silence, now: Timestamp) -> SilenceState {
     } else {
         SilenceState::Active
     }
+}
+
+/// What was made of a wish for a silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The silence that fulfils it.
+    pub silence: Silence,
+    /// The one whose place it has taken, as it is now.
+    pub replaced: Option<Silence>,
+}
+
+/// Makes a silence, or changes a known one. What a silence has held back so far must not look otherwise afterwards, so
+/// a change of whom it concerns, or of a beginning that has passed, ends the known one, and another, with this new id,
+/// takes its place. Nothing is silenced before now.
+pub fn place(
+    known: Option<&Silence>,
+    wanted: Silence,
+    new_id: Uuid,
+    now: Timestamp,
+) -> Result<Placed, InvalidSilence> {
+    if wanted.starts_at >= wanted.ends_at {
+        return Err(InvalidSilence::Backwards);
+    }
+    if wanted.ends_at <= now {
+        return Err(InvalidSilence::Past);
+    }
+    let silence = match known.filter(|known| may_change(known, &wanted, now)) {
+        Some(known) => Silence {
+            id: known.id,
+            updated_at: now,
+            // Some clients give back the second only.
+            starts_at: match state(known, now) {
+                SilenceState::Active => known.starts_at,
+                SilenceState::Pending | SilenceState::Expired => wanted.starts_at,
+            },
+            ..wanted
+        },
+        None => Silence {
+            id: new_id,
+            updated_at: now,
+            starts_at: wanted.starts_at.max(now),
+            ..wanted
+        },
+    };
+    let replaced = known.filter(|known| known.id != silence.id);
+    let replaced = replaced.and_then(|known| ended(known, now));
+    let silence = CompiledSilence::compile(silence)?.silence;
+    Ok(Placed { silence, replaced })
+}
+
+fn may_change(known: &Silence, wanted: &Silence, now: Timestamp) -> bool {
+    known.matchers == wanted.matchers
+        && match state(known, now) {
+            SilenceState::Active => known.starts_at.as_second() == wanted.starts_at.as_second(),
+            SilenceState::Pending => wanted.starts_at >= now,
+            SilenceState::Expired => false,
+        }
+}
+
+/// The silence, ended now; nothing if it is over already.
+pub fn ended(silence: &Silence, now: Timestamp) -> Option<Silence> {
+    (state(silence, now) != SilenceState::Expired).then(|| Silence {
+        starts_at: silence.starts_at.min(now),
+        ends_at: now,
+        updated_at: now,
+        ..silence.clone()
+    })
+}
+
+/// Whether the silence ended so long ago that nobody looks it up any more.
+pub fn is_forgotten(silence: &Silence, now: Timestamp) -> bool {
+    now.duration_since(silence.ends_at) > KEPT_FOR
 }
 
 /// A silence whose matchers were understood.
@@ -242,6 +320,53 @@ mod tests {
             CompiledSilence::compile(silence(1, &["a=b"], 2, 1)).unwrap_err(),
             InvalidSilence::Backwards
         );
+    }
+
+    #[test]
+    fn a_silence_is_changed_in_place_only_where_its_past_stays_what_it_was() {
+        let known = silence(1, &["a=b"], 0, 100);
+        let place =
+            |wanted: Silence, now: i64| place(Some(&known), wanted, Uuid::from_u128(2), at(now)).unwrap();
+
+        let longer = place(silence(1, &["a=b"], 0, 200), 50);
+        assert_eq!((longer.silence.id, longer.replaced), (known.id, None));
+        assert_eq!(longer.silence.ends_at, at(200));
+
+        for wanted in [silence(1, &["a=c"], 0, 100), silence(1, &["a=b"], 60, 100)] {
+            let other = place(wanted, 50);
+            assert_eq!(other.silence.id, Uuid::from_u128(2));
+            assert!(
+                other.silence.starts_at >= at(50),
+                "nothing is silenced before now"
+            );
+            assert_eq!(other.replaced.map(|replaced| replaced.ends_at), Some(at(50)));
+        }
+
+        let over = place(silence(1, &["a=b"], 0, 200), 150);
+        assert_eq!((over.silence.id, over.replaced), (Uuid::from_u128(2), None));
+    }
+
+    #[test]
+    fn a_silence_in_the_past_or_backwards_is_not_made() {
+        let place = |from, to| place(None, silence(1, &["a=b"], from, to), Uuid::from_u128(2), at(50));
+        assert_eq!(place(20, 10), Err(InvalidSilence::Backwards));
+        assert_eq!(place(20, 50), Err(InvalidSilence::Past));
+        let made = place(20, 60).unwrap().silence;
+        assert_eq!((made.starts_at, made.ends_at), (at(50), at(60)));
+    }
+
+    #[test]
+    fn what_is_ended_is_over_even_before_it_began_and_forgotten_days_later() {
+        let pending = silence(1, &["a=b"], 60, 100);
+        let over = ended(&pending, at(50)).unwrap();
+        assert_eq!(state(&over, at(50)), SilenceState::Expired);
+        assert!(
+            CompiledSilence::compile(over.clone()).is_ok(),
+            "it can still be read"
+        );
+        assert_eq!(ended(&over, at(51)), None);
+        assert!(!is_forgotten(&over, at(50 + 120 * 3600)));
+        assert!(is_forgotten(&over, at(51 + 120 * 3600)));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The configuration of a site, as every stage keeps it from the `config` topic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use schemas::config::{Bot, ConfigEntry, Environment, Integration, Rules, Scenario, Silence};
+use schemas::config::{Bot, ConfigEntry, Environment, Heartbeat, Integration, Rules, Scenario, Silence};
 use schemas::{Alert, Channel};
 
+use crate::mapping::CompiledMapping;
 use crate::silence::{self, CompiledSilence};
+use crate::topic_filter;
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,17 +19,23 @@ pub struct Site {
     /// By name.
     pub scenarios: BTreeMap<String, Scenario>,
     /// By name.
-    pub integrations: BTreeMap<String, Integration>,
+    pub integrations: BTreeMap<String, Arc<Integration>>,
     /// By name.
     pub bots: BTreeMap<String, Bot>,
     /// The decorator's rules.
     pub rules: Rules,
     /// By the text of their id.
     pub silences: BTreeMap<String, Arc<CompiledSilence>>,
+    /// By name.
+    pub mappings: BTreeMap<String, Arc<CompiledMapping>>,
+    /// By name.
+    pub heartbeats: BTreeMap<String, Heartbeat>,
     /// Grows with each change; `None` until the site has been read to its end once.
     pub revision: Option<u64>,
     /// Integration names by the hash of their keys.
     keys: BTreeMap<String, String>,
+    /// Names of the heartbeats that alerts call, by integration.
+    called_by_alerts: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Site {
@@ -45,7 +53,8 @@ impl Site {
                 for hash in &integration.key_hashes {
                     self.keys.insert(hash.clone(), integration.name.clone());
                 }
-                self.integrations.insert(integration.name.clone(), integration);
+                self.integrations
+                    .insert(integration.name.clone(), Arc::new(integration));
             }
             Some(ConfigEntry::Bot(bot)) => {
                 self.bots.insert(bot.name.clone(), bot);
@@ -57,6 +66,23 @@ impl Site {
                     self.silences
                         .insert(compiled.silence().id.to_string(), Arc::new(compiled));
                 }
+            }
+            // As with silences: one that slips through is a source that is not there.
+            Some(ConfigEntry::Mapping(mapping)) => {
+                if let Ok(compiled) = CompiledMapping::compile(*mapping) {
+                    self.mappings
+                        .insert(compiled.name().to_owned(), Arc::new(compiled));
+                }
+            }
+            Some(ConfigEntry::Heartbeat(heartbeat)) => {
+                if heartbeat.alert.is_some() {
+                    let called = self
+                        .called_by_alerts
+                        .entry(heartbeat.integration.clone())
+                        .or_default();
+                    called.insert(heartbeat.name.clone());
+                }
+                self.heartbeats.insert(heartbeat.name.clone(), heartbeat);
             }
             Some(ConfigEntry::Revision(revision)) => self.revision = Some(revision.revision),
             None => {}
@@ -77,15 +103,37 @@ impl Site {
             "bot" => drop(self.bots.remove(name)),
             "rules" => self.rules = Rules::default(),
             "silence" => drop(self.silences.remove(name)),
+            "mapping" => drop(self.mappings.remove(name)),
+            "heartbeat" => {
+                self.heartbeats.remove(name);
+                self.called_by_alerts.retain(|_, called| {
+                    called.remove(name);
+                    !called.is_empty()
+                });
+            }
             _ => {}
         }
     }
 
     /// The integration whose key has this SHA-256 (hexadecimal digits).
-    pub fn integration_of_key(&self, key_hash: &str) -> Option<&Integration> {
+    pub fn integration_of_key(&self, key_hash: &str) -> Option<&Arc<Integration>> {
         self.keys
             .get(key_hash)
             .and_then(|name| self.integrations.get(name))
+    }
+
+    /// The integrations to which messages of this MQTT topic belong.
+    pub fn integrations_of_topic(&self, topic: &str) -> impl Iterator<Item = &Arc<Integration>> {
+        self.integrations.values().filter(move |integration| {
+            let mut filters = integration.mqtt_topics.iter();
+            filters.any(|filter| topic_filter::matches(filter, topic))
+        })
+    }
+
+    /// The heartbeats that alerts of this integration call.
+    pub fn heartbeats_called_by_alerts(&self, integration: &str) -> impl Iterator<Item = &Heartbeat> {
+        let called = self.called_by_alerts.get(integration).into_iter().flatten();
+        called.filter_map(|name| self.heartbeats.get(name))
     }
 
     /// The silences that hold the alert back at this time.
@@ -124,6 +172,7 @@ mod tests {
             environment: "default".to_owned(),
             scenario: "default".to_owned(),
             key_hashes: hashes.iter().map(|hash| (*hash).to_owned()).collect(),
+            ..Integration::default()
         })
     }
 

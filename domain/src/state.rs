@@ -81,7 +81,8 @@ pub struct StepState {
     pub held_back: Option<String>,
 }
 
-/// Until when the word of a source holds.
+/// Until when the word of a source holds. When it holds no longer the alert ends; or begins, if the word was a call of a
+/// heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
     /// When the source was last heard of. It may have been heard of again since then, but for less than the slack that
@@ -94,6 +95,9 @@ pub struct Expiry {
     /// When the question was put whether the source has fallen silent, while there is no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// The heartbeat that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<String>,
 }
 
 impl AlertState {

@@ -20,11 +20,14 @@ mod events;
 #[cfg(test)]
 pub(crate) mod examples;
 pub(crate) mod expiry;
+mod heartbeat;
 #[cfg(test)]
 mod properties;
 mod receipts;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
 
 /// What happened.
 #[derive(Debug, Clone, Copy)]

@@ -20,13 +20,11 @@ use chassis::secrets::SiteKey;
 use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From};
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Context, Health, Log, Metrics, Record};
+use pipeline::{Clock, Context, Log, Record};
 use schemas::config::{ConfigEntry, Revision};
 use schemas::{NotificationKind, Topic};
 use store::Store;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 #[path = "../tests/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
@@ -78,14 +76,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let (_site, site) = watch::channel(Arc::new(site));
     let clock = Clock::system();
-    let context = Context {
-        log: Arc::new(log.clone()),
-        clock: clock.clone(),
-        health: Health::new(clock),
-        metrics: Metrics::new(),
-        tracer: Tracer::disabled(),
-        shutdown: CancellationToken::new(),
-    };
+    let context = Context::new(Arc::new(log.clone()), clock.clone());
     let settings = notifiers::Settings {
         console_url: "http://127.0.0.1:8080".to_owned(),
         allow_private_destinations: true,

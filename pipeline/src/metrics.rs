@@ -141,13 +141,14 @@ impl StageMetrics {
         self.batch_seconds.observe(seconds);
     }
 
-    /// So many records of a topic wait to be read.
-    pub fn lag(&self, topic: Topic, records: u64) {
+    /// So many records of a topic wait to be read by one member of the stage, after so many `before`.
+    pub fn lag_moved(&self, topic: Topic, before: u64, records: u64) {
         let records = i64::try_from(records).unwrap_or(i64::MAX);
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
         self.families
             .lag
             .with_label_values(&[self.stage, topic.name()])
-            .set(records);
+            .add(records - before);
     }
 
     /// The stage waits for this dependency, or no longer.

@@ -1,5 +1,6 @@
 //! The loop around a stage: reads, hands over, waits when a dependency is away, and tells how it goes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use schemas::rejection::Parked;
 use schemas::{HEADER_TRACEPARENT, Topic};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +35,20 @@ pub struct Context {
     pub tracer: Tracer,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
+}
+
+impl Context {
+    /// On this log and by this clock: with metrics and a health of its own, without spans, and not yet to end.
+    pub fn new(log: Arc<dyn Log>, clock: Clock) -> Self {
+        Self {
+            log,
+            health: Health::new(clock.clone()),
+            clock,
+            metrics: Metrics::new(),
+            tracer: Tracer::disabled(),
+            shutdown: CancellationToken::new(),
+        }
+    }
 }
 
 /// Why a stage cannot go on now.
@@ -104,6 +120,40 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often an idle stage says that it lives, and how many records wait for it.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
+/// Partitions that one member works on in turn. While it waits for the database or the log with one of them, the
+/// others wait too; other members go on.
+const PARTITIONS_PER_MEMBER: u32 = 2;
+
+/// Runs a stage as several members of `group`, side by side, until shutdown: one for every few partitions that the
+/// topics have.
+pub async fn run_side_by_side<S: Stage + 'static>(
+    context: Context,
+    name: &'static str,
+    group: &str,
+    topics: &'static [Topic],
+    metrics: StageMetrics,
+    make: impl FnMut() -> S + Clone + Send + 'static,
+) {
+    let partitions = topics.iter().map(|topic| context.log.partitions(*topic)).max();
+    let members = partitions.unwrap_or(1).div_ceil(PARTITIONS_PER_MEMBER).max(1);
+    let mut running = JoinSet::new();
+    for member in 1..=members {
+        let task = match member {
+            1 => name.to_owned(),
+            _ => format!("{name} {member}"),
+        };
+        let runner = Runner::new(context.clone(), name, context.health.task(task), metrics.clone());
+        let (group, make) = (group.to_owned(), make.clone());
+        running.spawn(async move { runner.run(&group, topics, make).await });
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            // A panic: `/healthz` is red from now on, and whoever watches it decides.
+            tracing::error!(stage = name, %error, "a member has died");
+        }
+    }
+}
+
 /// Runs a stage as a member of `group` until shutdown. `make` builds a fresh stage for each membership, so no state
 /// leaks from one to the next.
 pub async fn run<S: Stage>(
@@ -112,24 +162,12 @@ pub async fn run<S: Stage>(
     group: &str,
     topics: &[Topic],
     metrics: StageMetrics,
-    mut make: impl FnMut() -> S + Send,
+    make: impl FnMut() -> S + Send,
 ) {
     let task = context.health.task(name);
-    let mut runner = Runner {
-        context,
-        name,
-        metrics,
-        task,
-        outage: None,
-    };
-    while !runner.context.shutdown.is_cancelled() {
-        let stage = make();
-        if let Ok(consumer) = runner.join(group, topics).await {
-            runner.serve(consumer, stage, &mut make).await;
-        }
-    }
-    runner.recovered();
-    runner.task.ended();
+    Runner::new(context, name, task, metrics)
+        .run(group, topics, make)
+        .await;
 }
 
 /// The record for `<topic>.parked` that keeps a message which a stage could not use, with its error; none for topics
@@ -177,6 +215,8 @@ struct Runner {
     metrics: StageMetrics,
     task: Task,
     outage: Option<Outage>,
+    /// What this member has told of its lag.
+    lag: BTreeMap<Topic, u64>,
 }
 
 /// Something is away at the moment.
@@ -187,6 +227,30 @@ struct Outage {
 }
 
 impl Runner {
+    fn new(context: Context, name: &'static str, task: Task, metrics: StageMetrics) -> Self {
+        Self {
+            context,
+            name,
+            metrics,
+            task,
+            outage: None,
+            lag: BTreeMap::new(),
+        }
+    }
+
+    /// One membership after the other, until shutdown.
+    async fn run<S: Stage>(mut self, group: &str, topics: &[Topic], mut make: impl FnMut() -> S + Send) {
+        while !self.context.shutdown.is_cancelled() {
+            let stage = make();
+            if let Ok(consumer) = self.join(group, topics).await {
+                self.serve(consumer, stage, &mut make).await;
+            }
+            self.tell_lag(BTreeMap::new());
+        }
+        self.recovered();
+        self.task.ended();
+    }
+
     async fn join(&mut self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, Over> {
         loop {
             match self.context.log.join(group, topics).await {
@@ -213,7 +277,7 @@ impl Runner {
                 () = wake_time(&self.context.clock, stage.wake_at()) => self.wake(&mut stage).await,
                 _ = sign_of_life.tick() => {
                     self.recovered();
-                    self.tell_lag(consumer.as_ref());
+                    self.tell_lag(consumer.lag());
                     Ok(())
                 }
                 delivery = consumer.next() => match delivery {
@@ -258,7 +322,7 @@ impl Runner {
         }
         tracing::info!(stage = self.name, ?partitions, "partitions were assigned");
         self.recovered();
-        self.tell_lag(consumer);
+        self.tell_lag(consumer.lag());
         Ok(())
     }
 
@@ -299,9 +363,14 @@ impl Runner {
         Ok(())
     }
 
-    fn tell_lag(&self, consumer: &dyn Consumer) {
-        for (topic, records) in consumer.lag() {
-            self.metrics.lag(topic, records);
+    /// Every member adds its own lag to that of the stage.
+    fn tell_lag(&mut self, lag: BTreeMap<Topic, u64>) {
+        for (topic, records) in &lag {
+            let before = self.lag.remove(topic).unwrap_or(0);
+            self.metrics.lag_moved(*topic, before, *records);
+        }
+        for (topic, before) in std::mem::replace(&mut self.lag, lag) {
+            self.metrics.lag_moved(topic, before, 0);
         }
     }
 

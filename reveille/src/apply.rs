@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use api::site::{Applied, ChangeKind, Problem};
 use clap::Args;
+use reqwest::Method;
 use serde_json::Value;
+
+use crate::server::Server;
 
 /// Apply a site document.
 ///
@@ -18,22 +21,8 @@ pub(crate) struct Apply {
     /// The site document (YAML).
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
-    /// Where the API is.
-    #[arg(
-        long,
-        env = "REVEILLE_URL",
-        default_value = "http://127.0.0.1:8080",
-        value_name = "URL"
-    )]
-    url: String,
-    /// The access token, if the API asks for one.
-    #[arg(
-        long,
-        env = "REVEILLE_ACCESS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Only show what would differ.
     #[arg(long)]
     dry_run: bool,
@@ -44,26 +33,10 @@ pub(crate) async fn run(arguments: Apply) -> anyhow::Result<()> {
     let file = arguments.file.display().to_string();
     let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("{file} cannot be read"))?;
     let text = with_environment(&text, |name| std::env::var(name).ok()).with_context(|| file.clone())?;
-    let mut request = reqwest::Client::new()
-        .put(format!(
-            "{}/api/v1/site?dry_run={}",
-            arguments.url.trim_end_matches('/'),
-            arguments.dry_run
-        ))
-        .header("content-type", "application/yaml")
-        .body(text);
-    if let Some(token) = &arguments.token {
-        request = request.bearer_auth(token);
-    }
-    let answer = request
-        .send()
-        .await
-        .with_context(|| format!("{} cannot be reached", arguments.url))?;
-    let status = answer.status();
-    let body: Value = answer
-        .json()
-        .await
-        .with_context(|| format!("{} answered {status}, but not as Reveille does", arguments.url))?;
+    let query = [("dry_run", arguments.dry_run.then_some("true"))];
+    let request = arguments.server.api(Method::PUT, "/api/v1/site", &query);
+    let request = request.header("content-type", "application/yaml").body(text);
+    let (status, body) = arguments.server.answer(request).await?;
     if !status.is_success() {
         bail!(refusal(&file, &body));
     }
@@ -73,7 +46,10 @@ pub(crate) async fn run(arguments: Apply) -> anyhow::Result<()> {
 }
 
 /// `${NAME}` is replaced; a variable that is not set is a mistake.
-fn with_environment(text: &str, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+pub(crate) fn with_environment(
+    text: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<String> {
     let mut out = String::with_capacity(text.len());
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let mut rest = line;
@@ -99,15 +75,25 @@ fn refusal(file: &str, body: &Value) -> String {
     let mut text = error["message"].as_str().unwrap_or("refused").to_owned();
     let problems: Vec<Problem> = serde_json::from_value(error["problems"].clone()).unwrap_or_default();
     for problem in problems {
-        text.push_str(&format!(
-            "\n{file}:{}:{}: {}",
-            problem.line, problem.column, problem.message
-        ));
-        if !problem.remedy.is_empty() {
-            text.push_str(&format!(" ({})", problem.remedy));
-        }
+        text.push('\n');
+        text.push_str(&told_problem(file, &problem));
     }
     text
+}
+
+/// Where a mistake is, what it is, and what to do about it.
+pub(crate) fn told_problem(file: &str, problem: &Problem) -> String {
+    let Problem {
+        line,
+        column,
+        message,
+        remedy,
+    } = problem;
+    let remedy = match remedy.as_str() {
+        "" => String::new(),
+        remedy => format!(" ({remedy})"),
+    };
+    format!("{file}:{line}:{column}: {message}{remedy}")
 }
 
 fn told(applied: &Applied, dry_run: bool) -> String {

@@ -12,6 +12,8 @@ use serde::Serialize;
 use lines::{Line, Lines};
 use sender::{Sender, Verdict};
 
+use crate::server::SenderKey;
+
 mod lines;
 mod sender;
 #[cfg(test)]
@@ -36,14 +38,8 @@ pub(crate) struct Import {
     /// The file; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The key of the integration whose alerts these are.
-    #[arg(
-        long,
-        env = "REVEILLE_INTEGRATION_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
-    integration_key: String,
+    #[command(flatten)]
+    key: SenderKey,
     /// The source that understands the lines.
     #[arg(long, default_value = GENERIC, value_name = "NAME")]
     source: String,
@@ -104,7 +100,7 @@ pub(crate) async fn run(arguments: Import) -> anyhow::Result<()> {
     };
     let (bar, input) = opened(&arguments.file)?;
     let lines = lines::of(format, input)?;
-    let sender = Sender::new(&arguments.url, &arguments.source, &arguments.integration_key);
+    let sender = Sender::new(&arguments.url, &arguments.source, &arguments.key.integration_key);
     let outcome = import(lines, arguments.skip, &sender, &bar).await;
     bar.finish_and_clear();
     let outcome = outcome?;

@@ -60,8 +60,8 @@ impl Process {
 }
 
 /// Brings the tables up to date, however long the database is away.
-pub(crate) async fn migrated(process: &Process, store: &Store) {
-    let task = process.health.task("tables");
+pub(crate) async fn migrated(health: &Health, store: &Store) {
+    let task = health.task("tables");
     while let Err(error) = store.migrate().await {
         tracing::warn!(%error, "the tables are not up to date yet");
         task.waiting("database");

@@ -10,15 +10,17 @@ use bridge::Bridge;
 use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
+use collectors::Collectors;
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
 use pipeline::log::spooled::SpooledLog;
-use pipeline::{Context, Log};
+use pipeline::{Context, Health, Log};
 use store::Store;
 use tokio::task::JoinSet;
 use view::View;
 use view::aerospike::AerospikeView;
 use view::memory::MemoryView;
 
+use crate::doors;
 use crate::process::{Process, migrated};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -59,7 +61,8 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     let admin_listener = server::listen(settings.admin_listen()?, "admin_listen").await?;
     let log = Arc::new(KafkaLog::connect(kafka)?);
     let mut context = process.context(Arc::clone(&log) as Arc<dyn Log>);
-    if let (Stage::Collectors, Some((folder, bytes))) = (stage, settings.spool()) {
+    let spool = settings.spool().filter(|_| stage == Stage::Collectors);
+    if let Some((folder, bytes)) = spool {
         context.log = Arc::new(SpooledLog::open(&context, folder, bytes).await?);
     }
     let mut tasks = JoinSet::new();
@@ -68,9 +71,15 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
         admin::routes(context.clone()),
         process.shutdown.clone(),
     ));
-    tokio::select! {
-        () = process.shutdown.cancelled() => return Ok(()),
-        () = prepared(&process, &log, &needs) => {}
+    let prepared = prepared(process.health.clone(), log, needs.store.clone());
+    let prepared = process.shutdown.clone().run_until_cancelled_owned(prepared);
+    if spool.is_some() {
+        // It takes alerts at once, also while the log is away.
+        tasks.spawn(async {
+            prepared.await;
+        });
+    } else if prepared.await.is_none() {
+        return Ok(());
     }
     start(stage, &settings, &context, needs, &mut tasks).await?;
     while let Some(ended) = tasks.join_next().await {
@@ -124,24 +133,31 @@ impl Needs {
         if matches!(stage, Stage::Notifiers | Stage::Api) {
             settings.site_key()?;
         }
+        if stage == Stage::Collectors {
+            settings.riemann_listen()?;
+            settings.site_key_if_set()?;
+            settings.smtp_listen()?;
+            settings.mqtt()?;
+        }
         if matches!(stage, Stage::Collectors | Stage::Bridge | Stage::Api) {
             settings.listen()?;
+            settings.tls()?;
         }
         Ok(needs)
     }
 }
 
 /// Waits until topics and tables are there.
-async fn prepared(process: &Process, log: &KafkaLog, needs: &Needs) {
-    let task = process.health.task("topics");
+async fn prepared(health: Health, log: Arc<KafkaLog>, store: Option<Store>) {
+    let task = health.task("topics");
     while let Err(error) = log.ensure_topics().await {
         tracing::warn!(%error, "the topics are not there yet");
         task.waiting("log");
         tokio::time::sleep(RETRY_AFTER).await;
     }
     task.ended();
-    if let Some(store) = &needs.store {
-        migrated(process, store).await;
+    if let Some(store) = store {
+        migrated(&health, &store).await;
     }
 }
 
@@ -173,7 +189,17 @@ async fn start(
     };
     let access = Access::new(settings.access_token.as_deref());
     let routes = match stage {
-        Stage::Collectors => collectors::routes(context.clone(), site::follow(context)),
+        Stage::Collectors => {
+            let site_key = settings.site_key_if_set()?;
+            let site = match settings.spool() {
+                Some((folder, _)) => site::follow_remembering(context, folder.join("site.json")),
+                None => site::follow(context),
+            };
+            let collectors = Collectors::new(context.clone(), site, site_key);
+            tasks.spawn(collectors.clone().tell_usage());
+            doors::open(settings, &collectors, tasks).await?;
+            collectors.routes()
+        }
         Stage::Decorator => {
             tasks.spawn(decorator::run(context.clone(), site::follow(context)));
             return Ok(());
@@ -219,6 +245,7 @@ async fn start(
             let api = Api::start(context, store()?, settings.site_key()?);
             access
                 .guard(api.routes())
+                .merge(api.opsgenie(site::follow(context)))
                 .merge(access.routes())
                 .merge(Api::console())
         }
@@ -232,8 +259,14 @@ async fn serve(
     routes: Router,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
+    let tls = settings.tls()?;
     let listener = server::listen(settings.listen()?, "listen").await?;
-    tasks.spawn(server::serve(listener, routes, context.shutdown.clone()));
+    tasks.spawn(server::serve_secured(
+        listener,
+        tls,
+        routes,
+        context.shutdown.clone(),
+    ));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use chassis::secrets::SiteKey;
 use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
+use collectors::Collectors;
 use pipeline::log::embedded::EmbeddedLog;
 use rand::RngExt;
 use store::Store;
@@ -22,8 +23,8 @@ use tokio::task::JoinSet;
 use view::View;
 use view::memory::MemoryView;
 
-use crate::demo;
 use crate::process::Process;
+use crate::{demo, doors};
 
 /// Runs everything until a signal ends it.
 pub(crate) async fn run(
@@ -38,6 +39,13 @@ pub(crate) async fn run(
         ..Settings::load(None, std::env::vars())?
     };
     settings.listen()?;
+    settings.riemann_listen()?;
+    settings.smtp_listen()?;
+    settings.mqtt()?;
+    let tls = settings.tls()?;
+    if play_demo && tls.is_some() {
+        bail!("the demo posts without TLS: leave out --demo, or tls_certificate");
+    }
     let process = Process::begin(&settings, "up")?;
     fs::create_dir_all(&data)
         .with_context(|| format!("the data folder {} cannot be made", data.display()))?;
@@ -67,7 +75,7 @@ pub(crate) async fn run(
         context.clone(),
         site.clone(),
         store.clone(),
-        site_key,
+        site_key.clone(),
         notifiers::Settings {
             console_url: settings.console_url(),
             allow_private_destinations: settings.allow_private_destinations,
@@ -79,12 +87,21 @@ pub(crate) async fn run(
             .merge(api.routes())
             .merge(bridge::routes(Bridge::start(context.clone(), view))),
     );
+    let collectors = Collectors::new(context.clone(), site.clone(), Some(site_key));
+    tasks.spawn(collectors.clone().tell_usage());
+    doors::open(&settings, &collectors, &mut tasks).await?;
     let routes = Router::new()
-        .merge(collectors::routes(context.clone(), site))
+        .merge(api.opsgenie(site))
+        .merge(collectors.routes())
         .merge(guarded)
         .merge(access.routes())
         .merge(Api::console());
-    tasks.spawn(server::serve(listener, routes, process.shutdown.clone()));
+    tasks.spawn(server::serve_secured(
+        listener,
+        tls,
+        routes,
+        process.shutdown.clone(),
+    ));
     tasks.spawn(server::serve(
         admin_listener,
         admin::routes(context.clone()),
@@ -123,10 +140,11 @@ Reveille is up.
 
 Raise an alert (send it again with \"ok\" to close it):
 
-  curl -X POST 'http://{listen}/monitoring-system/api?integration_key={key}' \\
+  curl -X POST '{scheme}://{listen}/monitoring-system/api?integration_key={key}' \\
     -H 'Content-Type: application/json' \\
     -d '{{\"alert_name\":\"Disk almost full\",\"alert_severity\":\"critical\",\"source\":\"demo\",\"object\":\"web-1\",\"notification_output\":\"/var is 97 % full\"}}'
 ",
+        scheme = settings.scheme(),
         console = settings.console_url(),
         admin = settings.admin_listen()?,
         data = data.display(),

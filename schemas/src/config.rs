@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Channel, Severity};
+use crate::{Channel, EventStatus, Severity};
 
 /// One thing that can be configured. A record without a value removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,8 @@ pub enum ConfigEntry {
     Bot(Bot),
     Rules(Rules),
     Silence(Silence),
+    Mapping(Box<Mapping>),
+    Heartbeat(Heartbeat),
     /// Written last: whoever has read it has read the whole site.
     Revision(Revision),
 }
@@ -34,6 +36,8 @@ impl ConfigEntry {
             ConfigEntry::Bot(bot) => format!("bot/{}", bot.name),
             ConfigEntry::Rules(_) => "rules/all".to_owned(),
             ConfigEntry::Silence(silence) => format!("silence/{}", silence.id),
+            ConfigEntry::Mapping(mapping) => format!("mapping/{}", mapping.name),
+            ConfigEntry::Heartbeat(heartbeat) => format!("heartbeat/{}", heartbeat.name),
             ConfigEntry::Revision(_) => "revision/site".to_owned(),
         }
     }
@@ -115,43 +119,57 @@ pub enum Weekday {
     Sunday,
 }
 
-/// The types of integrations: the sources of the collectors, and `any`, which takes what any of them does.
-pub const SOURCE_TYPES: [&str; 31] = [
-    "any",
+/// The type of an integration whose sender may post to any source.
+pub const ANY_SOURCE: &str = "any";
+
+/// The types of integrations: the sources of the collectors; `any`, which takes what any of them does; and `heartbeat`,
+/// which only calls.
+pub const SOURCE_TYPES: [&str; 41] = [
+    ANY_SOURCE,
     "airbrake",
+    "alerta",
     "anodot",
     "api",
     "appdynamics",
     "atatus",
     "azure",
+    "cloudevents",
     "cloudwatch",
     "crashlytics",
     "datadog",
     "dynatrace",
     "email",
     "gcp",
+    "goalert",
     "grafana",
     "healthchecks",
+    "heartbeat",
     "icinga",
+    "ilert",
     "kibana",
     "nagios",
     "netdata",
     "netdata-agent",
     "newrelic",
+    "opsgenie",
+    "otlp",
     "pagerduty",
+    "pagerduty-events",
     "pingdom",
     "prometheus",
     "prtg",
+    "riemann",
     "sentry",
     "signalfx",
     "site24x7",
+    "slack",
     "statuscake",
     "uptime-kuma",
     "zabbix",
 ];
 
 /// One sender.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Integration {
     /// Its name, which is its id.
     pub name: String,
@@ -164,6 +182,91 @@ pub struct Integration {
     pub scenario: String,
     /// SHA-256 of each of its keys, in hexadecimal digits.
     pub key_hashes: Vec<String>,
+    /// What else is known of those of its keys that have a name, by their hash.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_terms: BTreeMap<String, KeyTerms>,
+    /// How much it may send with each of its keys.
+    #[serde(default, skip_serializing_if = "Limits::are_usual")]
+    pub limits: Limits,
+    /// What its sender signs with, encrypted with the site's key; nothing needs to be signed when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_signing_secret: Option<String>,
+    /// The SNS topics that may notify it, with `*` for any text. Their messages must be signed by SNS then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sns_topics: Vec<String>,
+    /// The filters of the MQTT topics whose messages are its; they need no key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mqtt_topics: Vec<String>,
+}
+
+impl Integration {
+    /// What stands for a key where how its MQTT topics are used is told.
+    pub fn mqtt_usage(&self) -> String {
+        format!("mqtt/{}", self.name)
+    }
+
+    /// Whether its sender may post to this source.
+    pub fn takes(&self, source: &str) -> bool {
+        self.source_type == source || self.source_type == ANY_SOURCE
+    }
+
+    /// The name of the key with this hash, and when it has expired, if it has by now.
+    pub fn expired_key(&self, hash: &str, now: Timestamp) -> Option<(&str, Timestamp)> {
+        let terms = self.key_terms.get(hash)?;
+        let expired = terms.expires.filter(|expires| *expires <= now)?;
+        Some((&terms.name, expired))
+    }
+}
+
+/// How much an integration may send with each of its keys, to each collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Limits {
+    /// Alerts per second, on average.
+    pub rate: u32,
+    /// Alerts at once. A fifth of it is only for bodies with something critical, worse, or over in them.
+    pub burst: u32,
+    /// Bytes of a body, as it comes and unpacked.
+    pub body_bytes: u32,
+    /// Alerts in one body.
+    pub alerts_per_body: u32,
+}
+
+impl Limits {
+    /// The largest body that is ever taken.
+    pub const LARGEST_BODY: u32 = 8 * 1024 * 1024;
+    /// The burst when only a rate is given, in seconds of the rate.
+    pub const BURST_SECONDS: u32 = 10;
+
+    fn are_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Far beyond what a site sends that is well: they end what runs wild, and nothing else.
+impl Default for Limits {
+    fn default() -> Self {
+        let rate = 100_000;
+        Self {
+            rate,
+            burst: rate * Self::BURST_SECONDS,
+            body_bytes: Self::LARGEST_BODY,
+            alerts_per_body: 50_000,
+        }
+    }
+}
+
+/// What is known of a key that has a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyTerms {
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// From when on it is refused; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 /// Credentials of a channel.
@@ -208,6 +311,94 @@ pub struct Rule {
     /// Drop the event, for this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop: Option<String>,
+}
+
+/// How JSON of any shape is understood: a source that a site declares. All texts of [`MappedAlert`], `each` and `when` are
+/// expressions in CEL over `body`, the whole body, `item`, the part of it that is one alert, and `topic`, the MQTT topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mapping {
+    /// Its name: the last part of the path that is posted to, and the type of an integration.
+    pub name: String,
+    /// The list whose items are alerts; the body is one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
+    /// Whether an item is an alert at all; each is when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// What the alert is.
+    pub alert: MappedAlert,
+    /// What the words of the sender say of the problem, in lower case. What is not among them must be `firing`, `resolved`
+    /// or `acknowledged`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub states: BTreeMap<String, EventStatus>,
+    /// What the words of the sender say of the severity, in lower case; the words that all sources know need not be here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub severities: BTreeMap<String, Severity>,
+}
+
+/// Where the fields of an alert come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MappedAlert {
+    /// The parts that tell it from every other alert.
+    pub identity: Vec<String>,
+    /// The rule or trigger.
+    pub name: String,
+    /// Whether the problem is there, as one of the words in `states`.
+    pub status: String,
+    /// How bad it is; critical when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// The thing that is ill; the name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Which server of the monitoring system; the name of the mapping when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Service or host group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Text of the problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// An object whose members all become labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_from: Option<String>,
+    /// Labels, each by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Links, each by its title.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+    /// When it happened: RFC 3339, or a number since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<String>,
+    /// The environment that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The scenario that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+}
+
+/// Somebody who calls again and again while all is well; when the calls stop, an alert begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Heartbeat {
+    /// Its name, which is its id: a part of the path that is called.
+    pub name: String,
+    /// Whose keys may call, and whose environment and scenario its alert has.
+    pub integration: String,
+    /// How long after a call the next one comes.
+    pub period_seconds: u64,
+    /// How much later it may come.
+    pub grace_seconds: u64,
+    /// How bad it is when none comes.
+    pub severity: Severity,
+    /// Labels of its alert.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The name of an alert of the integration that always fires, such as `Watchdog`: each time that it is told is a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
 }
 
 /// For a time nobody is told anew of the alerts that all its matchers match. What is open stays open until it ends.

@@ -41,9 +41,13 @@ pub struct AlertEvent {
     /// question takes the way of the events, so that it comes after all those that were accepted before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard_since: Option<Timestamp>,
+    /// Set on a call of a heartbeat, which one it is. A call is resolved, and says in `expires_at` by when the next one
+    /// must come: if none does, the alert begins, with the severity, labels and links of the last call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<String>,
     /// Whether the problem is there.
     pub status: EventStatus,
-    /// How bad it is; of no meaning when resolved.
+    /// How bad it is; of no meaning when resolved, but for a call of a heartbeat.
     pub severity: Severity,
     /// Name of the integration whose key was used.
     pub integration: String,

@@ -18,6 +18,7 @@ pub mod live;
 pub mod notification;
 pub mod rejection;
 pub mod topics;
+pub mod usage;
 
 pub use alert::{Alert, Badge, OperatorState, Severity, Status};
 pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
@@ -30,6 +31,7 @@ pub use notification::{
     ReceiptOutcome,
 };
 pub use topics::Topic;
+pub use usage::{KeyRefusal, KeyUsage};
 
 /// Version of the messages in this crate; travels in the header [`HEADER_SCHEMA_VERSION`].
 pub const SCHEMA_VERSION: &str = "1";

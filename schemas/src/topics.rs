@@ -34,6 +34,7 @@ topics! {
     NOTIFICATIONS_RECEIPTS = "notifications.receipts",
     VIEW_CHANGED = "view.changed",
     CONFIG = "config",
+    INTEGRATIONS_USAGE = "integrations.usage",
     INGEST_REJECTED = "ingest.rejected",
     ALERTS_COLLECTED_PARKED = "alerts.collected.parked",
     ALERTS_DECORATED_PARKED = "alerts.decorated.parked",
@@ -115,7 +116,7 @@ pub struct TopicSettings {
     pub key: String,
     /// Hours that records are kept; 0 = for ever.
     pub retention: u64,
-    /// Only the newest record of each key is kept.
+    /// Only the newest record of each key is kept, and that no longer than the retention.
     #[serde(default)]
     pub compacted: bool,
     /// It has one partition wherever it is.
@@ -164,6 +165,6 @@ mod tests {
             .filter(|topic| !topic.settings().read_by.is_empty() && topic.parked().is_none())
             .map(|topic| topic.name())
             .collect();
-        assert_eq!(unparkable, ["view.changed", "config"]);
+        assert_eq!(unparkable, ["view.changed", "config", "integrations.usage"]);
     }
 }

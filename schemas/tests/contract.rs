@@ -16,7 +16,9 @@ use schemars::{JsonSchema, schema_for};
 use schemas::config::ConfigEntry;
 use schemas::live::{ClientMessage, ServerMessage};
 use schemas::rejection::{Parked, Rejected};
-use schemas::{AlertChanged, AlertEvent, Command, DecoratedEvent, Notification, Receipt, Topic, ViewChanged};
+use schemas::{
+    AlertChanged, AlertEvent, Command, DecoratedEvent, KeyUsage, Notification, Receipt, Topic, ViewChanged,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -46,6 +48,7 @@ fn kinds() -> Vec<Kind> {
         kind::<Receipt>("notifications.receipts"),
         kind::<ViewChanged>("view.changed"),
         kind::<ConfigEntry>("config"),
+        kind::<KeyUsage>("integrations.usage"),
         kind::<Rejected>("ingest.rejected"),
         kind::<Parked>("parked"),
         kind::<ClientMessage>("live/client"),

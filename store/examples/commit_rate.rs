@@ -129,7 +129,7 @@ fn processor() -> Result<Duration, Failure> {
 fn commit(batch: u64, sequence: u64, published: Vec<i64>) -> Result<Commit, Failure> {
     let mut commit = Commit {
         published,
-        position: Some((Topic::ALERTS_DECORATED, batch)),
+        positions: [(Topic::ALERTS_DECORATED, batch)].into(),
         ..Commit::default()
     };
     for number in numbers(batch) {

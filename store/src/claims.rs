@@ -74,26 +74,23 @@ pub(crate) async fn fence(session: &mut Session, claim: &Claim) -> Result<(), St
 }
 
 /// Stores where to go on reading.
-pub(crate) async fn store_position(
+pub(crate) async fn store_positions(
     session: &mut Session,
     claim: &Claim,
-    (topic, offset): (Topic, u64),
+    positions: impl IntoIterator<Item = (Topic, u64)>,
 ) -> Result<(), StoreError> {
-    let values = vec![
-        claim.scope.as_str().into(),
-        claim.partition.into(),
-        topic.name().into(),
-        count(offset),
-    ];
+    let values = |(topic, offset): (Topic, u64)| {
+        vec![
+            claim.scope.as_str().into(),
+            claim.partition.into(),
+            topic.name().into(),
+            count(offset),
+        ]
+    };
+    let rows = positions.into_iter().map(values).collect();
     let end = session
         .dialect()
         .or_replace("scope, partition_number, topic", &["next_offset"]);
-    session
-        .insert(
-            "positions (scope, partition_number, topic, next_offset)",
-            &row(4),
-            vec![values],
-            &end,
-        )
-        .await
+    let into = "positions (scope, partition_number, topic, next_offset)";
+    session.insert(into, &row(4), rows, &end).await
 }

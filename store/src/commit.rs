@@ -4,8 +4,8 @@ use domain::AlertState;
 use domain::steps::Deadline;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
-use crate::claims::{fence, store_position};
-use crate::connection::{Session, Statement, list, row};
+use crate::claims::{fence, store_positions};
+use crate::connection::{Session, Statement, list, padded, row};
 use crate::values::{Reader, Value, count, document, hash, name, status};
 use crate::{Claim, Commit, OutboxMessage, Store, StoreError};
 
@@ -35,9 +35,8 @@ impl Store {
         put_ledger(&mut session, ledger).await?;
         remove_published(&mut session, &commit.published).await?;
         let first = put_outbox(&mut session, claim.partition, outbox).await?;
-        if let Some(position) = commit.position {
-            store_position(&mut session, claim, position).await?;
-        }
+        let positions = commit.positions.iter().map(|(topic, offset)| (*topic, *offset));
+        store_positions(&mut session, claim, positions).await?;
         session.commit().await?;
         Ok(first)
     }
@@ -94,7 +93,12 @@ fn state_row(
     Ok(vec![
         alert.fingerprint.into(),
         partition.into(),
-        status(alert.status).into(),
+        match alert.episode {
+            // Nothing has happened yet: it is in no list.
+            0 => "awaited",
+            _ => status(alert.status),
+        }
+        .into(),
         name(&alert.environment),
         count(alert.severity.number()),
         alert.operator_state.name().into(),
@@ -130,16 +134,11 @@ fn ledger_row((fingerprint, entry): &(Fingerprint, LedgerEntry)) -> Result<Vec<V
 
 async fn remove_published(session: &mut Session, published: &[i64]) -> Result<(), StoreError> {
     for ids in published.chunks(IDS) {
-        let values: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
+        let values: Vec<Value> = padded(ids.iter().map(|id| (*id).into()).collect());
         // Two statements, as each uses its own index.
         for column in ["id", "continues"] {
-            let text = format!("DELETE FROM outbox WHERE {column} IN ({})", list(ids.len()));
-            let statement = if ids.len() == 1 {
-                Statement::kept(text)
-            } else {
-                Statement::once(text)
-            };
-            session.execute(statement, values.clone()).await?;
+            let text = format!("DELETE FROM outbox WHERE {column} IN ({})", list(values.len()));
+            session.execute(Statement::kept(text), values.clone()).await?;
         }
     }
     Ok(())

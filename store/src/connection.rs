@@ -20,10 +20,15 @@ const MARIADB_CONNECTIONS: u32 = 16;
 /// Writers of SQLite wait for each other, one transaction at a time.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(30);
 const SQLITE_READERS: u32 = 3;
-/// The most of a multi-row statement: below MariaDB's limit of a packet and SQLite's of parameters. A statement of
-/// this many rows is prepared once.
+/// The most bytes of a multi-row statement: below MariaDB's limit of a packet.
 const STATEMENT_BYTES: usize = 4 << 20;
+/// How many rows or values a statement may have, besides one. There are few sizes, so that every text is prepared once
+/// for each connection: preparing one anew, and closing it, costs MariaDB's client more than the statement itself.
+const SIZES: [usize; 16] = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100, 150, 250, 500, 1000];
+/// The most rows in one statement: below SQLite's limit of parameters.
 const STATEMENT_ROWS: usize = 100;
+/// All the texts of all sizes that one connection keeps prepared.
+const MARIADB_STATEMENTS: &str = "256";
 
 /// The store; cheap to clone.
 #[derive(Clone)]
@@ -44,7 +49,12 @@ impl Store {
         };
         let mut options: AnyConnectOptions = url.parse().map_err(|_| invalid("is not understood"))?;
         match options.database_url.scheme() {
-            "mysql" | "mariadb" => Ok(Self::mariadb(options)),
+            "mysql" | "mariadb" => {
+                let mut query = options.database_url.query_pairs_mut();
+                query.append_pair("statement-cache-capacity", MARIADB_STATEMENTS);
+                drop(query);
+                Ok(Self::mariadb(options))
+            }
             "sqlite" => {
                 let given = options.database_url.query_pairs().any(|(name, _)| name == "mode");
                 if !given {
@@ -285,11 +295,12 @@ impl Session {
     ) -> Result<(), StoreError> {
         let mut rows = rows.into_iter().peekable();
         while let Some(mut values) = rows.next() {
+            let most = size_within(rows.len() + 1).min(STATEMENT_ROWS);
             let mut bytes: usize = values.iter().map(Value::size).sum();
             let mut count = 1;
             while let Some(row) = rows.next_if(|row| {
                 bytes += row.iter().map(Value::size).sum::<usize>();
-                count < STATEMENT_ROWS && bytes <= STATEMENT_BYTES
+                count < most && bytes <= STATEMENT_BYTES
             }) {
                 values.extend(row);
                 count += 1;
@@ -297,10 +308,10 @@ impl Session {
             let mut places = format!("{row},").repeat(count);
             places.pop();
             let text = format!("INSERT INTO {into} VALUES {places}{end}");
-            let kept = count == 1 || count == STATEMENT_ROWS;
-            let statement = if kept {
+            let statement = if count == most {
                 Statement::kept(text)
             } else {
+                // Its rows are huge, so what it costs to prepare it does not count.
                 Statement::once(text)
             };
             self.execute(statement, values).await?;
@@ -377,7 +388,54 @@ pub(crate) fn list(values: usize) -> String {
     text
 }
 
+/// The largest size of a statement that is not larger than this.
+fn size_within(wanted: usize) -> usize {
+    let smaller = SIZES.iter().rev().find(|size| **size <= wanted);
+    smaller.copied().unwrap_or(1)
+}
+
+/// The values for an `IN (…)`, of a size that comes again: the last one stands there more than once, which changes
+/// nothing.
+pub(crate) fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    if let Some(last) = values.last().cloned()
+        && values.len() > 1
+    {
+        let size = SIZES.iter().find(|size| **size >= values.len());
+        values.resize(size.copied().unwrap_or(values.len()), last);
+    }
+    values
+}
+
 /// `(?,?,?)`: a row of places for so many values.
 pub(crate) fn row(values: usize) -> String {
     format!("({})", list(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_have_few_sizes() {
+        let sizes = |count: usize| {
+            let mut left = count;
+            let mut sizes = Vec::new();
+            while left > 0 {
+                sizes.push(size_within(left).min(STATEMENT_ROWS));
+                left -= sizes[sizes.len() - 1];
+            }
+            sizes
+        };
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(95), [64, 24, 6, 1]);
+        assert_eq!(sizes(230), [100, 100, 24, 6]);
+    }
+
+    #[test]
+    fn padding_adds_only_what_is_there() {
+        assert!(padded(Vec::<i64>::new()).is_empty());
+        assert_eq!(padded(vec![7]), [7]);
+        assert_eq!(padded(vec![1, 2, 3, 4, 5]), [1, 2, 3, 4, 5, 5]);
+        assert_eq!(padded((0..1200).collect::<Vec<_>>()).len(), 1200);
+    }
 }

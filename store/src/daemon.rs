@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use domain::AlertState;
 use jiff::Timestamp;
 use schemas::{Fingerprint, LedgerEntry};
+use sqlx::any::AnyRow;
 
-use crate::connection::{Session, Statement, list};
+use crate::connection::{Session, Statement, list, padded};
 use crate::values::{Reader, Value, count};
 use crate::{OutboxRow, Store, StoreError};
 
@@ -44,13 +45,30 @@ impl Store {
         let rows = session
             .fetch(select, vec![partition.into(), now.into(), count(limit)])
             .await?;
-        let readers = rows.iter().map(|row| Reader {
-            row,
-            what: session.what(),
-        });
-        readers
-            .map(|reader| Ok((reader.fingerprint(0)?, reader.time(1)?)))
-            .collect()
+        deadlines(&rows, session.what())
+    }
+
+    /// The alerts of the partition that have a deadline, in the order of [`Store::due`], after a place in it.
+    pub async fn scheduled(
+        &self,
+        partition: u32,
+        (after, fingerprint): (Timestamp, Option<Fingerprint>),
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
+        let mut session = self.read(format!("deadlines of partition {partition}")).await?;
+        // Written so that the index is entered at the place.
+        let select = "SELECT fingerprint, due_at FROM alerts WHERE partition_number = ? AND due_at >= ? \
+                      AND (due_at > ? OR fingerprint > ?) ORDER BY due_at, fingerprint LIMIT ?";
+        let fingerprint = fingerprint.map_or_else(String::new, |fingerprint| fingerprint.to_string());
+        let values = vec![
+            partition.into(),
+            after.into(),
+            after.into(),
+            fingerprint.into(),
+            count(limit),
+        ];
+        let rows = session.fetch(select, values).await?;
+        deadlines(&rows, session.what())
     }
 
     /// When the next deadline of the partition is.
@@ -93,19 +111,25 @@ impl Store {
     }
 }
 
+/// Rows of a fingerprint and a time.
+fn deadlines(rows: &[AnyRow], what: &str) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
+    let readers = rows.iter().map(|row| Reader { row, what });
+    readers
+        .map(|reader| Ok((reader.fingerprint(0)?, reader.time(1)?)))
+        .collect()
+}
+
 async fn load_states(
     session: &mut Session,
     fingerprints: &[Fingerprint],
     states: &mut HashMap<Fingerprint, AlertState>,
 ) -> Result<(), StoreError> {
+    let values = values(fingerprints);
     let select = format!(
         "SELECT document FROM alerts WHERE fingerprint IN ({})",
-        list(fingerprints.len())
+        list(values.len())
     );
-    for row in session
-        .fetch(sized(select, fingerprints), values(fingerprints))
-        .await?
-    {
+    for row in session.fetch(Statement::kept(select), values).await? {
         let state: AlertState = Reader {
             row: &row,
             what: session.what(),
@@ -121,17 +145,15 @@ async fn load_ledger(
     fingerprints: &[Fingerprint],
     states: &mut HashMap<Fingerprint, AlertState>,
 ) -> Result<(), StoreError> {
+    let values = values(fingerprints);
     let select = format!(
         "SELECT alerts.fingerprint, ledger.document FROM alerts JOIN ledger ON ledger.alert = {} \
          WHERE alerts.fingerprint IN ({}) AND (ledger.settled = 0 OR ledger.state = 'failed') \
          ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.destination_hash",
         session.dialect().alert_key(),
-        list(fingerprints.len())
+        list(values.len())
     );
-    for row in session
-        .fetch(sized(select, fingerprints), values(fingerprints))
-        .await?
-    {
+    for row in session.fetch(Statement::kept(select), values).await? {
         let reader = Reader {
             row: &row,
             what: session.what(),
@@ -144,16 +166,6 @@ async fn load_ledger(
 }
 
 fn values(fingerprints: &[Fingerprint]) -> Vec<Value> {
-    fingerprints
-        .iter()
-        .map(|fingerprint| (*fingerprint).into())
-        .collect()
-}
-
-fn sized(text: String, fingerprints: &[Fingerprint]) -> Statement {
-    if fingerprints.len() == 1 {
-        Statement::kept(text)
-    } else {
-        Statement::once(text)
-    }
+    let values = fingerprints.iter().map(|fingerprint| (*fingerprint).into());
+    padded(values.collect())
 }

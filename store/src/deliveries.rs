@@ -4,13 +4,13 @@ use schemas::{Channel, Fingerprint, Notification, NotificationKind, Topic};
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
-use crate::claims::{fence, store_position};
-use crate::connection::{Session, Statement, list, row};
+use crate::claims::{fence, store_positions};
+use crate::connection::{Session, Statement, list, padded, row};
 use crate::values::{Reader, Value, count, document, hash};
 use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, Store, StoreError};
 
 /// The most deliveries in one update: each column is chosen by comparing with all of them.
-const UPDATES: usize = 50;
+const UPDATES: usize = 48;
 /// The most ids in one statement.
 const IDS: usize = 500;
 
@@ -35,7 +35,7 @@ impl Store {
         session
             .insert(into, &row(14), rows?, &self.dialect().or_keep("notification_id"))
             .await?;
-        store_position(&mut session, claim, position).await?;
+        store_positions(&mut session, claim, [position]).await?;
         session.commit().await
     }
 
@@ -44,15 +44,12 @@ impl Store {
         let mut session = self.read("deliveries that are known".to_owned()).await?;
         let mut known = Vec::new();
         for notifications in notifications.chunks(IDS) {
+            let values = ids(notifications);
             let select = format!(
                 "SELECT notification_id FROM deliveries WHERE notification_id IN ({})",
-                list(notifications.len())
+                list(values.len())
             );
-            let values = notifications
-                .iter()
-                .map(|notification| id(*notification))
-                .collect();
-            for row in session.fetch(Statement::once(select), values).await? {
+            for row in session.fetch(Statement::kept(select), values).await? {
                 let reader = Reader {
                     row: &row,
                     what: session.what(),
@@ -170,23 +167,20 @@ fn delivery(row: &AnyRow, what: &str) -> Result<Delivery, StoreError> {
 }
 
 async fn forget_receipts(session: &mut Session, published: &[Uuid]) -> Result<(), StoreError> {
+    let values = ids(published);
     let text = format!(
         "UPDATE deliveries SET receipt = NULL, unfinished = CASE WHEN state = 'pending' THEN 1 ELSE 0 END \
          WHERE notification_id IN ({})",
-        list(published.len())
+        list(values.len())
     );
-    session
-        .execute(
-            Statement::once(text),
-            published.iter().map(|published| id(*published)).collect(),
-        )
-        .await?;
+    session.execute(Statement::kept(text), values).await?;
     Ok(())
 }
 
 /// One statement for many deliveries, in words that both databases know.
 async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Result<(), StoreError> {
-    let rows: Result<Vec<_>, _> = updates.iter().map(update_values).collect();
+    let updates = padded(updates.iter().collect());
+    let rows: Result<Vec<_>, _> = updates.iter().copied().map(update_values).collect();
     let rows = rows?;
     let columns = [
         "state",
@@ -209,12 +203,7 @@ async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Res
         values.extend(ids().zip(&rows).flat_map(|(id, row)| [id, row[column].clone()]));
     }
     values.extend(ids());
-    let statement = if updates.len() == UPDATES {
-        Statement::kept(text)
-    } else {
-        Statement::once(text)
-    };
-    session.execute(statement, values).await?;
+    session.execute(Statement::kept(text), values).await?;
     Ok(())
 }
 
@@ -232,6 +221,10 @@ fn update_values(update: &DeliveryUpdate) -> Result<[Value; 6], StoreError> {
         update.reference.clone().into(),
         receipt.unwrap_or(Value::Null),
     ])
+}
+
+fn ids(notification_ids: &[Uuid]) -> Vec<Value> {
+    padded(notification_ids.iter().copied().map(id).collect())
 }
 
 fn id(notification_id: Uuid) -> Value {

@@ -22,7 +22,7 @@ pub struct Claim {
     pub positions: BTreeMap<Topic, u64>,
 }
 
-/// Everything a daemon has decided from one batch.
+/// Everything a daemon has decided from a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
     /// States that are new or have changed, each with the next thing that will happen to it by itself.
@@ -35,8 +35,8 @@ pub struct Commit {
     pub outbox: Vec<OutboxMessage>,
     /// Rows of the outbox that were published since the last commit.
     pub published: Vec<i64>,
-    /// The position after the batch, if a batch was read.
-    pub position: Option<(Topic, u64)>,
+    /// The positions after all that was read since the last commit.
+    pub positions: BTreeMap<Topic, u64>,
 }
 
 /// A message that is published after its commit.

@@ -45,6 +45,8 @@ async fn every_bad_body_has_its_own_answer_and_the_pipeline_goes_on() -> Result<
     a_body_of_ten_megabytes(&world, &console).await?;
     ten_thousand_alerts(&world, &console).await?;
     absurd_dates(&world, &console).await?;
+    what_was_refused_is_kept(&world).await?;
+    what_was_signed_needs_no_new_signature(&world).await?;
     world.all_alive()
 }
 
@@ -157,6 +159,46 @@ fn good(name: &str) -> Value {
         "object": "web-1",
         "notification_output": "fine",
     })
+}
+
+/// Operators see what was refused, and why, and can post it again.
+async fn what_was_refused_is_kept(world: &World) -> Result<()> {
+    let id = refused_for(world, "purple").await?;
+    let (done, whole) = world.command(&["rejected", "show", &id]).await?;
+    ensure!(done && whole.contains(r#""alert_severity":"purple""#), "{whole}");
+    is_refused_again_for(world, "purple", &id, keys::API).await
+}
+
+/// A signature is good for some minutes; what it has proven stays proven.
+async fn what_was_signed_needs_no_new_signature(world: &World) -> Result<()> {
+    let mut body = good("signed");
+    body["alert_severity"] = json!("magenta");
+    let body = body.to_string();
+    let unsigned = world.client.post("api", keys::SIGNED, body.clone()).await?;
+    ensure!(unsigned.status == StatusCode::UNAUTHORIZED, "{unsigned:?}");
+    let signed = world.client.post_signed("api", keys::SIGNED, &body).await?;
+    ensure!(signed.status == StatusCode::UNPROCESSABLE_ENTITY, "{signed:?}");
+    let id = refused_for(world, "magenta").await?;
+    is_refused_again_for(world, "magenta", &id, keys::SIGNED).await
+}
+
+async fn refused_for(world: &World, word: &str) -> Result<String> {
+    let (done, list) = world.command(&["rejected", "list"]).await?;
+    ensure!(done && !list.contains("nobody-has-this-key"), "{list}");
+    let line = list.lines().find(|line| line.contains(word));
+    let id = line.and_then(|line| line.split_whitespace().next());
+    let id = id.with_context(|| format!("{word} should be listed: {list}"))?;
+    Ok(id.to_owned())
+}
+
+async fn is_refused_again_for(world: &World, word: &str, id: &str, key: &str) -> Result<()> {
+    let replay = ["rejected", "replay", "--integration-key", key, id];
+    let (done, again) = world.command(&replay).await?;
+    ensure!(
+        !done && again.contains("refused again") && again.contains(word),
+        "{again}"
+    );
+    Ok(())
 }
 
 /// A good alert still gets through to the console, and closes again.

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use schemas::HistoryKind;
 use serde_json::{Value, json};
 use tests::audit::audit;
+use tests::client::Client;
 use tests::live::Screen;
 use tests::load::{self, Load};
 use tests::mocks::Behaviour;
@@ -95,7 +96,7 @@ async fn what_is_accepted_without_the_broker_arrives_when_it_is_back() -> Result
     let Some(mut world) = on_services_of_our_own("outage-spool").await? else {
         return Ok(());
     };
-    let away = Duration::from_secs(number_from_environment("REVEILLE_TEST_AWAY", 30)?);
+    let away = Duration::from_secs(number_from_environment("REVEILLE_TEST_AWAY", 60)?);
     let load = Load {
         alerts: 120,
         events_per_second: 60,
@@ -110,13 +111,17 @@ async fn what_is_accepted_without_the_broker_arrives_when_it_is_back() -> Result
         everybody_says_so(&world, Part::Broker).await?;
         tokio::time::sleep_until(half).await;
         let asked = Instant::now();
-        let body = json!({ "alert_name": "Spooled", "alert_severity": "warning", "source": "outage", "object": "web-1", "notification_output": "x" });
-        client.ingest("api", keys::MACHINES, &body).await?.events()?;
+        is_accepted(&client, "Spooled", "warning").await?;
         ensure!(asked.elapsed() < PROMPT, "the answer took {:?}", asked.elapsed());
         let collectors = world.stage("collectors")?;
         let spooled = collectors.metric("reveille_spool_records", "").await?;
         collectors.kill();
         collectors.spawn()?;
+        // It knows the site from the last one, and goes on.
+        until("the next collector accepts", NOTICE, async || {
+            Ok(is_accepted(&client, "Spooled again", "warning").await.ok())
+        })
+        .await?;
         tokio::time::sleep(away / 2).await;
         start_again(&mut world, Part::Broker).await?;
         world.ready(NOTICE).await?;
@@ -139,8 +144,8 @@ async fn what_is_accepted_without_the_broker_arrives_when_it_is_back() -> Result
     let stories = load::end(stories, &client).await?;
     let report = audit(&client, &stories, &[], DRAIN).await?;
     ensure!(
-        client.alerts("text=Spooled").await?.len() == 1,
-        "the alert of the outage is not there"
+        client.alerts("text=Spooled").await?.len() == 2,
+        "the alerts of the outage are not there"
     );
     world.all_alive()?;
     let (sent, unanswered) = load::count(&stories);
@@ -150,6 +155,15 @@ async fn what_is_accepted_without_the_broker_arrives_when_it_is_back() -> Result
         report.accepted, report.maybe_applied
     ));
     Ok(())
+}
+
+async fn is_accepted(client: &Client, name: &str, severity: &str) -> Result<()> {
+    let body = json!({
+        "alert_name": name, "alert_severity": severity, "source": "outage", "object": "web-1",
+        "notification_output": "x",
+    });
+    let answer = client.ingest("api", keys::MACHINES, &body).await?;
+    answer.events().map(drop)
 }
 
 /// Kafka and MariaDB that may be stopped; says so when there are none.
@@ -183,13 +197,8 @@ async fn the_view_may_forget_everything(world: &mut World) -> Result<()> {
         return Ok(());
     }
     let client = world.client.clone();
-    let say = async |number: usize, severity: &str| {
-        let body = json!({
-            "alert_name": format!("view-{number}"), "alert_severity": severity, "source": "outage", "object": "web-1",
-            "notification_output": "x",
-        });
-        client.ingest("api", keys::MACHINES, &body).await?.events()
-    };
+    let say =
+        async |number: usize, severity: &str| is_accepted(&client, &format!("view-{number}"), severity).await;
     for number in 0..FORGOTTEN {
         say(number, "warning").await?;
     }

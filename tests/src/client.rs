@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use schemas::{Alert, Fingerprint, HistoryEntry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::mocks::webhook::signature;
 
 /// Longer than any stage thinks before it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,6 +88,20 @@ impl Client {
     /// Posts a JSON body to a source's path.
     pub async fn ingest(&self, source: &str, key: &str, body: &Value) -> Result<Answer> {
         self.post(source, key, body.to_string()).await
+    }
+
+    /// Posts a body that is signed as Standard Webhooks has it.
+    pub async fn post_signed(&self, source: &str, key: &str, body: &str) -> Result<Answer> {
+        let (id, time) = ("msg_1", Timestamp::now().as_second().to_string());
+        let request = self
+            .http
+            .post(format!("http://{}/monitoring-system/{source}", self.collectors))
+            .header("x-integration-key", key)
+            .header("webhook-signature", signature(id, &time, body.as_bytes())?)
+            .header("webhook-id", id)
+            .header("webhook-timestamp", time)
+            .body(body.to_owned());
+        answer(request).await
     }
 
     /// Reads anything of the API.

@@ -27,6 +27,8 @@ const SEVERITIES: [Severity; 4] = [
 ];
 /// How often in a hundred an open alert is closed by its next event.
 const CLOSES_PERCENT: u32 = 20;
+/// How often it is tried to open or to close an alert when nobody disturbs any more.
+const ATTEMPTS: u32 = 20;
 
 /// How much load.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,7 @@ pub struct Story {
     /// What was sent, in order.
     pub sent: Vec<Sent>,
     key: String,
+    tells_slack: bool,
     random: SmallRng,
 }
 
@@ -72,7 +75,8 @@ pub enum Verdict {
 
 impl Story {
     pub(crate) fn of(number: usize, seed: u64) -> Self {
-        let key = if number < SLACK_CHANNELS {
+        let tells_slack = number < SLACK_CHANNELS;
+        let key = if tells_slack {
             keys::slack(number)
         } else {
             keys::MACHINES.to_owned()
@@ -82,6 +86,7 @@ impl Story {
             name: format!("load-{number:05}"),
             sent: Vec::new(),
             key,
+            tells_slack,
             random,
         }
     }
@@ -127,9 +132,20 @@ impl Story {
         });
     }
 
+    /// Opens the alert, whatever it takes.
+    async fn open(&mut self, client: &Client) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            if self.certainly_open() {
+                return Ok(());
+            }
+            self.tell(client, false).await;
+        }
+        bail!("{} cannot be opened: {:?}", self.name, self.sent.last())
+    }
+
     /// Closes the alert, whatever it takes.
     async fn end(&mut self, client: &Client) -> Result<()> {
-        for _ in 0..20 {
+        for _ in 0..ATTEMPTS {
             if self.is_over() {
                 return Ok(());
             }
@@ -168,6 +184,14 @@ impl Load {
         }
         collect(running).await
     }
+}
+
+/// Opens the alerts that tell Slack, where they are not open.
+pub async fn open_for_slack(mut stories: Vec<Story>, client: &Client) -> Result<Vec<Story>> {
+    for story in stories.iter_mut().filter(|story| story.tells_slack) {
+        story.open(client).await?;
+    }
+    Ok(stories)
 }
 
 /// Closes every alert.

@@ -21,6 +21,13 @@ pub mod keys {
     /// Generic API; only the webhook receiver is told.
     pub const MACHINES: &str = "key-of-api-machines";
 
+    /// Generic API; its bodies are signed, and nobody is told.
+    pub const SIGNED: &str = "key-of-api-signed";
+    /// Mail; nobody is told.
+    pub const EMAIL: &str = "key-of-email-nagios";
+    /// What Riemann's clients send; nobody is told.
+    pub const RIEMANN: &str = "key-of-riemann-collectd";
+
     /// Generic API; the webhook receiver and one Slack channel of its own are told.
     pub fn slack(channel: usize) -> String {
         format!("key-of-api-slack-{channel}")
@@ -53,6 +60,11 @@ pub fn document(hook: &str, slack_url: &str, smtp_port: u16) -> String {
         integration("api-everybody", "api", "everybody", keys::API),
         integration("api-later", "api", "later", keys::LATER),
         integration("api-machines", "api", "machines", keys::MACHINES),
+        integration("email-nagios", "email", "quiet", keys::EMAIL),
+        integration("riemann-collectd", "riemann", "quiet", keys::RIEMANN),
+        signed("api-signed", "api", keys::SIGNED),
+        published("mqtt-backups", "api", "backups/#"),
+        published("mqtt-presence", "presence", "tele/+/LWT"),
     ];
     for channel in 0..SLACK_CHANNELS {
         let name = format!("slack-{channel}");
@@ -84,6 +96,10 @@ scenarios:
     settings: {{host: 127.0.0.1, port: \"{smtp_port}\", tls: none, from: \"reveille@example.org\"}}
     secrets: {{}}
   - {{name: webhook, channel: webhook, secrets: {{signing_secret: {secret}}}}}
+mappings:
+  - name: presence
+    alert: {{identity: [topic], name: '\"device away\"', status: body, object: 'topic.split(\"/\")[1]'}}
+    states: {{firing: [offline], resolved: [online]}}
 ",
         scenarios.concat(),
         integrations.concat(),
@@ -98,8 +114,28 @@ fn scenario(name: &str, steps: &[String]) -> String {
     format!("  - name: {name}\n    steps:\n{}", steps.concat())
 }
 
+/// What must be signed; nobody is told.
+fn signed(name: &str, source: &str, key: &str) -> String {
+    let secret = webhook::SECRET;
+    declared(
+        name,
+        source,
+        "quiet",
+        &format!("key: {key}, signing_secret: {secret}"),
+    )
+}
+
+/// What comes by an MQTT topic; nobody is told.
+fn published(name: &str, source: &str, topic: &str) -> String {
+    declared(name, source, "quiet", &format!("mqtt_topics: [\"{topic}\"]"))
+}
+
 fn integration(name: &str, source: &str, scenario: &str, key: &str) -> String {
+    declared(name, source, scenario, &format!("key: {key}"))
+}
+
+fn declared(name: &str, source: &str, scenario: &str, more: &str) -> String {
     format!(
-        "  - {{name: {name}, type: {source}, environment: {ENVIRONMENT}, scenario: {scenario}, key: {key}}}\n"
+        "  - {{name: {name}, type: {source}, environment: {ENVIRONMENT}, scenario: {scenario}, {more}}}\n"
     )
 }

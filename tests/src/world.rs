@@ -43,6 +43,9 @@ pub struct World {
     pub client: Client,
     api: SocketAddr,
     bridge: SocketAddr,
+    riemann: Option<SocketAddr>,
+    mail: Option<SocketAddr>,
+    mqtt: Option<SocketAddr>,
     logs: PathBuf,
     data: TempDir,
 }
@@ -71,6 +74,9 @@ impl World {
             client: Client::new(collectors, api)?,
             api,
             bridge,
+            riemann: None,
+            mail: None,
+            mqtt: None,
             logs,
             data,
         };
@@ -115,7 +121,17 @@ impl World {
             "--admin-listen",
             &tells,
         ];
-        let settings = BTreeMap::from([("allow_private_destinations", "true".to_owned())]);
+        let (riemann, mail, mqtt) = (
+            places::free_address()?,
+            places::free_address()?,
+            places::free_address()?,
+        );
+        let settings = BTreeMap::from([
+            ("allow_private_destinations", "true".to_owned()),
+            ("riemann_listen", riemann.to_string()),
+            ("smtp_listen", mail.to_string()),
+            ("mqtt", format!("mqtt://{mqtt}")),
+        ]);
         let up = Stage::start("up", &arguments, &settings, admin, logs.join("up.log"))?;
         let mut world = Self {
             stages: vec![up],
@@ -126,11 +142,41 @@ impl World {
             client: Client::new(listen, listen)?,
             api: listen,
             bridge: listen,
+            riemann: Some(riemann),
+            mail: Some(mail),
+            mqtt: Some(mqtt),
             logs,
             data,
         };
         world.ready(START).await?;
         Ok(world)
+    }
+
+    /// Where Riemann's clients are listened for; only `up` does.
+    pub fn riemann(&self) -> Result<SocketAddr> {
+        self.riemann.context("nobody listens for Riemann's clients")
+    }
+
+    /// Where mail is listened for; only `up` does.
+    pub fn mail(&self) -> Result<SocketAddr> {
+        self.mail.context("nobody listens for mail")
+    }
+
+    /// Where an MQTT broker is looked for; only `up` looks for one, and nobody has started it.
+    pub fn mqtt(&self) -> Result<SocketAddr> {
+        self.mqtt.context("nobody looks for an MQTT broker")
+    }
+
+    /// Starts a program beside this world; what it says is in a file of this name. It ends with its owner.
+    pub fn beside(&self, name: &str, command: Command) -> Result<Process> {
+        Process::spawn(name, command, &self.logs.join(format!("{name}.log")))
+    }
+
+    /// A folder for what such a program keeps.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.data.path().join(name);
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(folder)
     }
 
     /// Where the console is.
@@ -187,15 +233,21 @@ impl World {
     pub async fn apply(&self, document: &str, more: &[&str]) -> Result<(bool, String)> {
         let path = self.data.path().join("site.yaml");
         std::fs::write(&path, document).with_context(|| format!("writing {}", path.display()))?;
-        let log = self.logs.join("apply.log");
+        let file = path.to_string_lossy();
+        let mut arguments = vec!["apply", "--file", &file];
+        arguments.extend(more);
+        self.command(&arguments).await
+    }
+
+    /// Runs a command of `reveille` that talks to this world; answers whether it went well, and what was said.
+    pub async fn command(&self, arguments: &[&str]) -> Result<(bool, String)> {
+        let name = *arguments.first().context("a command has a name")?;
+        let log = self.logs.join(format!("{name}.log"));
         let before = std::fs::read_to_string(&log).unwrap_or_default().len();
         let mut command = Command::new(places::reveille()?);
-        command
-            .args(["apply", "--url", &self.console_url(), "--file"])
-            .arg(&path)
-            .args(more);
-        let status = Process::spawn("apply", command, &log)?.wait(START).await?;
-        let said = std::fs::read_to_string(&log).context("what apply said")?;
+        command.args(arguments).args(["--url", &self.console_url()]);
+        let status = Process::spawn(name, command, &log)?.wait(START).await?;
+        let said = std::fs::read_to_string(&log).with_context(|| format!("what {name} said"))?;
         Ok((
             status.success(),
             said.get(before..).unwrap_or_default().to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chassis::secrets::{SiteKey, key_hash};
+use chassis::secrets::SiteKey;
 use domain::window::Window;
 use schemas::config::{
     Bot, ConfigEntry, Environment, Integration, Rule, Rules, SOURCE_TYPES, Scenario, Step, TimeWindow,
@@ -11,12 +11,13 @@ use schemas::config::{
 use schemas::{Channel, Severity};
 use serde_saphyr::Spanned;
 
-use super::document::{
-    BotText, Document, IntegrationText, Problem, RuleText, ScenarioText, StepText, WindowText,
-};
+use super::document::{BotText, Document, Problem, RuleText, ScenarioText, StepText, WindowText};
 
-/// Shorter keys can be guessed.
-const KEY_LENGTH_MIN: usize = 16;
+mod heartbeat;
+mod integration;
+mod mapping;
+
+pub(super) use mapping::mappings;
 
 /// The whole site after the document, or everything that is wrong with it.
 pub(super) fn resolve(
@@ -32,7 +33,9 @@ pub(super) fn resolve(
     check.environments(document);
     check.bots(document);
     check.scenarios(document);
+    check.mappings(document);
     check.integrations(document);
+    check.heartbeats(document);
     check.rules(document);
     if check.problems.is_empty() {
         Ok(check.after)
@@ -49,6 +52,8 @@ fn kept(document: &Document, before: &BTreeMap<String, ConfigEntry>) -> BTreeMap
         ConfigEntry::Integration(_) => document.integrations.is_none(),
         ConfigEntry::Bot(_) => document.bots.is_none(),
         ConfigEntry::Rules(_) => document.rules.is_none(),
+        ConfigEntry::Mapping(_) => document.mappings.is_none(),
+        ConfigEntry::Heartbeat(_) => document.heartbeats.is_none(),
         // Operators make these, whatever a document says.
         ConfigEntry::Silence(_) => true,
         ConfigEntry::Revision(_) => false,
@@ -284,59 +289,40 @@ impl Check<'_> {
     }
 
     fn integrations(&mut self, document: &Document) {
-        let mut keys = BTreeSet::new();
+        let (mut keys, mut topics) = (BTreeSet::new(), BTreeSet::new());
         for text in document.integrations.iter().flatten() {
             self.reference("environment", &text.environment);
             self.reference("scenario", &text.scenario);
-            if !SOURCE_TYPES.contains(&text.source_type.value.as_str()) {
-                let message = format!("there is no source {:?}", text.source_type.value);
-                let remedy = match nearest(&text.source_type.value, &SOURCE_TYPES) {
-                    Some(nearest) => format!("did you mean {nearest:?}?"),
-                    None => format!("there are {}", SOURCE_TYPES.join(", ")),
-                };
-                self.problem(&text.source_type, message, remedy);
-            }
-            let key_hashes = self.keys(text, &mut keys);
+            self.source_type(&text.source_type);
+            let named_keys = text.named_keys.iter();
             let integration = Integration {
                 name: text.name.value.clone(),
                 source_type: text.source_type.value.clone(),
                 environment: text.environment.value.clone(),
                 scenario: text.scenario.value.clone(),
-                key_hashes,
+                key_hashes: self.keys(text, &mut keys),
+                key_terms: named_keys.map(|key| self.key_terms(key)).collect(),
+                limits: self.limits(text.limits.as_ref()),
+                sealed_signing_secret: self.signing_secret(text),
+                sns_topics: self.sns_topics(text),
+                mqtt_topics: self.mqtt_topics(text, &mut topics),
             };
             self.add(&text.name, ConfigEntry::Integration(integration));
         }
     }
 
-    fn keys(&mut self, text: &IntegrationText, taken: &mut BTreeSet<String>) -> Vec<String> {
-        let mut hashes = Vec::new();
-        for key in text.key.iter().chain(&text.keys) {
-            if key.value.len() < KEY_LENGTH_MIN {
-                let remedy = "make a long one, for example with `head -c 24 /dev/urandom | base64`";
-                self.problem(
-                    key,
-                    format!("the key is shorter than {KEY_LENGTH_MIN} characters"),
-                    remedy,
-                );
-            }
-            let hash = key_hash(&key.value);
-            if !taken.insert(hash.clone()) {
-                self.problem(
-                    key,
-                    "the key stands twice",
-                    "give each integration a key of its own",
-                );
-            }
-            hashes.push(hash);
+    /// A source, or a mapping.
+    fn source_type(&mut self, name: &Spanned<String>) {
+        let mappings = self.after.keys().filter_map(|key| key.strip_prefix("mapping/"));
+        let known: Vec<_> = SOURCE_TYPES.into_iter().chain(mappings).collect();
+        if known.contains(&name.value.as_str()) {
+            return;
         }
-        if hashes.is_empty() {
-            self.problem(
-                &text.name,
-                "the integration has no key",
-                "add `key:`, which its sender shows",
-            );
-        }
-        hashes
+        let remedy = match nearest(&name.value, &known) {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None => format!("there are {}; declare another under `mappings`", known.join(", ")),
+        };
+        self.problem(name, format!("there is no source {:?}", name.value), remedy);
     }
 
     fn bots(&mut self, document: &Document) {

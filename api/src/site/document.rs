@@ -38,6 +38,8 @@ pub(super) struct Document {
     pub(super) integrations: Option<Vec<IntegrationText>>,
     pub(super) bots: Option<Vec<BotText>>,
     pub(super) rules: Option<Vec<RuleText>>,
+    pub(super) mappings: Option<Vec<MappingText>>,
+    pub(super) heartbeats: Option<Vec<HeartbeatText>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +95,32 @@ pub(super) struct IntegrationText {
     pub(super) key: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) keys: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) named_keys: Vec<NamedKeyText>,
+    pub(super) limits: Option<LimitsText>,
+    pub(super) signing_secret: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) sns_topics: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) mqtt_topics: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsText {
+    pub(super) rate: Option<Spanned<u32>>,
+    pub(super) burst: Option<Spanned<u32>>,
+    pub(super) body_bytes: Option<Spanned<u32>>,
+    pub(super) alerts_per_body: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedKeyText {
+    pub(super) name: Spanned<String>,
+    pub(super) key: Spanned<String>,
+    pub(super) created: Option<Spanned<String>>,
+    pub(super) expires: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,6 +144,81 @@ pub(super) struct RuleText {
     pub(super) severity: Option<Spanned<String>>,
     pub(super) runbook: Option<String>,
     pub(super) drop: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MappingText {
+    pub(super) name: Spanned<String>,
+    pub(super) each: Option<Spanned<String>>,
+    pub(super) when: Option<Spanned<String>>,
+    pub(super) alert: MappedAlertText,
+    #[serde(default)]
+    pub(super) states: StatesText,
+    #[serde(default)]
+    pub(super) severities: SeveritiesText,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MappedAlertText {
+    pub(super) identity: Vec<Spanned<String>>,
+    pub(super) name: Spanned<String>,
+    pub(super) status: Spanned<String>,
+    pub(super) severity: Option<Spanned<String>>,
+    pub(super) object: Option<Spanned<String>>,
+    pub(super) source: Option<Spanned<String>>,
+    pub(super) service: Option<Spanned<String>>,
+    pub(super) output: Option<Spanned<String>>,
+    pub(super) labels_from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) links: BTreeMap<String, Spanned<String>>,
+    pub(super) occurred_at: Option<Spanned<String>>,
+    pub(super) environment: Option<Spanned<String>>,
+    pub(super) scenario: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatesText {
+    #[serde(default)]
+    pub(super) firing: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) resolved: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) acknowledged: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeveritiesText {
+    #[serde(default)]
+    pub(super) information: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) warning: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) critical: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) unknown: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) urgent: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) down: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeartbeatText {
+    pub(super) name: Spanned<String>,
+    pub(super) integration: Spanned<String>,
+    pub(super) period: Spanned<String>,
+    pub(super) grace: Option<Spanned<String>>,
+    pub(super) severity: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) alert: Option<Spanned<String>>,
 }
 
 /// Reads a document; what serde refuses is one problem at its place.

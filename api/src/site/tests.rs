@@ -7,13 +7,10 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use chassis::secrets::SiteKey;
 use pipeline::log::simulated::SimulatedLog;
-use pipeline::metrics::Metrics;
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Context, Health};
+use pipeline::{Clock, Context};
 use schemas::Topic;
 use serde_json::Value;
 use store::Store;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::Api;
@@ -35,32 +32,41 @@ rules:
   - {name: quiet, when: 'labels.env == "staging"', severity: warning}
 "##;
 
-struct World {
+/// What a document can declare besides.
+const MORE: &str = r##"
+mappings:
+  - name: backups
+    each: body.jobs
+    alert:
+      identity: [item.host, item.job]
+      name: item.job
+      status: item.state
+      labels: {team: item.team}
+    states: {firing: [failed], resolved: [done]}
+    severities: {urgent: [P1]}
+heartbeats:
+  - {name: nightly, integration: main, period: 1d, grace: 1h, severity: urgent}
+"##;
+
+pub(crate) struct World {
     api: Api,
-    log: SimulatedLog,
+    pub(crate) log: SimulatedLog,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let store = Store::in_memory().await.unwrap();
         store.migrate().await.unwrap();
         let log = SimulatedLog::new(1);
         let clock = Clock::system();
-        let context = Context {
-            log: Arc::new(log.clone()),
-            clock: clock.clone(),
-            health: Health::new(clock),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock.clone());
         Self {
             api: Api::start(&context, store, SiteKey::from_bytes([7; 32])),
             log,
         }
     }
 
-    async fn request(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+    pub(crate) async fn request(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -77,6 +83,19 @@ impl World {
 
     async fn put(&self, document: &str) -> (StatusCode, Value) {
         self.request("PUT", "/api/v1/site", document).await
+    }
+
+    /// Fails unless the document is refused for a problem at the first place where this text stands, in such words.
+    async fn refuses(&self, document: &str, at: &str, message: &str, remedy: &str) {
+        let (status, body) = self.put(document).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{at}: {body}");
+        let problem = &body["error"]["problems"][0];
+        let found = format!("{}:{}", problem["line"], problem["column"]);
+        assert_eq!(found, place(document, at), "{at}: {problem}");
+        for (field, words) in [("message", message), ("remedy", remedy)] {
+            let said = problem[field].as_str().unwrap();
+            assert!(said.contains(words), "{at}: {problem}");
+        }
     }
 
     /// The keys on the `config` topic, in the order in which they were written.
@@ -121,7 +140,8 @@ async fn a_document_reaches_the_topic_and_applying_it_again_changes_nothing() {
 #[tokio::test]
 async fn secrets_are_sealed_on_the_topic_and_never_shown() {
     let world = World::new().await;
-    world.put(DOCUMENT).await;
+    let document = DOCUMENT.replacen("key: 0123", "signing_secret: hush-hush, key: 0123", 1);
+    world.put(&document).await;
     let on_topic: Vec<_> = world
         .log
         .records(Topic::CONFIG)
@@ -135,7 +155,9 @@ async fn secrets_are_sealed_on_the_topic_and_never_shown() {
         .chain([shown.clone()])
     {
         assert!(
-            !text.contains("xoxb-secret") && !text.contains("0123456789abcdef"),
+            !["xoxb-secret", "hush-hush", "0123456789abcdef"]
+                .iter()
+                .any(|secret| text.contains(secret)),
             "{text}"
         );
     }
@@ -260,19 +282,7 @@ async fn every_mistake_has_its_place_and_its_remedy_and_nothing_is_applied() {
     ] {
         let document = DOCUMENT.replacen(from, to, 1);
         assert_ne!(document, DOCUMENT);
-        let (status, body) = world.put(&document).await;
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{to}: {body}");
-        let problem = &body["error"]["problems"][0];
-        let found = format!("{}:{}", problem["line"], problem["column"]);
-        assert_eq!(found, place(&document, at), "{to}: {problem}");
-        assert!(
-            problem["message"].as_str().unwrap().contains(message),
-            "{to}: {problem}"
-        );
-        assert!(
-            problem["remedy"].as_str().unwrap().contains(remedy),
-            "{to}: {problem}"
-        );
+        world.refuses(&document, at, message, remedy).await;
     }
     assert!(world.api.is_new().await.unwrap());
 }
@@ -345,5 +355,195 @@ async fn a_wrong_request_is_answered_in_json_with_the_field() {
             field,
             "{path}: {answer}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_an_integration_lets_in_is_checked_at_its_place() {
+    let world = World::new().await;
+    for (more, at, message, remedy) in [
+        (
+            "named_keys: [{name: new, key: fedcba9876543210, expires: tomorrow}]",
+            "tomorrow",
+            "\"tomorrow\" is not a time",
+            "write it as 2027-",
+        ),
+        (
+            "named_keys: [{name: '', key: fedcba9876543210}]",
+            "''",
+            "the name is empty",
+            "give the key a name",
+        ),
+        (
+            "named_keys: [{name: new, key: 0123456789abcdef}]",
+            "0123456789abcdef}]",
+            "the key stands twice",
+            "a key of its own",
+        ),
+        ("limits: {rate: 0}", "0}}", "0 is no such limit", "from 1 to"),
+        (
+            "limits: {body_bytes: 9000000}",
+            "9000000",
+            "9000000 is no such limit",
+            "from 1024 to 8388608",
+        ),
+        (
+            "signing_secret: whsec_#",
+            "whsec_#",
+            "not base64 after whsec_",
+            "copy it from the sender",
+        ),
+        (
+            "sns_topics: ['arn:aws:sns:*:1:a']",
+            "'arn:aws",
+            "nothing comes by SNS to type \"prometheus\"",
+            "type cloudwatch",
+        ),
+        (
+            "sns_topics: ['arn:aws:sns:*']",
+            "'arn:aws",
+            "is not the ARN of a topic",
+            "arn:aws:sns:eu-west-1:",
+        ),
+        (
+            "mqtt_topics: ['alerts/#/db']",
+            "'alerts/#",
+            "the filter has `#` before its end",
+            "alerts/# for all",
+        ),
+        (
+            "mqtt_topics: [alerts/db, alerts/db]",
+            "alerts/db]",
+            "the filter stands twice",
+            "topics of its own",
+        ),
+        (
+            "signing_secret: abc, mqtt_topics: [alerts/db]",
+            "alerts/db]",
+            "nothing that is published is signed",
+            "leave out signing_secret",
+        ),
+    ] {
+        let document = DOCUMENT.replacen(
+            "key: 0123456789abcdef}",
+            &format!("key: 0123456789abcdef, {more}}}"),
+            1,
+        );
+        world.refuses(&document, at, message, remedy).await;
+    }
+}
+
+#[tokio::test]
+async fn a_burst_follows_its_rate_and_other_limits_stay_as_usual() {
+    let world = World::new().await;
+    let document = DOCUMENT.replacen("key: 0123", "limits: {rate: 20}, key: 0123", 1);
+    world.put(&document).await;
+    let (_, listed) = world.request("GET", "/api/v1/integrations", "").await;
+    let limits = &listed["integrations"][0]["limits"];
+    assert_eq!(
+        *limits,
+        serde_json::json!({ "rate": 20, "burst": 200, "body_bytes": 8_388_608, "alerts_per_body": 50_000 })
+    );
+}
+
+#[tokio::test]
+async fn mappings_and_heartbeats_are_declared_and_stay_when_a_document_has_none() {
+    let world = World::new().await;
+    let document = format!("{DOCUMENT}{MORE}").replace("type: prometheus", "type: backups");
+    let (status, applied) = world.put(&document).await;
+    assert_eq!(
+        (status, applied["applied"].as_bool()),
+        (StatusCode::OK, Some(true)),
+        "{applied}"
+    );
+    assert!(world.written().contains(&"mapping/backups".to_owned()));
+    let (_, again) = world
+        .put(DOCUMENT.replace("type: prometheus", "type: backups").as_str())
+        .await;
+    assert_eq!(again["changes"].as_array().map(Vec::len), Some(0), "{again}");
+    let (_, shown) = world.request("GET", "/api/v1/site", "").await;
+    assert_eq!(shown["heartbeats"][0]["period_seconds"], 86_400);
+    assert_eq!(shown["mappings"][0]["states"]["failed"], "firing");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_mapping_or_a_heartbeat_is_named_at_its_place() {
+    let world = World::new().await;
+    for (from, to, at, message, remedy) in [
+        (
+            "name: item.job",
+            "name: itm.job",
+            "itm.job",
+            "alert.name: line 1, column 1: there is no \"itm\"",
+            "docs/sources/mapping.md",
+        ),
+        (
+            "team: item.team",
+            "team: item.",
+            "item.}",
+            "alert.labels.team: line 1, column",
+            "",
+        ),
+        ("each: body.jobs", "each: '['", "'['", "each: line 1", ""),
+        (
+            "name: backups",
+            "name: grafana",
+            "grafana",
+            "there is a source \"grafana\" already",
+            "another name",
+        ),
+        (
+            "name: backups",
+            "name: Back Ups",
+            "Back Ups",
+            "cannot be the name of a source",
+            "use a-z, 0-9 and -",
+        ),
+        (
+            "resolved: [done]",
+            "resolved: [done, Failed]",
+            "Failed",
+            "\"Failed\" stands twice",
+            "say once",
+        ),
+        ("urgent: [P1]", "ok: [P1]", "ok: [P1]", "unknown field `ok`", ""),
+        (
+            "identity: [item.host, item.job]",
+            "identity: []",
+            "backups",
+            "alert.identity is empty",
+            "[item.id]",
+        ),
+        (
+            "integration: main",
+            "integration: mian",
+            "mian",
+            "there is no integration \"mian\"",
+            "did you mean \"main\"?",
+        ),
+        (
+            "period: 1d",
+            "period: 5s",
+            "5s,",
+            "\"5s\" is no period",
+            "10s to 400d",
+        ),
+        (
+            "grace: 1h",
+            "grace: soon",
+            "soon",
+            "\"soon\" is not a delay",
+            "write a number",
+        ),
+        (
+            "severity: urgent",
+            "severity: ok",
+            "ok}",
+            "missed is not ok",
+            "another severity",
+        ),
+    ] {
+        let document = format!("{DOCUMENT}{}", MORE.replacen(from, to, 1));
+        world.refuses(&document, at, message, remedy).await;
     }
 }

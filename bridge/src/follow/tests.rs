@@ -5,9 +5,7 @@ use std::sync::{Mutex, RwLock};
 use async_trait::async_trait;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Log, Record};
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Context, Health, Metrics};
-use tokio_util::sync::CancellationToken;
+use pipeline::{Clock, Context};
 use view::{CounterKey, MemoryView};
 
 use super::*;
@@ -79,14 +77,7 @@ impl World {
         let log = SimulatedLog::new(1);
         let view = Arc::new(TestView::default());
         let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
-        let context = Context {
-            log: Arc::new(log.clone()),
-            clock: clock.clone(),
-            health: Health::new(clock),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock.clone());
         let Bridge(shared) = Bridge::start(context, view.clone());
         Self { log, view, shared }
     }

@@ -57,6 +57,8 @@ fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         labels,
         occurred_at: None,
         expires_at: None,
+        lifetime: None,
+        heartbeat: None,
         environment: alert.text("environment_id")?,
         scenario: alert.text("scenario_id")?,
         remarks: Vec::new(),

@@ -51,11 +51,24 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     }
     event.add_label("ProblemSeverity", kind);
     event.add_label("merged", (state == "MERGED").then(|| "true".to_owned()));
+    event.add_label("merged_into", parent(body)?);
     event.environment = body.first(&["studio_id", "environment_id"])?;
     event.scenario = body.first(&["procedure_id", "scenario_id"])?;
     event.ask_by_labels();
     event.add_link("Investigation URL", address);
     Ok(event)
+}
+
+/// The problem that this one became part of, if the payload has the details that say so.
+fn parent(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    let details = body.member("ProblemDetailsJSONv2");
+    match details
+        .as_ref()
+        .and_then(|details| details.member("linkedProblemInfo"))
+    {
+        Some(parent) => parent.first(&["displayId", "problemId"]),
+        None => Ok(None),
+    }
 }
 
 /// Problems are critical, whatever kind they are of, unless they say themselves that they are none.

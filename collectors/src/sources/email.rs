@@ -1,28 +1,30 @@
-//! E-mail that somebody else received and posts as JSON, in Harp's shape. It opens alerts; people end them.
+//! E-mail: messages as they are, and messages that somebody else received and posts as JSON, in Harp's shape.
 //!
-//! Identity: sender and subject.
+//! Identity: sender, and what the subject is about.
 
 use axum::http::HeaderMap;
-use schemas::{EventStatus, Severity};
 
-use super::json;
 use super::{SourceError, SourceEvent, Understood};
 
-/// Reads one message.
+mod harp;
+mod message;
+mod subject;
+
+pub(super) use self::message::as_json;
+
+/// The type of the content of a message as it is.
+pub(crate) const MESSAGE: &str = "message/rfc822";
+
+/// Reads one message. No header of a message begins like JSON.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
-    let subject = body.needed(&["subject"], "send the subject of the message")?;
-    let sender = body.needed(&["sender", "from"], "send the sender of the message")?;
-    let mut event = SourceEvent::new(
-        ["message", &sender, &subject],
-        EventStatus::Firing,
-        Severity::Critical,
-    );
+    match body.trim_ascii_start().first() {
+        None | Some(b'{' | b'[') => harp::read(body),
+        Some(_) => message::read(body),
+    }
+}
+
+/// What all mail is about.
+fn about_mail(event: &mut SourceEvent) {
     event.object = "email".to_owned();
     event.service = Some("email".to_owned());
-    event.output = body
-        .first(&["body", "text", "content", "message"])?
-        .unwrap_or_else(|| subject.clone());
-    (event.name, event.source) = (subject, sender);
-    Ok(event.into())
 }

@@ -66,11 +66,9 @@ fn complete(event: &mut SourceEvent, alert: &Object<'_, '_>, organisation: &str)
         event.output = alert.text("valueString")?.unwrap_or_default();
     }
     let is_about_the_rule = matches!(event.name.as_str(), "DatasourceNoData" | "DatasourceError");
-    if is_about_the_rule && !event.labels.contains_key("severity") {
+    let is_rated = event.labels.contains_key("severity") || event.status == EventStatus::Resolved;
+    if is_about_the_rule && !is_rated {
         event.severity = Severity::Unknown;
-    }
-    if event.status == EventStatus::Resolved {
-        event.severity = Severity::Ok;
     }
     event.ask_by_labels();
     Ok(())

@@ -77,6 +77,19 @@ pub(super) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
     })
 }
 
+/// The value of a whole body, built.
+pub(super) fn value(bytes: &[u8]) -> Result<serde_json::Value, SourceError> {
+    serde_json::from_str(body(bytes)?.raw).map_err(|error| SourceError::Malformed {
+        reason: format!("the body cannot be read: {error}"),
+        remedy: "look at that place",
+    })
+}
+
+/// A time as text: a number since 1970, or RFC 3339.
+pub(super) fn time_of(text: &str) -> Option<Timestamp> {
+    since_1970(text).or_else(|| text.parse().ok())
+}
+
 /// The value that a text of a body holds as JSON.
 pub(super) fn within<'a, 'p>(text: &'a str, place: Place<'p>) -> Result<Node<'a, 'p>, SourceError> {
     let raw: &RawValue = serde_json::from_str(text)

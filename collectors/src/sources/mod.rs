@@ -6,48 +6,61 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Method};
-use jiff::Timestamp;
-use schemas::{EventStatus, Severity};
+use jiff::{SignedDuration, Timestamp};
+use schemas::{Action, EventStatus, Severity};
+
+use self::json::{Node, Object, Place};
 
 mod address;
 mod airbrake;
+mod alerta;
 mod anodot;
 mod api;
 mod appdynamics;
 mod atatus;
 mod azure;
+mod cloudevents;
 mod cloudwatch;
 mod crashlytics;
 mod datadog;
 mod dynatrace;
-mod email;
+pub(crate) mod email;
 mod form;
 mod gcp;
+pub(crate) mod goalert;
 mod grafana;
 mod healthchecks;
+pub(crate) mod heartbeat;
 mod icinga;
+pub(crate) mod ilert;
 mod json;
 mod kibana;
 mod lenient;
+pub(crate) mod mapping;
 mod nagios;
 mod netdata;
 mod netdata_agent;
 mod newrelic;
 mod notification;
+pub(crate) mod opsgenie;
+pub(crate) mod otlp;
 mod pagerduty;
+pub(crate) mod pagerduty_events;
 mod pingdom;
-mod prometheus;
+pub(crate) mod prometheus;
 mod prtg;
+pub(crate) mod riemann;
 mod sentry;
 mod severity;
 mod signalfx;
 mod site24x7;
+mod slack;
 mod statuscake;
 mod uptime_kuma;
 mod zabbix;
 
 /// The most alerts that one body may have.
-pub const MOST_ALERTS: usize = 20_000;
+pub const MOST_ALERTS: usize = domain::mapping::ITEMS_MAX;
 
 /// A monitoring system that can post here.
 pub struct Source {
@@ -76,14 +89,29 @@ pub struct Understood {
     pub events: Vec<SourceEvent>,
     /// What the sender should know although the body was taken.
     pub remarks: Vec<String>,
+    /// How many things in the body were left out, where a sender can be told that of some.
+    pub left_out: usize,
+    /// What its sender wants done to its alerts, as an operator would.
+    pub wishes: Vec<SourceWish>,
+}
+
+/// What a sender wants done to one of its alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceWish {
+    /// As that of the alert's events.
+    pub identity: Vec<String>,
+    /// Who wants it; the integration, if the sender does not say.
+    pub author: Option<String>,
+    /// What is to be done.
+    pub action: Action,
 }
 
 impl Understood {
     /// A body that is fine but speaks of no alert.
     fn nothing(remark: impl Into<String>) -> Self {
         Self {
-            events: Vec::new(),
             remarks: vec![remark.into()],
+            ..Self::default()
         }
     }
 
@@ -98,7 +126,7 @@ impl From<Vec<SourceEvent>> for Understood {
     fn from(events: Vec<SourceEvent>) -> Self {
         Self {
             events,
-            remarks: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -109,15 +137,111 @@ impl From<SourceEvent> for Understood {
     }
 }
 
+/// Alertmanager, and what speaks to an Alertmanager's door.
+pub(crate) const PROMETHEUS: Source = Source {
+    name: "prometheus",
+    title: "Prometheus Alertmanager webhook, version 4",
+    documentation: "docs/sources/prometheus.md",
+    methods: POST,
+    read: prometheus::read,
+};
+
+/// What speaks to PagerDuty's door.
+pub(crate) const PAGERDUTY_EVENTS: Source = Source {
+    name: "pagerduty-events",
+    title: "PagerDuty Events API, version 2",
+    documentation: "docs/sources/pagerduty-events.md",
+    methods: POST,
+    read: pagerduty_events::read,
+};
+
+/// What speaks to Opsgenie's door.
+pub(crate) const OPSGENIE: Source = Source {
+    name: "opsgenie",
+    title: "Opsgenie alert API, and Opsgenie webhook",
+    documentation: "docs/sources/opsgenie.md",
+    methods: POST,
+    read: opsgenie::read,
+};
+
+/// What speaks to the door of CloudEvents.
+pub(crate) const CLOUDEVENTS: Source = Source {
+    name: "cloudevents",
+    title: "CloudEvents 1.0: binary, structured and in batches",
+    documentation: "docs/sources/cloudevents.md",
+    methods: POST,
+    read: cloudevents::read,
+};
+
+/// What speaks to the door of OpenTelemetry.
+pub(crate) const OTLP: Source = Source {
+    name: "otlp",
+    title: "OpenTelemetry logs (OTLP over HTTP), protobuf and JSON",
+    documentation: "docs/sources/otlp.md",
+    methods: POST,
+    read: otlp::read,
+};
+
+/// What speaks to the door of Slack's webhooks.
+pub(crate) const SLACK: Source = Source {
+    name: "slack",
+    title: "Slack-compatible incoming webhook",
+    documentation: "docs/sources/slack.md",
+    methods: POST,
+    read: slack::read,
+};
+
+/// What speaks to the door of ilert.
+pub(crate) const ILERT: Source = Source {
+    name: "ilert",
+    title: "ilert events API",
+    documentation: "docs/sources/ilert.md",
+    methods: POST,
+    read: ilert::read,
+};
+
+/// What speaks to the door of Alerta.
+pub(crate) const ALERTA: Source = Source {
+    name: "alerta",
+    title: "Alerta alert API",
+    documentation: "docs/sources/alerta.md",
+    methods: POST,
+    read: alerta::read,
+};
+
+/// What speaks to the door of GoAlert.
+pub(crate) const GOALERT: Source = Source {
+    name: "goalert",
+    title: "GoAlert generic API",
+    documentation: "docs/sources/goalert.md",
+    methods: POST,
+    read: goalert::read,
+};
+
+/// What calls of heartbeats are in place of a monitoring system, and the type of an integration that only calls.
+pub const HEARTBEAT: &str = "heartbeat";
+
+/// What comes through the port for mail, too.
+pub(crate) const EMAIL: Source = Source {
+    name: "email",
+    title: "E-mail: messages as they are, or as JSON in Harp's shape",
+    documentation: "docs/sources/email.md",
+    methods: POST,
+    read: email::read,
+};
+
+/// What speaks to Riemann's door.
+pub(crate) const RIEMANN: Source = Source {
+    name: "riemann",
+    title: "Riemann events, as protobuf",
+    documentation: "docs/sources/riemann.md",
+    methods: POST,
+    read: riemann::read,
+};
+
 /// All of them.
 pub const SOURCES: &[Source] = &[
-    Source {
-        name: "prometheus",
-        title: "Prometheus Alertmanager webhook, version 4",
-        documentation: "docs/sources/prometheus.md",
-        methods: POST,
-        read: prometheus::read,
-    },
+    PROMETHEUS,
     Source {
         name: "api",
         title: "Anything that can post JSON (the generic API of Harp)",
@@ -174,6 +298,15 @@ pub const SOURCES: &[Source] = &[
         methods: POST,
         read: pagerduty::read,
     },
+    PAGERDUTY_EVENTS,
+    OPSGENIE,
+    CLOUDEVENTS,
+    OTLP,
+    SLACK,
+    ILERT,
+    ALERTA,
+    GOALERT,
+    RIEMANN,
     Source {
         name: "newrelic",
         title: "New Relic workflow, and legacy alerts webhook",
@@ -251,13 +384,7 @@ pub const SOURCES: &[Source] = &[
         methods: POST,
         read: airbrake::read,
     },
-    Source {
-        name: "email",
-        title: "E-mail as JSON, in Harp's shape",
-        documentation: "docs/sources/email.md",
-        methods: POST,
-        read: email::read,
-    },
+    EMAIL,
     Source {
         name: "azure",
         title: "Azure Monitor common alert schema",
@@ -363,6 +490,10 @@ pub struct SourceEvent {
     pub occurred_at: Option<Timestamp>,
     /// Until when it holds, where the source says it again and again and falls silent at the end.
     pub expires_at: Option<Timestamp>,
+    /// The same, where the source says for how long it holds from now on.
+    pub lifetime: Option<SignedDuration>,
+    /// The heartbeat that this is a call of.
+    pub heartbeat: Option<String>,
     /// The environment that the body asks for: a name or a number of Harp's.
     pub environment: Option<String>,
     /// The scenario that the body asks for: a name or a number of Harp's.
@@ -390,6 +521,8 @@ impl SourceEvent {
             links: BTreeMap::new(),
             occurred_at: None,
             expires_at: None,
+            lifetime: None,
+            heartbeat: None,
             environment: None,
             scenario: None,
             remarks: Vec::new(),
@@ -445,6 +578,26 @@ impl SourceEvent {
             Some(number.replace(' ', "")).filter(|number| !number.is_empty())
         });
         self.scenario = asked.flatten().or(self.scenario.take());
+    }
+
+    /// Takes in the lists `links` and `images` of events that are meant for a pager.
+    fn add_lists_of_links(&mut self, body: &Object<'_, '_>) -> Result<(), SourceError> {
+        for (list, addresses, titles) in [
+            ("links", &["href"][..], &["text", "href"][..]),
+            ("images", &["href", "src"], &["alt", "src"]),
+        ] {
+            let Some(node) = body.get(list).filter(Node::is_list) else {
+                continue;
+            };
+            let place = node.place;
+            for (index, raw) in node.list()?.into_iter().enumerate() {
+                let link = Node::new(raw, Place::Item(&place, index)).object()?;
+                if let (Some(address), Some(title)) = (link.first(addresses)?, link.first(titles)?) {
+                    self.add_link(&title, address);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes in a link. What is no address that a person may follow stays visible as a label.

@@ -27,6 +27,10 @@ fn workflow(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let state = body.needed(&["state"], STATES)?;
     let trigger = body.set("trigger")?.unwrap_or_default().to_ascii_uppercase();
     let status = match state.to_ascii_uppercase().as_str() {
+        // What is told late of an issue that is closed by now must not open it again.
+        "CREATED" | "ACTIVATED" if body.set("closedAt")?.is_some_and(|time| time != "0") => {
+            EventStatus::Resolved
+        }
         "CREATED" | "ACTIVATED" if trigger.contains("ACKNOWLEDGE") && !trigger.contains("UNACK") => {
             EventStatus::Acknowledged
         }

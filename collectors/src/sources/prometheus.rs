@@ -1,8 +1,10 @@
-//! Prometheus Alertmanager: the body of its webhook, version 4 (and 3, whose fields that count are the same).
+//! Prometheus Alertmanager: the body of its webhook, version 4 (and 3, whose fields that count are the same), and what
+//! Prometheus itself sends to an Alertmanager.
 
 use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
+use jiff::Timestamp;
 use schemas::{EventStatus, Severity};
 
 use super::address::host_and_port;
@@ -43,10 +45,55 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     Ok(events.into())
 }
 
+/// Reads what is sent to an Alertmanager: a list of alerts. One whose end has come is resolved; the end of another is the
+/// time until which it holds, unless it is sent again.
+pub(crate) fn read_posted(now: Timestamp, body: &[u8]) -> Result<Understood, SourceError> {
+    let alerts = json::body(body)?.list()?;
+    let mut events = Vec::with_capacity(alerts.len());
+    for (index, raw) in alerts.into_iter().enumerate() {
+        let alert = Node::new(raw, Place::Item(&Place::Body, index)).object()?;
+        let ends_at = end(&alert)?;
+        let status = match ends_at {
+            Some(ends_at) if ends_at <= now => EventStatus::Resolved,
+            _ => EventStatus::Firing,
+        };
+        let mut event = of_status(&alert, status, None)?;
+        if alert.texts("labels")?.values().all(String::is_empty) {
+            let remedy = "at least one label pair required";
+            return Err(Place::Member(&alert.place, "labels").invalid("says nothing", remedy));
+        }
+        event.expires_at = ends_at.filter(|_| status == EventStatus::Firing);
+        events.push(event);
+    }
+    Ok(events.into())
+}
+
+/// Here the end is the status, so one that cannot be read is refused.
+fn end(alert: &Object<'_, '_>) -> Result<Option<Timestamp>, SourceError> {
+    let mut remarks = Vec::new();
+    let ends_at = alert.time("endsAt", &mut remarks)?;
+    if remarks.is_empty() {
+        return Ok(ends_at);
+    }
+    let place = Place::Member(&alert.place, "endsAt");
+    Err(place.invalid(
+        "is no time",
+        "send RFC 3339, like \"2026-09-01T10:00:00Z\", or leave it out",
+    ))
+}
+
 /// One alert; Grafana's are the same.
 pub(super) fn event(
     alert: &Object<'_, '_>,
     of_body: Option<&str>,
+    server: Option<&str>,
+) -> Result<SourceEvent, SourceError> {
+    of_status(alert, status(alert, of_body)?, server)
+}
+
+fn of_status(
+    alert: &Object<'_, '_>,
+    status: EventStatus,
     server: Option<&str>,
 ) -> Result<SourceEvent, SourceError> {
     alert.required("labels", "every alert of Alertmanager has labels")?;
@@ -54,7 +101,6 @@ pub(super) fn event(
     let annotations = alert.texts("annotations")?;
     let generator = alert.text("generatorURL")?.unwrap_or_default();
     let fingerprint = alert.text("fingerprint")?;
-    let status = status(alert, of_body)?;
     let mut remarks = Vec::new();
     let occurred_at = match status {
         EventStatus::Resolved => alert.time("endsAt", &mut remarks)?,
@@ -70,7 +116,10 @@ pub(super) fn event(
     let mut event = SourceEvent {
         identity,
         status,
-        severity: severity(labels.get("severity").map(String::as_str), &name),
+        severity: match status {
+            EventStatus::Resolved => Severity::Ok,
+            _ => severity(labels.get("severity").map(String::as_str), &name),
+        },
         source: host_and_port(&generator)
             .or(server.map(str::to_owned))
             .unwrap_or_else(|| "prometheus".to_owned()),
@@ -81,6 +130,8 @@ pub(super) fn event(
         occurred_at,
         // Alertmanager says when an alert has ended; what it gives as the end of a firing one means nothing.
         expires_at: None,
+        lifetime: None,
+        heartbeat: None,
         environment: None,
         scenario: label("procedure_id"),
         links: BTreeMap::new(),

@@ -11,6 +11,8 @@ use super::*;
 use crate::accept::Delivery;
 
 mod defects;
+mod fuzz;
+mod mutation;
 
 /// What every source must show: an alert from its opening to its end.
 const CASES: [&str; 4] = ["open", "update", "severity-change", "close"];
@@ -42,11 +44,12 @@ fn examples(source: &Source) -> Vec<(String, PathBuf)> {
 fn delivery(source: &Source) -> Delivery {
     Delivery {
         integration: "default".to_owned(),
-        monitoring_system: source.name,
+        monitoring_system: source.name.into(),
         environment: None,
         scenario: None,
         accepted_at: "2026-09-01T10:05:00Z".parse().expect("a time"),
         first_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000),
+        called_by_alerts: Vec::new(),
     }
 }
 
@@ -131,7 +134,12 @@ fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
             "sentry",
             &["metric-alert", "metric-alert-warning", "metric-alert-resolved"],
         ),
+        (
+            "pagerduty-events",
+            &["without-dedup-key", "without-dedup-key-again"],
+        ),
         ("site24x7", &["open", "critical-as-form"]),
+        ("email", &["message-open", "message-close"]),
         ("statuscake", &["open", "as-json"]),
         (
             "uptime-kuma",
@@ -262,7 +270,9 @@ fn the_list_of_sources_has_all_of_them() {
     let list = crate_folder().join("../docs/sources/README.md");
     let text = fs::read_to_string(list).expect("the list");
     for source in SOURCES {
-        let line = format!("| [{}]({}.md) | {} |", source.name, source.name, source.title);
+        let methods: Vec<_> = source.methods.iter().map(Method::as_str).collect();
+        let (name, title, methods) = (source.name, source.title, methods.join(", "));
+        let line = format!("| [{name}]({name}.md) | {title} | {methods}");
         assert!(text.contains(&line), "the list lacks {line}");
     }
 }
@@ -270,6 +280,6 @@ fn the_list_of_sources_has_all_of_them() {
 #[test]
 fn there_is_a_type_of_integration_for_each_source_and_no_other() {
     let sources = SOURCES.iter().map(|source| source.name);
-    let expected: BTreeSet<_> = sources.chain(["any"]).collect();
+    let expected: BTreeSet<_> = sources.chain(["any", HEARTBEAT]).collect();
     assert_eq!(BTreeSet::from(schemas::config::SOURCE_TYPES), expected);
 }

@@ -188,6 +188,20 @@ async fn a_sender_of_any_type_may_post_to_every_source() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_may_be_the_last_segment_of_the_path() {
+    let world = World::new();
+    for prefix in ["", "/harp-collectors"] {
+        let post = async |key| {
+            let address = format!("{prefix}/monitoring-system/api/{key}");
+            world.post(&address, alert("disk").to_string()).await
+        };
+        assert_eq!(post("api-key").await.status, StatusCode::OK);
+        assert_eq!(post("other-key").await.error(), (401, "unauthenticated"));
+    }
+    assert_eq!(world.collected().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_methods_are_told_to_post() {
     let world = World::new();
     for method in ["GET", "PUT", "DELETE"] {
@@ -245,7 +259,6 @@ async fn a_source_takes_the_methods_that_its_senders_use_and_no_other() {
         ("GET", "grafana", "POST, PUT"),
         ("HEAD", "healthchecks", "POST, PUT, GET"),
         ("PUT", "prometheus", "POST"),
-        ("GET", "no-such-source", "POST"),
     ] {
         let answer = send(method, source).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {source}");
@@ -256,7 +269,11 @@ async fn a_source_takes_the_methods_that_its_senders_use_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn refused_bodies_of_known_senders_are_kept_with_the_reason() {
     let world = World::new();
-    let answer = world.post(API, "not json").await;
+    let address = "/harp-collectors/monitoring-system/api/api-key?environment_id=12";
+    let request = Request::post(address)
+        .header("content-type", "text/plain")
+        .header("authorization", "Bearer something");
+    let answer = world.send(request.body("not json".into()).unwrap()).await;
     world
         .post("/monitoring-system/api?integration_key=wrong", "from a stranger")
         .await;
@@ -271,6 +288,11 @@ async fn refused_bodies_of_known_senders_are_kept_with_the_reason() {
         (Some("my-api"), "api")
     );
     assert_eq!(rejected[0].body_base64, "bm90IGpzb24=");
+    // Enough to post it again, and no key.
+    assert_eq!(rejected[0].path.as_deref(), Some("/monitoring-system/api"));
+    assert_eq!(rejected[0].environment.as_deref(), Some("12"));
+    let headers: Vec<_> = rejected[0].headers.iter().collect();
+    assert_eq!(headers, [(&"content-type".to_owned(), &"text/plain".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,6 +311,7 @@ async fn of_a_large_refused_body_the_beginning_is_kept() {
         rejected.reason
     );
     assert_eq!(rejected.body_base64.len(), 1_333_336);
+    assert!(rejected.cut);
 }
 
 #[tokio::test(start_paused = true)]

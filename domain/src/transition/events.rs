@@ -6,22 +6,34 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome, expiry};
+use super::{Change, Effect, Ignored, Outcome, expiry, heartbeat};
 use crate::Site;
 use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
 
 /// How old the kept time of the last event may become while nothing else changes.
-const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The first event of an alert.
 pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
     let event = &decorated.event;
+    if event.heartbeat.is_some() {
+        return Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site).run(Change::keep);
+    }
     if !fires(event) {
         return Outcome {
             ignored: Some(Ignored::NothingOpen),
             ..Outcome::nothing(None)
         };
     }
+    Change::of(opened(decorated, now), now, event.accepted_at, site).run(|change| {
+        let message = format!("opened as {}: {}", event.severity, event.output);
+        change.record(HistoryKind::Opened, actor(event), message, Some(event));
+    })
+}
+
+/// An alert that its first event has opened.
+pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
+    let event = &decorated.event;
     let alert = Alert {
         fingerprint: event.fingerprint,
         version: 0,
@@ -59,7 +71,7 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
             ..Counts::default()
         },
     };
-    let state = AlertState {
+    AlertState {
         alert,
         origin: Some(decorated.origin),
         newest: Some(Accepted::of(event)),
@@ -69,11 +81,7 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
         applied_keys: VecDeque::new(),
         expiry: expiry::of(event, now),
         ledger: Vec::new(),
-    };
-    Change::of(state, now, event.accepted_at, site).run(|change| {
-        let message = format!("opened as {}: {}", event.severity, event.output);
-        change.record(HistoryKind::Opened, actor(event), message, Some(event));
-    })
+    }
 }
 
 /// A later event of an alert.
@@ -89,6 +97,10 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         return;
     }
     change.state.newest = change.state.newest.max(Some(Accepted::of(event)));
+    if event.heartbeat.is_some() {
+        heartbeat::called(change, decorated);
+        return;
+    }
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
@@ -125,7 +137,7 @@ fn fires(event: &AlertEvent) -> bool {
     event.status == EventStatus::Firing && event.severity != Severity::Ok
 }
 
-fn actor(event: &AlertEvent) -> String {
+pub(super) fn actor(event: &AlertEvent) -> String {
     format!("integration {}", event.integration)
 }
 
@@ -196,7 +208,7 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 }
 
 /// What the event says of the alert becomes what the alert is.
-fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
+pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
     let event = &decorated.event;
     alert.severity = event.severity;
     if alert.output != event.output {
@@ -281,24 +293,54 @@ fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     take_over(&mut change.state.alert, decorated);
     change.state.alert.last_event_at = change.now;
     change.state.expiry = expiry::of(event, change.now);
-    let message = format!("opened again as {}: {}", event.severity, event.output);
-    reopen(change, actor(event), &message, Some(event));
+    open_anew(change, &before, actor(event), Some(event));
+}
+
+/// Opens the alert as it is now, and ends what held people back before it closed.
+pub(super) fn open_anew(change: &mut Change<'_>, before: &Alert, actor: String, event: Option<&AlertEvent>) {
+    let alert = &change.state.alert;
+    let again = if alert.episode == 0 { "" } else { "again " };
+    let message = format!("opened {again}as {}: {}", alert.severity, alert.output);
+    reopen(change, actor, &message, event);
     let sticky = before
         .snooze
         .as_ref()
         .is_some_and(|snooze| snooze.sticky_severity || snooze.sticky_output);
     // Without any stickiness, opening again is a change of severity.
-    end_mutes(
-        change,
-        !sticky || before.severity != event.severity,
-        before.output != event.output,
-    );
+    let severity_changed = !sticky || before.severity != change.state.alert.severity;
+    let output_changed = before.output != change.state.alert.output;
+    end_mutes(change, severity_changed, output_changed);
 }
 
-/// Begins a new episode.
+/// Begins a new episode: the first one, if the alert was only waited for.
 pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
     let now = change.now;
-    let reopened_at = &mut change.state.reopened_at;
+    let first = change.state.alert.episode == 0;
+    let flapping = !first && flaps(&mut change.state.reopened_at, now);
+    let alert = &mut change.state.alert;
+    let badge = match first {
+        true => Some(Badge::New),
+        false => flapping.then_some(Badge::Flapping),
+    };
+    alert.badge = named_badge(&alert.name).or(badge);
+    if first {
+        alert.first_opened_at = now;
+    }
+    alert.status = Status::Open;
+    alert.opened_at = now;
+    alert.closed_at = None;
+    alert.episode += 1;
+    alert.counts.opened += 1;
+    change.state.steps.clear();
+    let kind = match first {
+        true => HistoryKind::Opened,
+        false => HistoryKind::Reopened,
+    };
+    change.record(kind, actor, message, event);
+}
+
+/// Whether an alert that opens again now has done so too often.
+fn flaps(reopened_at: &mut VecDeque<Timestamp>, now: Timestamp) -> bool {
     reopened_at.push_back(now);
     let window = SignedDuration::from_secs(FLAPPING_WINDOW_SECONDS);
     while reopened_at
@@ -308,14 +350,5 @@ pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, even
     {
         reopened_at.pop_front();
     }
-    let flapping = reopened_at.len() > FLAPPING_REOPENINGS;
-    let alert = &mut change.state.alert;
-    alert.status = Status::Open;
-    alert.opened_at = now;
-    alert.closed_at = None;
-    alert.episode += 1;
-    alert.counts.opened += 1;
-    alert.badge = named_badge(&alert.name).or(flapping.then_some(Badge::Flapping));
-    change.state.steps.clear();
-    change.record(HistoryKind::Reopened, actor, message, event);
+    reopened_at.len() > FLAPPING_REOPENINGS
 }

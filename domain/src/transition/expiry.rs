@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use schemas::{AlertEvent, EventStatus};
 
-use super::{Change, Effect, Ignored, events};
+use super::{Change, Effect, Ignored, events, heartbeat};
 use crate::state::{AlertState, Expiry};
 
 /// How far the kept time may lag behind the true one, at the most and at the least: a word that only says the same
@@ -18,6 +18,8 @@ const SLACK: (i64, i64) = (10, 60);
 const ASKED_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// What is later than this was held up, and proves nothing about the source.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
+/// How much time a heartbeat has again then, at the most: who calls once a day is not to be missed a day later.
+const ANEW_MOST_SECONDS: u64 = 3600;
 
 /// What the event says of its own end. The time that it was on its way is no silence.
 pub(super) fn of(event: &AlertEvent, now: Timestamp) -> Option<Expiry> {
@@ -28,6 +30,7 @@ pub(super) fn of(event: &AlertEvent, now: Timestamp) -> Option<Expiry> {
         lifetime_seconds,
         expires_at: after(now, lifetime_seconds),
         asked_at: None,
+        heartbeat: event.heartbeat.clone(),
     })
 }
 
@@ -47,6 +50,15 @@ pub(super) fn refresh(change: &mut Change<'_>, event: &AlertEvent) {
 /// Puts the question if it is due.
 pub(crate) fn advance(change: &mut Change<'_>) {
     let now = change.now;
+    let due = change
+        .state
+        .expiry
+        .as_ref()
+        .is_some_and(|expiry| expiry.due_at() <= now);
+    if due && !heartbeat::is_awaited(change) {
+        change.state.expiry = None;
+        change.keep();
+    }
     let Some(expiry) = change.state.expiry.as_mut() else {
         return;
     };
@@ -78,6 +90,10 @@ pub(super) fn answer(change: &mut Change<'_>, asked_at: Timestamp, since: Timest
         change.keep();
         return;
     }
+    if let Some(name) = expiry.heartbeat.clone() {
+        heartbeat::missed(change, &name, since);
+        return;
+    }
     let message = format!("its source has been silent since {since:.0}");
     events::close(change, "reveille".to_owned(), &message, None);
 }
@@ -103,7 +119,11 @@ impl Expiry {
     }
 
     fn begin_anew(&mut self, now: Timestamp) {
-        self.expires_at = after(now, self.lifetime_seconds);
+        let seconds = match self.heartbeat {
+            Some(_) => self.lifetime_seconds.min(ANEW_MOST_SECONDS),
+            None => self.lifetime_seconds,
+        };
+        self.expires_at = after(now, seconds);
         self.asked_at = None;
     }
 }
@@ -129,6 +149,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         occurred_at: None,
         expires_at: None,
         unheard_since: Some(since),
+        heartbeat: None,
         status: EventStatus::Resolved,
         severity: alert.severity,
         integration: alert.integration.clone(),

@@ -10,7 +10,7 @@ use schemas::{
 use uuid::Uuid;
 
 use super::examples::{at, event, put, silence, site, step, working_hours};
-use super::{Input, transition};
+use super::{Effect, Input, transition};
 use crate::state::AlertState;
 use crate::steps::next_deadline;
 use schemas::config::Step;
@@ -78,7 +78,15 @@ struct World {
 
 impl World {
     fn take(&mut self, input: Input<'_>, site: &crate::Site) {
+        let mut before = self.state.clone();
         let outcome = transition(self.state.take(), input, at(self.now), site);
+        if let (Effect::Nothing, Some(before), Some(after)) = (outcome.effect, &mut before, &outcome.state) {
+            (before.origin, before.newest) = (after.origin, after.newest);
+            assert_eq!(
+                after, before,
+                "what is not written has not changed, but for what was seen last"
+            );
+        }
         for entry in &outcome.history {
             assert_eq!(entry.sequence, self.history + 1, "the history has no gaps");
             self.history = entry.sequence;
@@ -102,11 +110,17 @@ impl World {
                         .all(|n| n.kind != NotificationKind::Open),
                     "nobody is told anew under a silence"
                 );
+                // Who is not due before the silence ends has a deadline of their own.
+                let open_for = at(self.now).duration_since(state.alert.opened_at).as_secs();
+                let due = site.scenarios["default"]
+                    .steps
+                    .iter()
+                    .filter(|step| i64::try_from(step.delay_seconds).is_ok_and(|delay| delay <= open_for));
+                let told = state.steps.iter().filter(|step| step.told);
                 assert!(
                     deadline.is_some_and(|deadline| deadline.due_at <= until)
                         || !state.is_open()
-                        || state.steps.iter().filter(|step| step.told).count()
-                            == site.scenarios["default"].steps.len(),
+                        || told.count() == due.count(),
                     "whoever is held back is looked at again when the silence ends"
                 );
             }

@@ -4,6 +4,8 @@
 //! [`EmbeddedLog`], synced before the append is answered), and one drainer writes them to the broker in order. As long
 //! as anything waits there, everything goes through the spool, so no record overtakes an older one.
 //!
+//! Records of compacted topics do not wait: they are refused while the broker is away.
+//!
 //! A record may reach the broker twice: when its first append was answered with an error, or not in time, and had its
 //! effect all the same; when the process ended between the append and the note that it is drained. So what comes out
 //! of the spool is marked with [`HEADER_SPOOLED`], and whoever reads it decides by what it says.
@@ -271,6 +273,10 @@ impl Log for SpooledLog {
     async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
         for record in &records {
             check_size(topic, record)?;
+        }
+        // A compacted topic's record makes the one before superfluous, so none waits: whoever writes it writes it again.
+        if topic.settings().compacted {
+            return self.shared.log.append(topic, records).await;
         }
         if records.is_empty() || self.shared.passed_by(topic, &records).await? {
             return Ok(());

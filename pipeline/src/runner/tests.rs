@@ -87,14 +87,7 @@ struct Harness {
 impl Harness {
     fn start(log: SimulatedLog, world: World) -> Self {
         let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
-        let context = Context {
-            log: Arc::new(log.clone()),
-            clock: clock.clone(),
-            health: Health::new(clock.clone()),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(Arc::new(log.clone()), clock.clone());
         let world = Arc::new(world);
         let (shared, running) = (Arc::clone(&world), context.clone());
         let metrics = StageMetrics::new(&context.metrics, "recorder");

@@ -135,7 +135,8 @@ fn check(headers: &HeaderMap, body: &[u8]) -> Result<(String, Value)> {
     Ok((id.to_owned(), serde_json::from_slice(body).context("the body")?))
 }
 
-fn signature(id: &str, timestamp: &str, body: &[u8]) -> Result<String> {
+/// The signature of a body with [`SECRET`], as Standard Webhooks has it.
+pub fn signature(id: &str, timestamp: &str, body: &[u8]) -> Result<String> {
     let key = SECRET.strip_prefix("whsec_").unwrap_or(SECRET);
     let mut mac = Hmac::<Sha256>::new_from_slice(&STANDARD.decode(key).context("the secret")?)?;
     mac.update(format!("{id}.{timestamp}.").as_bytes());

@@ -15,6 +15,26 @@ fn first(source: &str, case: &str) -> Value {
     example(source, case)["events"][0].clone()
 }
 
+/// The first event of the opening of each source, when its sender's address asks for an environment and a scenario.
+fn asked_by_the_query(environment: &str, scenario: &str) -> Vec<(&'static str, schemas::AlertEvent)> {
+    let of = |source: &'static Source| {
+        let (_, path) = examples(source)
+            .into_iter()
+            .find(|(case, _)| case == "open")
+            .expect("every source has the case");
+        let body = fs::read(path).expect("the example can be read");
+        let understood = (source.read)(&HeaderMap::new(), &body).expect("the source understands it");
+        let delivery = Delivery {
+            environment: Some(environment.to_owned()),
+            scenario: Some(scenario.to_owned()),
+            ..delivery(source)
+        };
+        let event = delivery.accept(understood).events.swap_remove(0);
+        (source.name, event)
+    };
+    SOURCES.iter().map(of).collect()
+}
+
 #[test]
 fn an_acknowledgement_at_the_source_was_an_error_or_did_nothing() {
     for source in [
@@ -56,7 +76,7 @@ fn a_pagerduty_incident_of_low_urgency_was_a_problem_that_is_ok() {
 
 #[test]
 fn no_open_problem_of_any_source_is_ok_and_no_ended_one_is_anything_else() {
-    for source in SOURCES.iter().filter(|source| source.name != "prometheus") {
+    for source in SOURCES {
         for (case, path) in examples(source) {
             let outcome = outcome(source, &fs::read(path).expect("the example can be read"));
             for event in outcome["events"].as_array().into_iter().flatten() {
@@ -174,4 +194,37 @@ fn an_alert_of_anodot_ended_with_its_first_metric() {
 #[test]
 fn a_pingdom_check_without_a_second_probe_was_refused() {
     assert_eq!(first("pingdom", "open")["status"], "firing");
+}
+
+#[test]
+fn prometheus_and_prtg_exchanged_environment_and_scenario_and_gcp_and_api_read_neither() {
+    for (source, event) in asked_by_the_query("shop", "night") {
+        if ["prometheus", "prtg", "gcp", "api"].contains(&source) {
+            assert_eq!(event.environment.as_deref(), Some("shop"), "{source}");
+            assert_eq!(event.scenario.as_deref(), Some("night"), "{source}");
+        }
+    }
+}
+
+#[test]
+fn an_alert_whose_integration_moved_to_another_environment_was_another_alert() {
+    let (here, there) = (
+        asked_by_the_query("shop", "night"),
+        asked_by_the_query("bank", "day"),
+    );
+    for ((source, here), (_, there)) in here.iter().zip(&there) {
+        assert_eq!(here.fingerprint, there.fingerprint, "{source}");
+    }
+}
+
+#[test]
+fn the_alerts_before_a_wrong_one_were_sent_and_the_whole_body_answered_with_an_error() {
+    for (source, case) in [
+        ("prometheus", "refused-one-of-two"),
+        ("api", "refused-one-of-three"),
+    ] {
+        let outcome = example(source, case);
+        assert!(outcome["field"].is_string(), "{outcome}");
+        assert!(outcome.get("events").is_none(), "{outcome}");
+    }
 }

@@ -1,12 +1,9 @@
 use proptest::prelude::*;
-use schemas::{
-    Channel, DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Origin, Severity, Status,
-};
+use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
 
-use crate::steps::{DeadlineKind, next_deadline};
-use crate::transition::examples::{at, event, site, step};
-use crate::transition::{Effect, Ignored, Input, Outcome, transition};
-use crate::{AlertState, Site};
+use crate::transition::examples::{at, event};
+use crate::transition::world::World;
+use crate::transition::{Effect, Ignored};
 
 /// Says at this second that the disk is full, and that this holds for so many seconds.
 fn firing(offset: u64, second: i64, lifetime: i64) -> DecoratedEvent {
@@ -16,78 +13,9 @@ fn firing(offset: u64, second: i64, lifetime: i64) -> DecoratedEvent {
     decorated
 }
 
-/// The way of the events: what was accepted and not read yet, and a daemon that reads it.
-struct World {
-    site: Site,
-    state: Option<AlertState>,
-    now: i64,
-    accepted: Vec<DecoratedEvent>,
-    read: usize,
-}
-
 impl World {
-    fn new() -> Self {
-        Self {
-            site: site(vec![step(Channel::Slack, "#ops")]),
-            state: None,
-            now: 0,
-            accepted: Vec::new(),
-            read: 0,
-        }
-    }
-
     fn fires(&mut self, lifetime: i64) {
-        let event = firing(self.accepted.len() as u64, self.now, lifetime);
-        self.accepted.push(event);
-    }
-
-    /// Only what must be kept is kept, as in the database.
-    fn take(&mut self, input: Input<'_>) -> Outcome {
-        let outcome = transition(self.state.clone(), input, at(self.now), &self.site);
-        if outcome.effect != Effect::Nothing {
-            self.state.clone_from(&outcome.state);
-        }
-        if let Some(question) = outcome.question.clone() {
-            self.accepted.push(DecoratedEvent {
-                event: question,
-                origin: Origin {
-                    partition: 0,
-                    offset: self.accepted.len() as u64,
-                },
-                spooled: false,
-                environment: "default".to_owned(),
-                scenario: "default".to_owned(),
-            });
-        }
-        outcome
-    }
-
-    fn reads(&mut self) -> Option<Outcome> {
-        let event = self.accepted.get(self.read)?.clone();
-        self.read += 1;
-        Some(self.take(Input::Event(&event)))
-    }
-
-    fn reads_all(&mut self) -> Outcome {
-        let mut last = None;
-        while let Some(outcome) = self.reads() {
-            last = Some(outcome);
-        }
-        last.expect("something to read")
-    }
-
-    fn due(&self) -> Option<i64> {
-        let deadline = next_deadline(self.state.as_ref()?, &self.site, at(self.now))?;
-        assert_eq!(deadline.kind, DeadlineKind::Expiry);
-        Some(deadline.due_at.duration_since(at(0)).as_secs())
-    }
-
-    fn wakes(&mut self) -> Option<Outcome> {
-        (self.due()? <= self.now).then(|| self.take(Input::Deadline))
-    }
-
-    fn is_open(&self) -> bool {
-        self.state.as_ref().is_some_and(AlertState::is_open)
+        self.says(firing(0, self.now, lifetime));
     }
 }
 
@@ -183,7 +111,7 @@ fn an_event_without_an_end_holds_until_its_source_says_otherwise() {
     world.reads_all();
     let mut for_ever = firing(1, 10, 0);
     for_ever.event.expires_at = None;
-    world.accepted.push(for_ever);
+    world.says(for_ever);
     world.now = 10;
     assert_eq!(world.reads_all().effect, Effect::Keep);
     assert_eq!(world.due(), None);
@@ -196,7 +124,7 @@ fn an_alert_that_has_ended_expires_no_more() {
     world.reads_all();
     let mut ended = event(1, EventStatus::Resolved, Severity::Ok, "fine");
     ended.event.expires_at = Some(at(1000));
-    world.accepted.push(ended);
+    world.says(ended);
     world.reads_all();
     assert_eq!((world.is_open(), world.due()), (false, None));
 }

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From, Received};
 use pipeline::runner::Context;
-use pipeline::trace::Tracer;
-use pipeline::{Clock, Health, Log, Metrics, Record};
+use pipeline::{Clock, Log, Metrics, Record};
 use schemas::config::{Bot, ConfigEntry, Revision};
 use schemas::{Channel, Fingerprint, Notification, NotificationKind, Receipt, ReceiptOutcome, Topic};
 use store::Store;
@@ -124,12 +123,9 @@ impl World {
         let shutdown = tokio_util::sync::CancellationToken::new();
         let desk = Desk {
             context: Context {
-                log: Arc::new(self.log.clone()),
-                clock: self.clock.clone(),
-                health: Health::new(self.clock.clone()),
                 metrics: metrics.clone(),
-                tracer: Tracer::disabled(),
                 shutdown: shutdown.clone(),
+                ..Context::new(Arc::new(self.log.clone()), self.clock.clone())
             },
             site: self.site.subscribe(),
             store: self.store.clone(),

@@ -144,6 +144,21 @@ async fn the_compacted_topic_keeps_the_newest_of_each_key_and_forgets_removed_ke
 }
 
 #[tokio::test]
+async fn a_compacted_topic_with_a_retention_forgets_what_nobody_wrote_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), Clock::system());
+    let usage = Topic::INTEGRATIONS_USAGE;
+    let records = [("a", Some("1")), ("b", Some("1")), ("a", Some("2"))];
+    log.append(usage, records.map(|(key, value)| record(key, value)).to_vec())
+        .await
+        .unwrap();
+    retain(&log, 2159).await;
+    assert_eq!(keys(&log, usage).await, ["b", "a"]);
+    retain(&log, 2161).await;
+    assert_eq!(keys(&log, usage).await, ["a"]);
+}
+
+#[tokio::test]
 async fn a_reader_far_behind_gets_what_has_left_memory_and_what_has_not() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), Clock::system());

@@ -71,7 +71,9 @@ type Change = ((Topic, u32, u64), Option<Vec<u8>>);
 
 struct Newest {
     offset: u64,
-    removed_at: Option<Timestamp>,
+    appended_at: Timestamp,
+    /// It removes its key.
+    removal: bool,
 }
 
 struct Retention {
@@ -332,7 +334,7 @@ impl Writer {
             return Ok(0);
         };
         let old = if let Some(newest) = self.newest.get_mut(&place) {
-            old_removals(newest, now)
+            old_of_keys(topic, newest, now)
         } else {
             let end = self
                 .shared
@@ -403,26 +405,22 @@ fn supersede(
     record: &Received,
     encoded: &[u8],
 ) -> Result<Option<u64>, StorageError> {
-    let removed_at = if record.value.is_none() {
-        Some(codec::appended_at(encoded)?)
-    } else {
-        None
-    };
     let entry = Newest {
         offset: record.offset,
-        removed_at,
+        appended_at: codec::appended_at(encoded)?,
+        removal: record.value.is_none(),
     };
     Ok(newest.insert(record.key.clone(), entry).map(|older| older.offset))
 }
 
-/// Old removals of keys, in order; not the last record, as offsets go on from there.
-fn old_removals(newest: &mut BTreeMap<String, Newest>, now: Timestamp) -> Vec<u64> {
+/// Old removals of keys, and what is too old for its topic, in order; not the last record, as offsets go on from there.
+fn old_of_keys(topic: Topic, newest: &mut BTreeMap<String, Newest>, now: Timestamp) -> Vec<u64> {
+    let kept = kept(topic);
     let last = newest.values().map(|entry| entry.offset).max();
     let is_old = |entry: &Newest| {
-        entry
-            .removed_at
-            .is_some_and(|at| now.duration_since(at) > REMOVALS_KEPT)
-            && Some(entry.offset) != last
+        let age = now.duration_since(entry.appended_at);
+        let too_old = entry.removal && age > REMOVALS_KEPT || kept.is_some_and(|kept| age > kept);
+        too_old && Some(entry.offset) != last
     };
     let mut old: Vec<u64> = newest
         .values()
@@ -435,6 +433,12 @@ fn old_removals(newest: &mut BTreeMap<String, Newest>, now: Timestamp) -> Vec<u6
     old
 }
 
+/// How long the topic's records are kept; for ever when none.
+fn kept(topic: Topic) -> Option<SignedDuration> {
+    let hours = i64::try_from(topic.settings().retention).unwrap_or(i64::MAX);
+    (hours > 0).then(|| SignedDuration::from_hours(hours))
+}
+
 /// The oldest records, as far as they are too old; not the last one, as offsets go on from there.
 fn old_records(
     keyspace: &Keyspace,
@@ -443,12 +447,10 @@ fn old_records(
     (first, end): (u64, u64),
     now: Timestamp,
 ) -> Result<Vec<u64>, StorageError> {
-    let hours = i64::try_from(topic.settings().retention).unwrap_or(i64::MAX);
     let mut old = Vec::new();
-    if hours == 0 {
+    let Some(kept) = kept(topic) else {
         return Ok(old);
-    }
-    let kept = SignedDuration::from_hours(hours);
+    };
     let range = codec::place(number, first)..codec::place(number, end.saturating_sub(1).max(first));
     for record in keyspace.range(range).take(REMOVED_AT_ONCE) {
         let (place, value) = record.into_inner()?;

@@ -93,11 +93,14 @@ pub(super) fn partitions<C: ClientContext>(client: &Client<C>, topic: Topic) -> 
 
 fn topic_settings(topic: Topic, brokers: usize) -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
-    if topic.settings().compacted {
-        settings.push(("cleanup.policy", "compact".to_owned()));
-    } else {
-        settings.push(("cleanup.policy", "delete".to_owned()));
-        let milliseconds = match topic.settings().retention {
+    let (policy, retention) = match (topic.settings().compacted, topic.settings().retention) {
+        (true, 0) => ("compact", None),
+        (true, hours) => ("compact,delete", Some(hours)),
+        (false, hours) => ("delete", Some(hours)),
+    };
+    settings.push(("cleanup.policy", policy.to_owned()));
+    if let Some(hours) = retention {
+        let milliseconds = match hours {
             0 => "-1".to_owned(),
             hours => (hours * 3_600_000).to_string(),
         };
@@ -138,5 +141,11 @@ mod tests {
             Some("compact")
         );
         assert_eq!(setting(Topic::CONFIG, 3, "retention.ms"), None);
+        let usage = Topic::INTEGRATIONS_USAGE;
+        assert_eq!(
+            setting(usage, 3, "cleanup.policy").as_deref(),
+            Some("compact,delete")
+        );
+        assert_eq!(setting(usage, 3, "retention.ms").as_deref(), Some("7776000000"));
     }
 }

@@ -5,9 +5,8 @@ use prometheus::TextEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::Clock;
 use crate::log::simulated::SimulatedLog;
-use crate::trace::Tracer;
-use crate::{Clock, Health, Metrics};
 
 const TOPIC: Topic = Topic::ALERTS_COLLECTED;
 const PLENTY: u64 = 1_000_000;
@@ -26,14 +25,7 @@ impl World {
 
     async fn on(log: Arc<dyn Log>, broker: &SimulatedLog, folder: &Path, limit: u64) -> Self {
         let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
-        let context = Context {
-            log,
-            clock: clock.clone(),
-            health: Health::new(clock),
-            metrics: Metrics::new(),
-            tracer: Tracer::disabled(),
-            shutdown: CancellationToken::new(),
-        };
+        let context = Context::new(log, clock.clone());
         Self {
             broker: broker.clone(),
             log: Arc::new(SpooledLog::open(&context, folder, limit).await.unwrap()),
@@ -42,12 +34,7 @@ impl World {
     }
 
     async fn append(&self, key: &str, value: &str) -> Result<(), LogError> {
-        let record = Record {
-            key: key.to_owned(),
-            value: Some(value.to_owned().into()),
-            headers: Vec::new(),
-        };
-        self.log.append(TOPIC, vec![record]).await
+        self.log.append(TOPIC, vec![record(key, value)]).await
     }
 
     fn waiting(&self) -> u64 {
@@ -78,6 +65,14 @@ impl World {
         while Arc::strong_count(&self.log.shared) > 1 {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+fn record(key: &str, value: &str) -> Record {
+    Record {
+        key: key.to_owned(),
+        value: Some(value.to_owned().into()),
+        headers: Vec::new(),
     }
 }
 
@@ -151,6 +146,26 @@ async fn what_comes_during_an_outage_arrives_in_order_and_then_the_way_is_direct
         text.contains("reveille_spool_records 0") && text.contains("reveille_spool_bytes 0"),
         "{text}"
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_will_be_written_again_does_not_wait() {
+    let (folder, broker) = (TempDir::new().unwrap(), SimulatedLog::new(1));
+    let world = World::begin(&broker, folder.path(), PLENTY).await;
+    let usage = || {
+        world
+            .log
+            .append(Topic::INTEGRATIONS_USAGE, vec![record("a", "1")])
+    };
+    broker.set_available(false);
+    assert!(matches!(usage().await, Err(LogError::Unavailable(_))));
+    world.append("a", "1").await.unwrap();
+    assert_eq!(world.waiting(), 1, "only the other");
+    broker.set_available(true);
+    world.drained().await;
+    usage().await.unwrap();
+    assert_eq!(broker.records(Topic::INTEGRATIONS_USAGE).len(), 1);
     world.end().await;
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use schemas::{LedgerState, Topic};
 use store::{Claim, Commit, StoreError};
 use tokio::sync::oneshot;
@@ -8,7 +10,7 @@ use crate::samples::{fingerprint, history, ledger, message, notification, state}
 
 fn at_position(offset: u64) -> Commit {
     Commit {
-        position: Some((Topic::ALERTS_DECORATED, offset)),
+        positions: [(Topic::ALERTS_DECORATED, offset)].into(),
         ..Commit::default()
     }
 }
@@ -121,7 +123,7 @@ pub async fn partitions_commit_at_the_same_time_without_disturbing_each_other(ba
                         .collect(),
                     outbox: vec![message("a", "1")],
                     published,
-                    position: Some((Topic::ALERTS_DECORATED, round)),
+                    positions: [(Topic::ALERTS_DECORATED, round)].into(),
                 };
                 published = store.commit(&claim, &commit).await.unwrap().into_iter().collect();
             }
@@ -147,7 +149,7 @@ pub async fn positions_belong_to_scope_topic_and_partition(backing: &Backing) {
     let commit = async |scope: &str, partition, topic, offset| {
         let claim = store.claim(scope, partition, "test").await.unwrap();
         let commit = Commit {
-            position: Some((topic, offset)),
+            positions: [(topic, offset)].into(),
             ..Commit::default()
         };
         store.commit(&claim, &commit).await.unwrap();
@@ -157,12 +159,28 @@ pub async fn positions_belong_to_scope_topic_and_partition(backing: &Backing) {
     commit("daemon", 0, Topic::ALERTS_COMMANDS, 20).await;
     commit("daemon", 1, Topic::ALERTS_DECORATED, 30).await;
     commit("Daemon", 0, Topic::ALERTS_DECORATED, 40).await;
-    let Claim { positions, epoch, .. } = store.claim("daemon", 0, "test").await.unwrap();
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
     assert_eq!(
-        positions,
+        claim.positions,
         [(Topic::ALERTS_DECORATED, 10), (Topic::ALERTS_COMMANDS, 20)].into()
     );
-    assert_eq!(epoch, 4);
+    assert_eq!(claim.epoch, 4);
+    let both: BTreeMap<_, _> = [(Topic::ALERTS_DECORATED, 11), (Topic::NOTIFICATIONS_RECEIPTS, 50)].into();
+    let commit_of_both = Commit {
+        positions: both,
+        ..Commit::default()
+    };
+    store.commit(&claim, &commit_of_both).await.unwrap();
+    let Claim { positions, .. } = store.claim("daemon", 0, "test").await.unwrap();
+    assert_eq!(
+        positions,
+        [
+            (Topic::ALERTS_DECORATED, 11),
+            (Topic::ALERTS_COMMANDS, 20),
+            (Topic::NOTIFICATIONS_RECEIPTS, 50)
+        ]
+        .into()
+    );
     let other = store.claim("daemon", 1, "test").await.unwrap();
     assert_eq!(other.positions, [(Topic::ALERTS_DECORATED, 30)].into());
 }

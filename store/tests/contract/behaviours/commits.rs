@@ -47,6 +47,7 @@ fn odd(number: u64) -> AlertState {
             lifetime_seconds: 60,
             expires_at: at(61),
             asked_at: Some(at(76)),
+            heartbeat: Some("nightly".to_owned()),
         }),
         ..state_of(alert)
     }
@@ -129,7 +130,7 @@ pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing)
         ledger: vec![(fingerprint(2), ledger(1, "#a", LedgerState::Open))],
         outbox: vec![message("a", "1")],
         published: Vec::new(),
-        position: Some((Topic::ALERTS_DECORATED, 5)),
+        positions: [(Topic::ALERTS_DECORATED, 5)].into(),
     };
     let failed = store.commit(&claim, &second).await.unwrap_err();
     assert!(
@@ -276,6 +277,19 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
         [(fingerprint(2), at(10)), (fingerprint(3), at(20))]
     );
     assert_eq!(store.due(0, at(99), 1).await.unwrap(), [(fingerprint(2), at(10))]);
+    let beginning = (jiff::Timestamp::MIN, None);
+    assert_eq!(
+        store.scheduled(0, beginning, 2).await.unwrap(),
+        [(fingerprint(2), at(10)), (fingerprint(3), at(20))]
+    );
+    assert_eq!(
+        store
+            .scheduled(0, (at(20), Some(fingerprint(3))), 10)
+            .await
+            .unwrap(),
+        [(fingerprint(1), at(30))],
+        "whatever is due or not, after the place"
+    );
 
     // One goes away, one moves, and one comes over from the other partition.
     write(
@@ -418,7 +432,7 @@ pub async fn data_survives_reopening(backing: &Backing) {
     let commit = Commit {
         states: vec![(state(1), None)],
         outbox: vec![message("a", "1")],
-        position: Some((Topic::ALERTS_DECORATED, 1)),
+        positions: [(Topic::ALERTS_DECORATED, 1)].into(),
         ..Commit::default()
     };
     backing.store.commit(&claim, &commit).await.unwrap();

@@ -330,3 +330,16 @@ pub async fn what_cannot_be_read_is_called_corrupt(backing: &Backing) {
         }
     }
 }
+
+pub async fn an_alert_that_is_only_waited_for_is_in_no_list(backing: &Backing) {
+    let store = &backing.store;
+    let awaited = Alert {
+        episode: 0,
+        ..closed(1)
+    };
+    put(store, [awaited, closed(2)]).await;
+    let listed = objects(store, StatusWanted::Any, Filter::default(), 10).await;
+    assert_eq!(listed, ["db-2"]);
+    let loaded = store.load(&[fingerprint(1)]).await.unwrap();
+    assert_eq!(loaded.len(), 1, "but its daemon has it");
+}

@@ -1,0 +1,282 @@
+//! Silences: made, changed and ended by operators, one by one.
+//!
+//! They are entries of the configuration, so every stage has them; a site document neither holds nor changes them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use domain::silence::{self, Placed, SilenceState};
+use jiff::Timestamp;
+use schemas::config::{ConfigEntry, LabelMatcher, Silence};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::StoreError;
+use uuid::Uuid;
+
+use crate::{Api, ApiError, site};
+
+const AUTHOR_MAX: usize = 200;
+const TEXT_MAX: usize = 10_000;
+/// How often a change is tried when others change the site at the same time.
+const ATTEMPTS: usize = 10;
+
+/// What is to be silenced, until when, by whom and why.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SilenceRequest {
+    /// Changes this one. If it concerns other alerts now, or begins at another time, it is ended, and a new one takes
+    /// its place.
+    #[serde(default)]
+    pub(crate) id: Option<Uuid>,
+    /// All of them must match, and one at least must not match the empty text.
+    pub(crate) matchers: Vec<LabelMatcher>,
+    /// When it begins; now if this is absent or has passed.
+    #[serde(default)]
+    pub(crate) starts_at: Option<Timestamp>,
+    /// When it ends.
+    pub(crate) ends_at: Timestamp,
+    /// Who silences.
+    pub(crate) created_by: String,
+    /// Why.
+    pub(crate) comment: String,
+}
+
+/// A silence, and how far it is.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct SilenceNow {
+    #[serde(flatten)]
+    silence: Silence,
+    /// `active`, `pending` or `expired`.
+    state: &'static str,
+}
+
+/// Silences: active ones first, the one that ends next before the others; then those that have not begun; then those that
+/// have ended within the last five days.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct SilenceList {
+    silences: Vec<SilenceNow>,
+}
+
+impl SilenceNow {
+    fn of(silence: Silence, now: Timestamp) -> Self {
+        let state = silence::state(&silence, now).name();
+        Self { silence, state }
+    }
+}
+
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/v1/silences", get(list).post(create))
+        .route("/api/v1/silences/{id}", get(one).delete(end))
+}
+
+async fn list(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Json<SilenceList>, ApiError> {
+    let wanted = wanted_states(query?.0)?;
+    let now = api.context.clock.now();
+    let silences = in_order(stored(&api).await?, now);
+    let silences = silences.into_iter().map(|silence| SilenceNow::of(silence, now));
+    Ok(Json(SilenceList {
+        silences: silences
+            .filter(|silence| wanted.is_empty() || wanted.iter().any(|state| state.name() == silence.state))
+            .collect(),
+    }))
+}
+
+async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json<SilenceNow>, ApiError> {
+    let id = read_id(&id)?;
+    let silence = stored(&api).await?.remove(&id).ok_or_else(|| unknown(id))?;
+    Ok(Json(SilenceNow::of(silence, api.context.clock.now())))
+}
+
+async fn create(
+    State(api): State<Arc<Api>>,
+    body: Result<Json<SilenceRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<SilenceNow>), ApiError> {
+    let request = body?.0;
+    for (field, text) in [("created_by", &request.created_by), ("comment", &request.comment)] {
+        if text.trim().is_empty() {
+            return Err(ApiError::invalid(field, "is empty: say who silences, and why"));
+        }
+    }
+    let known = request.id;
+    let silence = put(&api, request).await?;
+    let status = if known == Some(silence.id) {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    Ok((status, Json(SilenceNow::of(silence, api.context.clock.now()))))
+}
+
+async fn end(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json<SilenceNow>, ApiError> {
+    let silence = expire(&api, read_id(&id)?).await?;
+    Ok(Json(SilenceNow::of(silence, api.context.clock.now())))
+}
+
+/// All silences that can be looked up.
+pub(crate) async fn stored(api: &Api) -> Result<BTreeMap<Uuid, Silence>, ApiError> {
+    of_entries(site::entries(&api.store.site().await?)?)
+}
+
+fn of_entries(entries: BTreeMap<String, ConfigEntry>) -> Result<BTreeMap<Uuid, Silence>, ApiError> {
+    let silences = entries.into_values().filter_map(|entry| match entry {
+        ConfigEntry::Silence(silence) => Some((silence.id, silence)),
+        _ => None,
+    });
+    Ok(silences.collect())
+}
+
+/// What was active in the order of its end, then what is to come, then what is over, the last one first.
+pub(crate) fn in_order(silences: BTreeMap<Uuid, Silence>, now: Timestamp) -> Vec<Silence> {
+    let mut silences: Vec<_> = silences.into_values().collect();
+    silences.sort_by_cached_key(|silence| {
+        let state = silence::state(silence, now);
+        let place = match state {
+            SilenceState::Active => silence.ends_at.as_microsecond(),
+            SilenceState::Pending => silence.starts_at.as_microsecond(),
+            SilenceState::Expired => -silence.ends_at.as_microsecond(),
+        };
+        (state, place, silence.id)
+    });
+    silences
+}
+
+/// Makes a silence, or changes a known one.
+pub(crate) async fn put(api: &Api, request: SilenceRequest) -> Result<Silence, ApiError> {
+    check_lengths(&request)?;
+    let new_id = Uuid::now_v7();
+    change(api, |silences, now| {
+        let known = match request.id {
+            Some(id) => Some(silences.get(&id).ok_or_else(|| unknown(id))?),
+            None => None,
+        };
+        let wanted = Silence {
+            id: new_id,
+            matchers: request.matchers.clone(),
+            starts_at: request.starts_at.unwrap_or(now),
+            ends_at: request.ends_at,
+            created_by: request.created_by.clone(),
+            comment: request.comment.clone(),
+            updated_at: now,
+        };
+        let Placed { silence, replaced } = silence::place(known, wanted, new_id, now)
+            .map_err(|error| ApiError::invalid(field_of(&error), error.to_string()))?;
+        let changed = replaced.into_iter().chain([silence.clone()]).collect();
+        Ok((changed, silence))
+    })
+    .await
+}
+
+/// Ends a silence. One that is over stays as it is.
+pub(crate) async fn expire(api: &Api, id: Uuid) -> Result<Silence, ApiError> {
+    change(api, |silences, now| {
+        let known = silences.get(&id).ok_or_else(|| unknown(id))?;
+        let ended = silence::ended(known, now);
+        let silence = ended.clone().unwrap_or_else(|| known.clone());
+        Ok((ended.into_iter().collect(), silence))
+    })
+    .await
+}
+
+/// Stores what `decide` makes of the silences as they are, and drops what nobody looks up any more.
+async fn change(
+    api: &Api,
+    decide: impl Fn(&BTreeMap<Uuid, Silence>, Timestamp) -> Result<(Vec<Silence>, Silence), ApiError>,
+) -> Result<Silence, ApiError> {
+    for _ in 0..ATTEMPTS {
+        let stored = api.store.site().await?;
+        let silences = of_entries(site::entries(&stored)?)?;
+        let now = api.context.clock.now();
+        let (changed, answer) = decide(&silences, now)?;
+        if changed.is_empty() {
+            return Ok(answer);
+        }
+        let entries = changed.into_iter().map(ConfigEntry::Silence);
+        let set: BTreeMap<_, _> = entries
+            .map(|entry| (entry.key(), json!(entry).to_string()))
+            .collect();
+        let forgotten = silences
+            .into_values()
+            .filter(|silence| silence::is_forgotten(silence, now));
+        let remove: Vec<_> = forgotten
+            .map(|silence| ConfigEntry::Silence(silence).key())
+            .collect();
+        match api.store.change_site(stored.revision, &set, &remove).await {
+            Ok(revision) => {
+                // It is stored; should the log be away, the stages read it as soon as that is back.
+                api.publisher.publish(revision).await;
+                return Ok(answer);
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::Unavailable(
+        "others changed the site at the same time, again and again: send it again".to_owned(),
+    ))
+}
+
+fn check_lengths(request: &SilenceRequest) -> Result<(), ApiError> {
+    let texts = [
+        ("created_by", &request.created_by, AUTHOR_MAX),
+        ("comment", &request.comment, TEXT_MAX),
+    ];
+    let matchers = request.matchers.iter();
+    let matchers = matchers.flat_map(|matcher| {
+        [
+            ("matchers", &matcher.name, TEXT_MAX),
+            ("matchers", &matcher.value, TEXT_MAX),
+        ]
+    });
+    for (field, text, most) in texts.into_iter().chain(matchers) {
+        if text.chars().count() > most {
+            return Err(ApiError::invalid(field, format!("longer than {most} characters")));
+        }
+    }
+    Ok(())
+}
+
+fn field_of(error: &silence::InvalidSilence) -> &'static str {
+    match error {
+        silence::InvalidSilence::Backwards | silence::InvalidSilence::Past => "ends_at",
+        _ => "matchers",
+    }
+}
+
+fn read_id(text: &str) -> Result<Uuid, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::invalid("id", format!("{text:?} is not the id of a silence: it is a UUID")))
+}
+
+fn unknown(id: Uuid) -> ApiError {
+    ApiError::NotFound(format!("there is no silence {id}"))
+}
+
+fn wanted_states(pairs: Vec<(String, String)>) -> Result<Vec<SilenceState>, ApiError> {
+    let all = [SilenceState::Active, SilenceState::Pending, SilenceState::Expired];
+    let mut wanted = Vec::new();
+    for (name, value) in pairs {
+        if name != "state" {
+            return Err(ApiError::invalid(
+                &name,
+                "there is no such parameter: there is state",
+            ));
+        }
+        for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            let state = all.into_iter().find(|state| state.name() == word);
+            wanted.push(state.ok_or_else(|| {
+                let message = format!("{word:?} is not a state: use active, pending, expired");
+                ApiError::invalid("state", message)
+            })?);
+        }
+    }
+    Ok(wanted)
+}

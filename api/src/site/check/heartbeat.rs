@@ -1,0 +1,83 @@
+//! The heartbeats of a document.
+
+use std::collections::BTreeSet;
+
+use schemas::Severity;
+use schemas::config::{ConfigEntry, Heartbeat};
+use serde_saphyr::Spanned;
+
+use super::Check;
+use crate::site::document::{Document, HeartbeatText};
+
+/// How much later than expected a call may come, if nothing else is said.
+const GRACE_SECONDS: u64 = 60;
+/// What comes more often is no heartbeat, and what comes more rarely is nothing to wait for.
+const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=400 * 86_400;
+
+impl Check<'_> {
+    pub(super) fn heartbeats(&mut self, document: &Document) {
+        let mut armed_by = BTreeSet::new();
+        for text in document.heartbeats.iter().flatten() {
+            if let Some(alert) = &text.alert
+                && !armed_by.insert((&text.integration.value, &alert.value))
+            {
+                self.problem(
+                    alert,
+                    format!(
+                        "two heartbeats of one integration are called by the alert {:?}",
+                        alert.value
+                    ),
+                    "let each alert call one",
+                );
+            }
+            if let Some(heartbeat) = self.heartbeat(text) {
+                self.add(&text.name, ConfigEntry::Heartbeat(heartbeat));
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, text: &HeartbeatText) -> Option<Heartbeat> {
+        self.reference("integration", &text.integration);
+        let period_seconds = self.period(&text.period);
+        let grace_seconds = match &text.grace {
+            None => Some(GRACE_SECONDS),
+            Some(grace) => self.delay(grace),
+        };
+        let severity = match &text.severity {
+            None => Some(Severity::Critical),
+            Some(severity) => self.word(severity).filter(|word| {
+                let bad = *word != Severity::Ok;
+                if !bad {
+                    self.problem(
+                        severity,
+                        "a heartbeat that is missed is not ok",
+                        "choose another severity",
+                    );
+                }
+                bad
+            }),
+        };
+        Some(Heartbeat {
+            name: text.name.value.clone(),
+            integration: text.integration.value.clone(),
+            period_seconds: period_seconds?,
+            grace_seconds: grace_seconds?,
+            severity: severity?,
+            labels: text.labels.clone(),
+            alert: text.alert.as_ref().map(|alert| alert.value.clone()),
+        })
+    }
+
+    fn period(&mut self, text: &Spanned<String>) -> Option<u64> {
+        let seconds = self.delay(text)?;
+        if !PERIOD_SECONDS.contains(&seconds) {
+            self.problem(
+                text,
+                format!("{:?} is no period for a heartbeat", text.value),
+                "choose one from 10s to 400d",
+            );
+            return None;
+        }
+        Some(seconds)
+    }
+}

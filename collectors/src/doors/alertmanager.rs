@@ -1,0 +1,37 @@
+//! Where Prometheus, and all that sends to an Alertmanager, posts its alerts: `/api/v2/alerts`, with Alertmanager's answers.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+
+use crate::call::{Call, Posted};
+use crate::collector::Collector;
+use crate::refusal::Refusal;
+use crate::sources::{PROMETHEUS, prometheus};
+
+pub(super) fn routes() -> Router<Arc<Collector>> {
+    Router::new().route("/api/v2/alerts", post(take))
+}
+
+async fn take(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
+    let now = collector.now();
+    let mut call = Call::new(&PROMETHEUS, posted);
+    call.read = Box::new(move |_, body| prometheus::read_posted(now, body));
+    match collector.take(call).await {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// Alertmanager answers with a text, and 400 to all that its sender must mend.
+fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+        other => other,
+    };
+    refusal.answered(status, Json(refusal.to_string()))
+}

@@ -1,0 +1,42 @@
+//! The addresses that senders post to, and the ports of those that do not speak HTTP, one file per family.
+//!
+//! A door says which source understands the body, where the key is shown besides the usual places, and how what was
+//! taken or refused becomes an answer. All the rest is the collector's.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::collector::Collector;
+
+mod alerta;
+mod alertmanager;
+mod cloudevents;
+mod goalert;
+mod heartbeat;
+mod ilert;
+mod monitoring_system;
+pub(crate) mod mqtt;
+mod opsgenie;
+mod otlp;
+mod pagerduty;
+pub(crate) mod riemann;
+mod slack;
+pub(crate) mod smtp;
+mod tcp;
+
+/// All that are addresses.
+pub(crate) fn routes() -> Router<Arc<Collector>> {
+    Router::new()
+        .merge(alertmanager::routes())
+        .merge(heartbeat::routes())
+        .merge(monitoring_system::routes())
+        .merge(alerta::routes())
+        .merge(cloudevents::routes())
+        .merge(goalert::routes())
+        .merge(ilert::routes())
+        .merge(opsgenie::routes())
+        .merge(otlp::routes())
+        .merge(pagerduty::routes())
+        .merge(slack::routes())
+}

@@ -1,0 +1,154 @@
+//! Opsgenie's alert API, with its own answers. The key comes as `Authorization: GenieKey`.
+//!
+//! The id of an alert is its alias. The id of a request says what was asked for, so that it can be asked about without
+//! anything being kept.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::call::{Call, Posted};
+use crate::collector::Collector;
+use crate::refusal::Refusal;
+use crate::sources::{OPSGENIE, SourceError, opsgenie};
+use crate::work::Taken;
+
+/// The last segment of a deed's path (the first two have none), and what Opsgenie calls it before and after it is done.
+const DEEDS: [(&str, &str, &str); 8] = [
+    ("", "Create", "Created alert"),
+    ("", "Delete", "Deleted alert"),
+    ("acknowledge", "Acknowledge", "Acknowledged alert"),
+    ("unacknowledge", "UnAcknowledge", "Unacknowledged alert"),
+    ("close", "Close", "Closed alert"),
+    ("notes", "AddNote", "Note added to alert"),
+    ("snooze", "Snooze", "Snoozed alert"),
+    ("assign", "AssignOwnership", "Assigned ownership of alert"),
+];
+
+pub(super) fn routes() -> Router<Arc<Collector>> {
+    Router::new()
+        .route("/v2/alerts", post(create))
+        .route("/v2/alerts/{id}", delete(remove))
+        .route(
+            "/v2/alerts/{id}/{deed}",
+            post(act).put(act).patch(act).delete(act),
+        )
+        .route("/v2/alerts/requests/{request}", get(asked_about))
+}
+
+async fn create(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
+    answered(&collector, "Create", Call::new(&OPSGENIE, posted)).await
+}
+
+async fn remove(State(collector): State<Arc<Collector>>, Path(id): Path<String>, posted: Posted) -> Response {
+    answered(&collector, "Delete", to_known(id, "close".to_owned(), posted)).await
+}
+
+async fn act(
+    State(collector): State<Arc<Collector>>,
+    Path((id, deed)): Path<(String, String)>,
+    posted: Posted,
+) -> Response {
+    let action = DEEDS
+        .iter()
+        .find_map(|(name, action, _)| (*name == deed).then_some(*action))
+        .unwrap_or("Update");
+    answered(&collector, action, to_known(id, deed, posted)).await
+}
+
+/// A deed to an alert that its sender names.
+fn to_known(id: String, deed: String, posted: Posted) -> Call {
+    let by_number = posted
+        .fields()
+        .get("identifierType")
+        .is_some_and(|by| by == "tiny");
+    let mut call = Call::new(&OPSGENIE, posted);
+    call.read = Box::new(move |_, body| {
+        if by_number {
+            return Err(SourceError::Invalid {
+                field: "identifierType".to_owned(),
+                reason: "is tiny, and alerts have no numbers here".to_owned(),
+                remedy: "name the alert by its alias, with identifierType=alias".to_owned(),
+            });
+        }
+        opsgenie::read_deed(&deed, &id, body)
+    });
+    call
+}
+
+async fn answered(collector: &Collector, action: &str, call: Call) -> Response {
+    let started = Instant::now();
+    match collector.take(call).await {
+        Ok(taken) => {
+            let request = request_id(action, &taken);
+            let answer = json!({
+                "result": taken.remarks.first().map_or("Request will be processed", String::as_str),
+                "took": started.elapsed().as_secs_f64(),
+                "requestId": request,
+            });
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Err(refusal) => refused(&refusal, started),
+    }
+}
+
+/// The event, what was asked for, and the alias.
+fn request_id(action: &str, taken: &Taken) -> String {
+    let receipt = taken.receipts.first();
+    let event = receipt.map_or(Uuid::nil(), |receipt| receipt.event_id);
+    let alias = receipt.and_then(|receipt| receipt.identity.last());
+    let alias = alias.map(String::as_str).unwrap_or_default();
+    format!("{event}.{action}.{}", URL_SAFE_NO_PAD.encode(alias))
+}
+
+/// What became of a request. It is in the log, or it would have no id; to an alert that is not open nothing is done.
+async fn asked_about(Path(request): Path<String>) -> Response {
+    match outcome(&request) {
+        Some(outcome) => Json(json!({ "data": outcome, "took": 0.0, "requestId": request })).into_response(),
+        None => {
+            let message = "there is no request with this id; give the requestId of an answer";
+            (
+                StatusCode::NOT_FOUND,
+                Json(json!({ "message": message, "took": 0.0 })),
+            )
+                .into_response()
+        }
+    }
+}
+
+fn outcome(request: &str) -> Option<Value> {
+    let mut parts = request.splitn(3, '.');
+    let event: Uuid = parts.next()?.parse().ok()?;
+    let action = parts.next()?;
+    let alias = String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?;
+    let (seconds, _) = event.get_timestamp().map(|at| at.to_unix())?;
+    let at = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    let status = DEEDS
+        .iter()
+        .find_map(|(_, known, status)| (*known == action).then_some(*status))?;
+    Some(json!({
+        "success": true, "isSuccess": true, "action": action, "status": status, "processedAt": at.to_string(),
+        "alertId": alias, "alias": alias,
+    }))
+}
+
+fn refused(refusal: &Refusal, started: Instant) -> Response {
+    let message = refusal.to_string();
+    let mut answer = json!({ "message": message, "took": started.elapsed().as_secs_f64() });
+    if let Refusal::Source(error) = refusal
+        && let Some(field) = error.field()
+    {
+        answer["errors"] = json!({ field: message });
+    }
+    refusal.answered(refusal.status(), Json(answer))
+}

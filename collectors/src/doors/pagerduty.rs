@@ -1,0 +1,65 @@
+//! PagerDuty's Events API, version 2, with its own answers. The key is the `routing_key` of the body.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::call::{Call, Posted};
+use crate::collector::Collector;
+use crate::refusal::Refusal;
+use crate::sources::{PAGERDUTY_EVENTS, pagerduty_events};
+use crate::work::Taken;
+
+pub(super) fn routes() -> Router<Arc<Collector>> {
+    Router::new()
+        .route("/v2/enqueue", post(enqueue))
+        .route("/v2/change/enqueue", post(enqueue_change))
+}
+
+async fn enqueue(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
+    match collector.take(call(posted)).await {
+        Ok(taken) => {
+            let key = taken.receipts.first().and_then(|receipt| receipt.identity.last());
+            let answer = json!({ "status": "success", "message": "Event processed", "dedup_key": key });
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+async fn enqueue_change(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
+    let mut call = call(posted);
+    call.read = Box::new(pagerduty_events::read_change);
+    match collector.take(call).await {
+        Ok(Taken { remarks, .. }) => {
+            let message = format!("Change event processed: {}", remarks.join("; "));
+            let answer = json!({ "status": "success", "message": message });
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn call(posted: Posted) -> Call {
+    let mut call = Call::new(&PAGERDUTY_EVENTS, posted);
+    call.key_in_body = Some(pagerduty_events::routing_key);
+    call
+}
+
+/// PagerDuty answers 400 to all that its sender must mend, a wrong key too.
+fn refused(refusal: &Refusal) -> Response {
+    let message = refusal.to_string();
+    let (status, answer) = match refusal.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => (
+            StatusCode::BAD_REQUEST,
+            json!({ "status": "invalid event", "message": "Event object is invalid", "errors": [message] }),
+        ),
+        other => (other, json!({ "status": refusal.code(), "message": message })),
+    };
+    refusal.answered(status, Json(answer))
+}

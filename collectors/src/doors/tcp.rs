@@ -1,0 +1,90 @@
+//! Connections that do not speak HTTP.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::serve::Listener;
+use bytes::Bytes;
+use futures_util::stream;
+use pipeline::Context;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::body::PATIENCE;
+
+/// So many are open at once on one listener; further ones wait.
+const CONNECTIONS: usize = 1024;
+/// After so long without a word it is looked at whether the other end is still there. Senders stay connected for days,
+/// and one that was cut off would lose the alert by which it notices.
+const LOOKED_AFTER: Duration = Duration::from_secs(60);
+/// How long what is in work may take after the shutdown has begun.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Holds conversations beside one another until shutdown, then lets them finish what is in work. A conversation ends by
+/// itself when the shutdown has begun.
+pub(super) async fn serve<C>(
+    mut listener: TcpListener,
+    context: &Context,
+    conversation: impl Fn(TcpStream) -> C,
+) where
+    C: Future<Output = ()> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut conversations = JoinSet::new();
+    let accepting = async {
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let (stream, _) = Listener::accept(&mut listener).await;
+            let keepalive = TcpKeepalive::new().with_time(LOOKED_AFTER);
+            if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
+                tracing::debug!(%error, "a connection is not looked after");
+            }
+            let conversation = conversation(stream);
+            conversations.spawn(async move {
+                conversation.await;
+                drop(place);
+            });
+            while conversations.try_join_next().is_some() {}
+        }
+    };
+    tokio::select! {
+        () = context.shutdown.cancelled() => {}
+        () = accepting => {}
+    }
+    if tokio::time::timeout(GRACE, conversations.join_all())
+        .await
+        .is_err()
+    {
+        tracing::warn!("connections were cut at the end of the grace period");
+    }
+}
+
+/// The pieces of a body that is read while it is taken.
+pub(super) type Pieces = mpsc::Sender<io::Result<Bytes>>;
+
+/// A body that ends when nobody has its pieces any more.
+pub(super) fn body() -> (Pieces, Body) {
+    let (pieces, mut taken) = mpsc::channel(1);
+    let body = Body::from_stream(stream::poll_fn(move |context| taken.poll_recv(context)));
+    (pieces, body)
+}
+
+/// Waits until all pieces are read. A body that breaks off is told as broken off, not as a short one.
+pub(super) async fn handed_over(
+    pieces: Pieces,
+    reading: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let read = match tokio::time::timeout(PATIENCE, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    if let Err(error) = &read {
+        // Whoever takes no more has refused already.
+        let _ = pieces.send(Err(error.kind().into())).await;
+    }
+    read
+}

@@ -1,0 +1,211 @@
+//! How many alerts a key may send: a bucket of tokens, one token for each alert.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use pipeline::Clock;
+use schemas::config::Limits;
+
+use crate::key::Known;
+use crate::refusal::Refusal;
+
+/// This share of the burst is only for bodies with something critical or the end of something in them.
+const RESERVED: f64 = 0.2;
+
+/// What each key has left.
+pub(crate) struct Limiter {
+    clock: Clock,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+impl Limiter {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// Whether anything at all could be taken now, whatever it is.
+    pub(crate) fn check(&self, key: &Known) -> Result<(), Refusal> {
+        self.ask(key, |bucket, now| bucket.check(now))
+    }
+
+    /// Takes a body with so many alerts; `important`: something in it is critical, worse, or over.
+    pub(crate) fn take(&self, key: &Known, alerts: u64, important: bool) -> Result<(), Refusal> {
+        self.ask(key, |bucket, now| bucket.take(alerts, important, now))
+    }
+
+    fn ask(
+        &self,
+        key: &Known,
+        question: impl FnOnce(&mut Bucket, Timestamp) -> Result<(), Limited>,
+    ) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let limits = key.integration.limits;
+        let mut buckets = self.lock();
+        let bucket = buckets
+            .entry(key.hash.clone())
+            .or_insert_with(|| Bucket::new(limits, now));
+        bucket.adjust(limits);
+        question(bucket, now).map_err(|limited| Refusal::RateLimited {
+            limits,
+            retry_after_seconds: limited.retry_after_seconds,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a key has left.
+#[derive(Debug, Clone, PartialEq)]
+struct Bucket {
+    limits: Limits,
+    /// May fall below zero by one body, which is then paid off.
+    tokens: f64,
+    at: Timestamp,
+}
+
+/// Too much came; so many seconds later it can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limited {
+    retry_after_seconds: u64,
+}
+
+impl Bucket {
+    /// A full one.
+    fn new(limits: Limits, now: Timestamp) -> Self {
+        Self {
+            limits,
+            tokens: limits.burst as f64,
+            at: now,
+        }
+    }
+
+    /// The limits may have been changed since; what was left is kept.
+    fn adjust(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.tokens = self.tokens.min(limits.burst as f64);
+    }
+
+    fn check(&mut self, now: Timestamp) -> Result<(), Limited> {
+        self.refill(now);
+        self.enough(1.0, 0.0)
+    }
+
+    /// Takes a body with so many alerts. Bodies are taken whole or not at all; one with more alerts than the bucket holds
+    /// is taken when the bucket is full, or it never would be.
+    fn take(&mut self, alerts: u64, important: bool, now: Timestamp) -> Result<(), Limited> {
+        self.refill(now);
+        let burst = self.limits.burst as f64;
+        let reserved = if important { 0.0 } else { burst * RESERVED };
+        let needed = (alerts as f64).min(burst - reserved);
+        self.enough(needed, reserved)?;
+        self.tokens -= alerts as f64;
+        Ok(())
+    }
+
+    fn refill(&mut self, now: Timestamp) {
+        let seconds = now.duration_since(self.at).as_secs_f64();
+        // A clock that goes back gives nothing and takes nothing.
+        if seconds > 0.0 {
+            let more = seconds * self.limits.rate as f64;
+            self.tokens = (self.tokens + more).min(self.limits.burst as f64);
+        }
+        self.at = now;
+    }
+
+    fn enough(&self, needed: f64, reserved: f64) -> Result<(), Limited> {
+        let missing = needed + reserved - self.tokens;
+        if missing <= 0.0 {
+            return Ok(());
+        }
+        let seconds = (missing / self.limits.rate as f64).ceil();
+        Err(Limited {
+            retry_after_seconds: (seconds as u64).max(1),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket() -> Bucket {
+        let limits = Limits {
+            rate: 10,
+            burst: 100,
+            ..Limits::default()
+        };
+        Bucket::new(limits, at(0))
+    }
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_788_000_000_000 + milliseconds).unwrap()
+    }
+
+    fn refused(taken: Result<(), Limited>) -> u64 {
+        taken.unwrap_err().retry_after_seconds
+    }
+
+    #[test]
+    fn a_burst_is_taken_and_then_the_rate() {
+        let mut bucket = bucket();
+        assert_eq!(bucket.take(80, false, at(0)), Ok(()));
+        assert_eq!(refused(bucket.take(1, false, at(0))), 1);
+        assert_eq!(
+            refused(bucket.take(25, false, at(0))),
+            3,
+            "2.5 seconds, and whole ones are told"
+        );
+        assert_eq!(bucket.take(25, false, at(2_500)), Ok(()));
+        assert_eq!(refused(bucket.take(25, false, at(4_900))), 1);
+    }
+
+    #[test]
+    fn a_fifth_is_reserved_for_what_is_important() {
+        let mut bucket = bucket();
+        assert_eq!(bucket.take(80, false, at(0)), Ok(()));
+        assert_eq!(refused(bucket.take(1, false, at(0))), 1);
+        assert_eq!(bucket.take(20, true, at(0)), Ok(()));
+        assert_eq!(refused(bucket.take(1, true, at(0))), 1);
+        assert_eq!(
+            refused(bucket.take(1, false, at(0))),
+            3,
+            "the reserve is filled first"
+        );
+    }
+
+    #[test]
+    fn a_body_larger_than_the_bucket_is_taken_when_it_is_full_and_paid_off_after() {
+        let mut bucket = bucket();
+        assert_eq!(bucket.take(1_000, false, at(0)), Ok(()));
+        assert_eq!(refused(bucket.check(at(0))), 91);
+        assert_eq!(refused(bucket.take(1, true, at(89_000))), 2);
+        assert_eq!(bucket.check(at(90_100)), Ok(()));
+        assert_eq!(bucket.take(1, true, at(90_100)), Ok(()));
+    }
+
+    #[test]
+    fn rest_fills_no_more_than_the_burst_and_a_clock_that_goes_back_gives_nothing() {
+        let mut bucket = bucket();
+        assert_eq!(bucket.take(100, true, at(3_600_000)), Ok(()));
+        assert_eq!(refused(bucket.take(1, true, at(0))), 1);
+    }
+
+    #[test]
+    fn new_limits_hold_at_once_and_give_nothing_away() {
+        let mut bucket = bucket();
+        let lower = Limits {
+            rate: 1,
+            burst: 10,
+            ..Limits::default()
+        };
+        bucket.adjust(lower);
+        assert_eq!(bucket.take(10, true, at(0)), Ok(()));
+        assert_eq!(refused(bucket.take(5, true, at(0))), 5);
+    }
+}

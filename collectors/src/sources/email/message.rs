@@ -1,0 +1,100 @@
+//! A message as it is: headers, and a body of one or several parts.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mail_parser::{Message, MessageParser};
+use serde_json::{Map, Value, json};
+
+use super::subject::{self, Unclear};
+use super::{SourceError, SourceEvent, Understood, about_mail};
+
+const BEGINNINGS: &str = "begin it with PROBLEM, FIRING, ALARM, CRITICAL, WARNING or DOWN to open an alert, with RECOVERY, \
+                          RESOLVED, OK or UP to end it, and then say what it is about";
+
+pub(super) fn read(body: &[u8]) -> Result<Understood, SourceError> {
+    let message = parsed(body).ok_or(SourceError::Malformed {
+        reason: "the body is neither JSON nor a message".to_owned(),
+        remedy: "send a message with its headers, or JSON with subject and sender",
+    })?;
+    let refused = |field: &str, reason: String, remedy: &str| SourceError::Invalid {
+        field: field.to_owned(),
+        reason,
+        remedy: remedy.to_owned(),
+    };
+    let text = message.subject().unwrap_or_default();
+    let told = subject::told(text).map_err(|unclear| {
+        let reason = match unclear {
+            Unclear::State => format!("{text:?} does not begin with a state"),
+            Unclear::Contradiction => format!("{text:?} contradicts itself"),
+            Unclear::Name => format!("{text:?} does not say what it is about"),
+        };
+        refused("subject", reason, BEGINNINGS)
+    })?;
+    let sender =
+        sender(&message).ok_or_else(|| refused("from", "is missing".to_owned(), "send the header From"))?;
+    let mut event = SourceEvent::new(["mail", &sender, &told.about], told.status, told.severity);
+    about_mail(&mut event);
+    event.output = said(&message).unwrap_or_else(|| text.trim().to_owned());
+    event.occurred_at = sent_at(&message);
+    (event.name, event.source) = (told.about, sender);
+    Ok(event.into())
+}
+
+/// A message as the JSON that a mapping of the site reads. What the message does not have is not in it; of a header that
+/// it has twice, the first one is.
+pub(in crate::sources) fn as_json(body: &[u8]) -> Result<Value, SourceError> {
+    let message = parsed(body).ok_or(SourceError::Malformed {
+        reason: "the body is no message".to_owned(),
+        remedy: "send a message with its headers",
+    })?;
+    let from_name = message.from().and_then(|from| from.first()?.name());
+    let members = [
+        ("from", sender(&message)),
+        ("from_name", from_name.map(str::to_owned)),
+        (
+            "subject",
+            message.subject().map(|subject| subject.trim().to_owned()),
+        ),
+        ("text", said(&message)),
+        ("date", sent_at(&message).map(|date| date.to_string())),
+    ];
+    let mut value: Map<_, _> = members
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.to_owned(), text?.into())))
+        .collect();
+    value.insert("headers".to_owned(), json!(headers(&message)));
+    Ok(value.into())
+}
+
+fn parsed(body: &[u8]) -> Option<Message<'_>> {
+    // Headers that no standard knows are encoded like those that one does.
+    let parser = MessageParser::new().with_minimal_headers().default_header_text();
+    parser.parse(body)
+}
+
+fn sender(message: &Message<'_>) -> Option<String> {
+    let address = message.from()?.first()?.address()?;
+    (!address.is_empty()).then(|| address.to_lowercase())
+}
+
+/// The first part that is text.
+fn said(message: &Message<'_>) -> Option<String> {
+    let text = message.body_text(0)?.trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn sent_at(message: &Message<'_>) -> Option<Timestamp> {
+    let date = message.date().filter(|date| date.is_valid())?;
+    Timestamp::from_second(date.to_timestamp()).ok()
+}
+
+/// The headers by their names in small letters; as they stand there where they are more than a text.
+fn headers(message: &Message<'_>) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for (header, (name, raw)) in message.headers().iter().zip(message.headers_raw()) {
+        let text = header.value().as_text().unwrap_or(raw).trim().to_owned();
+        headers.entry(name.to_ascii_lowercase()).or_insert(text);
+    }
+    headers
+}

@@ -1,0 +1,173 @@
+//! The messages of OTLP, as far as an alert needs them: one shape for protobuf and for JSON.
+
+use std::collections::BTreeMap;
+
+use prost::{Message, Oneof};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Export {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) resource_logs: Vec<ResourceLogs>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ResourceLogs {
+    #[prost(message, optional, tag = "1")]
+    pub(super) resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) scope_logs: Vec<ScopeLogs>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Resource {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) attributes: Vec<KeyValue>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ScopeLogs {
+    #[prost(message, repeated, tag = "2")]
+    pub(super) log_records: Vec<LogRecord>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct LogRecord {
+    #[prost(fixed64, tag = "1")]
+    #[serde(deserialize_with = "number")]
+    pub(super) time_unix_nano: u64,
+    #[prost(int32, tag = "2")]
+    pub(super) severity_number: i32,
+    #[prost(string, tag = "3")]
+    pub(super) severity_text: String,
+    #[prost(message, optional, tag = "5")]
+    pub(super) body: Option<AnyValue>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "11")]
+    #[serde(deserialize_with = "number")]
+    pub(super) observed_time_unix_nano: u64,
+    #[prost(string, tag = "12")]
+    pub(super) event_name: String,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct KeyValue {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) value: Option<AnyValue>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default)]
+pub(super) struct AnyValue {
+    #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[serde(flatten)]
+    pub(super) value: Option<Value>,
+}
+
+#[derive(Clone, PartialEq, Oneof, Deserialize)]
+pub(super) enum Value {
+    #[prost(string, tag = "1")]
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[prost(bool, tag = "2")]
+    #[serde(rename = "boolValue")]
+    Truth(bool),
+    #[prost(int64, tag = "3")]
+    #[serde(deserialize_with = "number")]
+    #[serde(rename = "intValue")]
+    Integer(i64),
+    #[prost(double, tag = "4")]
+    #[serde(rename = "doubleValue")]
+    Number(f64),
+    #[prost(message, tag = "5")]
+    #[serde(rename = "arrayValue")]
+    List(ArrayValue),
+    #[prost(message, tag = "6")]
+    #[serde(rename = "kvlistValue")]
+    Members(KeyValueList),
+    /// In JSON they are text in base64, which is left as it is.
+    #[prost(bytes = "vec", tag = "7")]
+    #[serde(deserialize_with = "letters")]
+    #[serde(rename = "bytesValue")]
+    Bytes(Vec<u8>),
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default)]
+pub(super) struct ArrayValue {
+    #[prost(message, repeated, tag = "1")]
+    values: Vec<AnyValue>,
+}
+
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default)]
+pub(super) struct KeyValueList {
+    #[prost(message, repeated, tag = "1")]
+    values: Vec<KeyValue>,
+}
+
+/// Whole numbers of 64 bits are texts in JSON, though some senders write them as numbers.
+fn number<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: std::str::FromStr,
+{
+    let text = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    text.parse()
+        .map_err(|_| D::Error::custom(format!("{text:?} is no whole number")))
+}
+
+fn letters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    String::deserialize(deserializer).map(String::into_bytes)
+}
+
+/// Names to texts.
+pub(super) fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
+    let pairs = attributes.iter().map(|attribute| {
+        let value = attribute.value.as_ref().map(text).unwrap_or_default();
+        (attribute.key.clone(), value)
+    });
+    pairs.collect()
+}
+
+/// A value for a person: what has parts, as JSON.
+pub(super) fn text(value: &AnyValue) -> String {
+    match plain(value) {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn plain(value: &AnyValue) -> serde_json::Value {
+    match &value.value {
+        None => serde_json::Value::Null,
+        Some(Value::Text(text)) => json!(text),
+        Some(Value::Truth(truth)) => json!(truth),
+        Some(Value::Integer(number)) => json!(number),
+        Some(Value::Number(number)) => json!(number),
+        Some(Value::Bytes(bytes)) => json!(String::from_utf8_lossy(bytes)),
+        Some(Value::List(list)) => list.values.iter().map(plain).collect(),
+        Some(Value::Members(list)) => {
+            let pairs = list.values.iter().map(|pair| {
+                let value = pair.value.as_ref().map_or(serde_json::Value::Null, plain);
+                (pair.key.clone(), value)
+            });
+            serde_json::Value::Object(pairs.collect())
+        }
+    }
+}

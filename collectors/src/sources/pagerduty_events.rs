@@ -1,0 +1,114 @@
+//! PagerDuty's Events API, version 2: what tools send that were set up to page through PagerDuty.
+//!
+//! Identity: `dedup_key`. Where a sender gives none, PagerDuty makes one anew for each trigger; here it is made of what
+//! the trigger is about, so that a trigger that comes again is the same alert.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+use sha2::{Digest, Sha256};
+
+use super::json::{self, Node, Object};
+use super::{SourceError, SourceEvent, Understood};
+
+const ACTIONS: &str = "send trigger, acknowledge or resolve";
+const SEVERITIES: &str = "send critical, error, warning or info";
+/// What a trigger is about, for want of a key.
+const ABOUT: [&str; 5] = ["source", "component", "group", "class", "summary"];
+
+/// Reads one event.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    let word = body.needed(&["event_action"], ACTIONS)?;
+    let status = match word.as_str() {
+        "trigger" => return triggered(&body).map(Understood::from),
+        "acknowledge" => EventStatus::Acknowledged,
+        "resolve" => EventStatus::Resolved,
+        _ => return Err(body.refuse(&["event_action"], &word, ACTIONS)),
+    };
+    let key = body.needed(&["dedup_key"], "send the dedup_key that the trigger had")?;
+    let mut event = SourceEvent::new(["dedup_key", &key], status, Severity::Unknown);
+    event.name = key;
+    if let Some(payload) = body.member("payload") {
+        event.output = payload.text("summary")?.unwrap_or_default();
+    }
+    if status == EventStatus::Acknowledged {
+        event.add_label("acknowledged_by", body.text("client")?);
+    }
+    Ok(event.into())
+}
+
+/// Reads one change event: it is well formed, and no alert.
+pub(crate) fn read_change(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    let payload = body
+        .required("payload", "send a payload with a summary")?
+        .object()?;
+    payload.needed(&["summary"], "send a summary of the change")?;
+    Ok(Understood::nothing("a change is no alert, so nothing was done"))
+}
+
+/// The key that the sender was given.
+pub(crate) fn routing_key(body: &[u8]) -> Option<String> {
+    json::body(body).ok()?.object().ok()?.text("routing_key").ok()?
+}
+
+fn triggered(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let payload = body.required("payload", "send a payload with summary, source and severity")?;
+    let payload = payload.object()?;
+    let summary = payload.needed(&["summary"], "send a summary")?;
+    let object = payload.needed(&["source"], "send the source: what is ill")?;
+    let key = match body.text("dedup_key")? {
+        Some(key) => key,
+        None => made_key(&payload)?,
+    };
+    let mut event = SourceEvent::new(["dedup_key", &key], EventStatus::Firing, severity(&payload)?);
+    event.source = body.text("client")?.unwrap_or_default();
+    event.service = payload.first(&["group", "component"])?;
+    event.object = object;
+    event.name = summary.clone();
+    event.output = summary;
+    event.occurred_at = payload.moment("timestamp", &mut event.remarks)?;
+    if payload.get("custom_details").is_some_and(Node::is_object) {
+        event.labels = payload.texts("custom_details")?;
+    } else {
+        event.add_label("custom_details", payload.flat("custom_details"));
+    }
+    for name in ["component", "group", "class"] {
+        event.add_label(name, payload.text(name)?);
+    }
+    event.add_label("dedup_key", Some(key));
+    event.ask_by_labels();
+    add_links(&mut event, body)?;
+    Ok(event)
+}
+
+fn severity(payload: &Object<'_, '_>) -> Result<Severity, SourceError> {
+    let word = payload.needed(&["severity"], SEVERITIES)?;
+    match word.as_str() {
+        "critical" | "error" => Ok(Severity::Critical),
+        "warning" => Ok(Severity::Warning),
+        "info" => Ok(Severity::Information),
+        _ => Err(payload.refuse(&["severity"], &word, SEVERITIES)),
+    }
+}
+
+fn made_key(payload: &Object<'_, '_>) -> Result<String, SourceError> {
+    let mut hash = Sha256::new();
+    for name in ABOUT {
+        let text = payload.text(name)?.unwrap_or_default();
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    Ok(hex::encode(&hash.finalize()[..16]))
+}
+
+fn add_links(event: &mut SourceEvent, body: &Object<'_, '_>) -> Result<(), SourceError> {
+    if let Some(address) = body.text("client_url")? {
+        let title = match event.source.as_str() {
+            "" => "Client".to_owned(),
+            client => client.to_owned(),
+        };
+        event.add_link(&title, address);
+    }
+    event.add_lists_of_links(body)
+}

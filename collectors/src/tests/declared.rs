@@ -1,0 +1,238 @@
+//! What a site declares: heartbeats, and sources of its own.
+
+use schemas::config::{Heartbeat, MappedAlert, Mapping};
+use schemas::{EventStatus, Severity};
+
+use super::*;
+
+const CALL: &str = "/heartbeat/nightly";
+
+fn world() -> World {
+    let world = World::new();
+    let mut site = site();
+    for entry in [
+        ConfigEntry::Heartbeat(Heartbeat {
+            name: "nightly".to_owned(),
+            integration: "my-prometheus".to_owned(),
+            period_seconds: 300,
+            grace_seconds: 60,
+            severity: Severity::Urgent,
+            labels: [("team".to_owned(), "storage".to_owned())].into(),
+            alert: Some("Watchdog".to_owned()),
+        }),
+        ConfigEntry::Mapping(Box::new(Mapping {
+            name: "doors".to_owned(),
+            each: Some("body.doors".to_owned()),
+            alert: MappedAlert {
+                identity: vec!["item.id".to_owned()],
+                name: "'door ' + item.id".to_owned(),
+                status: "item.state".to_owned(),
+                severity: Some("item.level".to_owned()),
+                ..MappedAlert::default()
+            },
+            states: [
+                ("open".to_owned(), EventStatus::Firing),
+                ("shut".to_owned(), EventStatus::Resolved),
+            ]
+            .into(),
+            ..Mapping::default()
+        })),
+    ] {
+        site.apply(&entry.key(), Some(entry));
+    }
+    world.site.send_replace(Arc::new(site));
+    world
+}
+
+fn watchdog(status: &str) -> String {
+    json!({ "version": "4", "status": status, "alerts": [
+        { "status": status, "labels": { "alertname": "Watchdog", "severity": "none" }, "fingerprint": "0f" },
+    ]})
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
+    let world = world();
+    let with = |name: &'static str, value: &'static str, request: axum::http::request::Builder| {
+        request.header(name, value).body(Body::empty()).unwrap()
+    };
+    for request in [
+        Request::get(format!("{CALL}?integration_key=prometheus-key"))
+            .body(Body::empty())
+            .unwrap(),
+        Request::post(format!("{CALL}/prometheus-key"))
+            .body("whatever".into())
+            .unwrap(),
+        Request::head(format!("{CALL}/prometheus-key"))
+            .body(Body::empty())
+            .unwrap(),
+        with("authorization", "Bearer prometheus-key", Request::put(CALL)),
+        with("x-integration-key", "prometheus-key", Request::get(CALL)),
+    ] {
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    let ping = with(
+        "authorization",
+        "GenieKey prometheus-key",
+        Request::get("/v2/heartbeats/nightly/ping"),
+    );
+    let pong = world.send(ping).await;
+    assert_eq!(
+        (pong.status, &pong.body["result"]),
+        (StatusCode::ACCEPTED, &json!("PONG - Heartbeat received"))
+    );
+
+    let calls = world.collected();
+    assert_eq!(calls.len(), 6);
+    for call in &calls {
+        assert_eq!(call.fingerprint, calls[0].fingerprint);
+        assert_eq!(
+            (call.heartbeat.as_deref(), call.status),
+            (Some("nightly"), EventStatus::Resolved)
+        );
+        assert_eq!(
+            call.expires_at
+                .unwrap()
+                .duration_since(call.accepted_at)
+                .as_secs(),
+            360
+        );
+        assert_eq!(
+            (call.severity, call.labels["team"].as_str()),
+            (Severity::Urgent, "storage")
+        );
+        assert_eq!(
+            (call.object.as_str(), call.monitoring_system.as_str()),
+            ("nightly", "heartbeat")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_is_not_called_by_others_or_when_it_is_not_declared() {
+    let world = world();
+    let refused = async |address: &str| {
+        let answer = world.post(address, "").await;
+        (
+            answer.status.as_u16(),
+            answer.body["error"]["code"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(refused(CALL).await, (401, "unauthenticated".to_owned()));
+    assert_eq!(
+        refused("/heartbeat/nightly/any-key").await,
+        (400, "wrong_integration".to_owned())
+    );
+    assert_eq!(
+        refused("/heartbeat/nigthly/any-key").await,
+        (404, "unknown_heartbeat".to_owned())
+    );
+    world.site.send_replace(Arc::new(Site::default()));
+    assert_eq!(
+        refused("/heartbeat/nightly/prometheus-key").await,
+        (503, "not_ready".to_owned())
+    );
+    assert!(world.collected().is_empty());
+}
+
+#[tokio::test]
+async fn the_watchdog_calls_its_heartbeat_and_its_end_is_no_call() {
+    let world = world();
+    world.post(&format!("{CALL}/prometheus-key"), "").await;
+    let address = "/monitoring-system/prometheus?integration_key=prometheus-key";
+    let fired = world.post(address, watchdog("firing")).await;
+    assert_eq!(
+        (fired.status, &fired.body["accepted"]),
+        (StatusCode::OK, &json!(1))
+    );
+    let calls = world.collected();
+    assert_eq!(
+        calls[1].fingerprint, calls[0].fingerprint,
+        "one heartbeat, however it is called"
+    );
+    assert_eq!(calls[1].heartbeat.as_deref(), Some("nightly"));
+
+    let ended = world.post(address, watchdog("resolved")).await;
+    assert_eq!(
+        (ended.status, &ended.body["accepted"]),
+        (StatusCode::OK, &json!(0))
+    );
+    assert!(
+        ended.body["remarks"][0]
+            .as_str()
+            .unwrap()
+            .contains("calls heartbeat \"nightly\""),
+        "{}",
+        ended.body
+    );
+
+    let of_another = "/monitoring-system/prometheus?integration_key=any-key";
+    world.post(of_another, watchdog("firing")).await;
+    let collected = world.collected();
+    let alert = collected.iter().find(|event| event.name == "Watchdog");
+    assert_eq!(
+        alert.map(|event| event.integration.as_str()),
+        Some("my-any"),
+        "of another it is an alert"
+    );
+}
+
+#[tokio::test]
+async fn bodies_are_understood_as_the_site_declares_it_and_kept_when_they_are_not() {
+    let world = world();
+    let address = "/monitoring-system/doors?integration_key=any-key";
+    let body = |state: &str| {
+        json!({ "doors": [{ "id": "d1", "state": "Open", "level": "page" }, { "id": "d2", "state": state, "level": "?" }] })
+            .to_string()
+    };
+    let answer = world.post(address, body("shut")).await;
+    assert_eq!(
+        (answer.status, &answer.body["accepted"]),
+        (StatusCode::OK, &json!(2)),
+        "{}",
+        answer.body
+    );
+    let mut events = world.collected();
+    events.sort_by_key(|event| event.event_id);
+    assert_eq!(
+        (events[0].name.as_str(), events[0].severity),
+        ("door d1", Severity::Critical)
+    );
+    assert_eq!(
+        (events[0].monitoring_system.as_str(), events[0].object.as_str()),
+        ("doors", "door d1")
+    );
+    assert_eq!(
+        (events[1].status, events[1].severity),
+        (EventStatus::Resolved, Severity::Ok)
+    );
+
+    let refused = world.post(address, body("ajar")).await;
+    assert_eq!(refused.error(), (422, "invalid"));
+    assert_eq!(refused.body["error"]["field"], "alert.status of item 1");
+    assert!(
+        refused.message().contains("`states` of mapping \"doors\""),
+        "{}",
+        refused.message()
+    );
+    assert_eq!(world.collected().len(), 2, "nothing of the body is taken");
+    assert_eq!(world.rejected()[0].monitoring_system, "doors");
+
+    assert_eq!(
+        world
+            .post("/monitoring-system/doors?integration_key=api-key", "{}")
+            .await
+            .error(),
+        (400, "wrong_source")
+    );
+    assert_eq!(
+        world
+            .post("/monitoring-system/dors?integration_key=any-key", "{}")
+            .await
+            .error(),
+        (404, "unknown_source")
+    );
+    assert_eq!(world.counted("doors", "invalid"), 1.0);
+}

@@ -1,0 +1,133 @@
+use super::*;
+
+const ADDRESS: &str = "/api/v2/alerts";
+
+/// Alerts in seconds after the time of the world's clock, which is ten minutes after `startsAt`.
+fn alerts(ends_in: i64) -> Value {
+    let now = Timestamp::from_second(1_788_000_000).unwrap();
+    let after = |seconds: i64| (now + jiff::SignedDuration::from_secs(seconds)).to_string();
+    json!([{
+        "labels": { "alertname": "DiskFull", "instance": "db-1:9100", "severity": "warning" },
+        "annotations": { "summary": "/var 93 %" },
+        "startsAt": after(-600), "endsAt": after(ends_in), "generatorURL": "http://prom-1:9090/graph?g0.expr=up&g0.tab=1",
+    }])
+}
+
+async fn send(world: &World, key: &str, body: &Value) -> Answer {
+    let request = Request::post(ADDRESS)
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json");
+    world
+        .send(request.body(Body::from(body.to_string())).unwrap())
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn prometheus_opens_and_ends_an_alert_and_says_until_when_it_holds() {
+    let world = World::new();
+    for ends_in in [240, 300, -60] {
+        let answer = send(&world, "prometheus-key", &alerts(ends_in)).await;
+        assert_eq!((answer.status, answer.body), (StatusCode::OK, Value::Null));
+    }
+    let collected = world.collected();
+    let said: Vec<_> = collected
+        .iter()
+        .map(|event| {
+            (
+                event.status,
+                event.expires_at.map(|at| at.as_second() - 1_788_000_000),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (EventStatus::Firing, Some(240)),
+            (EventStatus::Firing, Some(300)),
+            (EventStatus::Resolved, None)
+        ]
+    );
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.fingerprint == collected[0].fingerprint)
+    );
+    let first = &collected[0];
+    assert_eq!(
+        (first.name.as_str(), first.object.as_str(), first.output.as_str()),
+        ("DiskFull", "db-1:9100", "/var 93 %")
+    );
+    assert_eq!(first.source, "prom-1:9090");
+    assert_eq!(
+        first.occurred_at.map(|at| at.as_second()),
+        Some(1_788_000_000 - 600)
+    );
+    assert_eq!(
+        collected[2].occurred_at.map(|at| at.as_second()),
+        Some(1_788_000_000 - 60)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_of_a_pair_speak_of_one_alert_and_another_label_is_another() {
+    let world = World::new();
+    let mut other = alerts(240);
+    other[0]["generatorURL"] = json!("http://prom-2:9090/graph");
+    other[0]["startsAt"] = json!("2026-08-29T00:00:00Z");
+    let mut third = alerts(240);
+    third[0]["labels"]["instance"] = json!("db-2:9100");
+    for body in [alerts(240), other, third] {
+        send(&world, "prometheus-key", &body).await;
+    }
+    let collected = world.collected();
+    assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
+    assert_ne!(collected[0].fingerprint, collected[2].fingerprint);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_without_an_end_holds_until_it_is_resolved() {
+    let world = World::new();
+    let mut body = alerts(240);
+    for none in [Value::Null, json!("0001-01-01T00:00:00Z")] {
+        body[0]["endsAt"] = none;
+        assert_eq!(send(&world, "prometheus-key", &body).await.status, StatusCode::OK);
+    }
+    for event in world.collected() {
+        assert_eq!((event.status, event.expires_at), (EventStatus::Firing, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_used_is_told_as_a_text_and_kept() {
+    let world = World::new();
+    for (body, word) in [
+        (json!({}), "list"),
+        (json!([{ "annotations": {} }]), "[0].labels"),
+        (json!([{ "labels": {} }]), "at least one label pair required"),
+        (
+            json!([{ "labels": { "team": "" } }]),
+            "at least one label pair required",
+        ),
+        (
+            json!([{ "labels": { "alertname": "A" }, "endsAt": "soon" }]),
+            "[0].endsAt",
+        ),
+    ] {
+        let answer = send(&world, "prometheus-key", &body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(answer.body.as_str().unwrap().contains(word), "{}", answer.body);
+    }
+    assert_eq!(world.rejected().len(), 5);
+    assert!(world.collected().is_empty());
+
+    let answer = send(&world, "nobody", &alerts(240)).await;
+    assert_eq!(
+        (answer.status, answer.body.is_string()),
+        (StatusCode::UNAUTHORIZED, true)
+    );
+    assert_eq!(
+        send(&world, "api-key", &alerts(240)).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(send(&world, "any-key", &json!([])).await.status, StatusCode::OK);
+}

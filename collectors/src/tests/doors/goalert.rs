@@ -1,0 +1,40 @@
+use super::*;
+
+const DOOR: &str = "/api/v2/generic/incoming";
+
+#[tokio::test(start_paused = true)]
+async fn fields_are_taken_from_the_query_and_from_the_body() {
+    let world = World::new();
+    declare(&world, "goalert");
+    for (query, body) in [
+        ("?token=goalert-key&summary=disk&details=full&dedup=d", ""),
+        (
+            "?token=goalert-key&summary=no",
+            r#"{"summary": "disk", "details": "full", "dedup": "d"}"#,
+        ),
+        ("", "token=goalert-key&summary=disk&details=full&dedup=d"),
+    ] {
+        let request = Request::post(format!("{DOOR}{query}"))
+            .body(Body::from(body))
+            .unwrap();
+        let (status, text) = world.text(request).await;
+        assert_eq!(
+            (status, text.as_str()),
+            (StatusCode::NO_CONTENT, ""),
+            "{query} {body}"
+        );
+        let event = world.collected().pop().unwrap();
+        assert_eq!((event.name.as_str(), event.output.as_str()), ("disk", "full"));
+        assert_eq!(event.labels["dedup"], "d");
+    }
+    let request = Request::post(format!("{DOOR}?token=goalert-key"))
+        .body(Body::from("{}"))
+        .unwrap();
+    let (status, text) = world.text(request).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text.starts_with("summary is missing; send a summary"), "{text}");
+    let request = Request::post(DOOR)
+        .body(Body::from("summary=disk&token=other"))
+        .unwrap();
+    assert_eq!(world.text(request).await.0, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,205 @@
+use super::*;
+
+fn world() -> World {
+    let world = World::new();
+    declare(&world, "opsgenie");
+    world
+}
+
+async fn send(world: &World, method: &str, address: &str, body: Value) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(address)
+        .header("authorization", "GenieKey opsgenie-key");
+    let body = match body {
+        Value::Null => Body::empty(),
+        body => Body::from(body.to_string()),
+    };
+    world.send(request.body(body).unwrap()).await
+}
+
+async fn create(world: &World) -> Answer {
+    let alert = json!({ "message": "disk", "alias": "db-1" });
+    send(world, "POST", "/v2/alerts", alert).await
+}
+
+/// What became of a request.
+async fn asked_about(world: &World, request: &str) -> Answer {
+    let address = format!("/v2/alerts/requests/{request}");
+    send(world, "GET", &address, Value::Null).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_created_acknowledged_and_closed_by_its_alias() {
+    let world = world();
+    let created = json!({ "message": "5xx", "alias": "pay-3/5xx", "priority": "P1" });
+    let answer = send(&world, "POST", "/v2/alerts", created).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(answer.body["result"], "Request will be processed");
+    assert!(answer.body["took"].is_number());
+    for (method, address, body) in [
+        (
+            "POST",
+            "/v2/alerts/pay-3%2F5xx/acknowledge?identifierType=alias",
+            json!({ "user": "ann" }),
+        ),
+        (
+            "POST",
+            "/v2/alerts/pay-3%2F5xx/close?identifierType=alias",
+            json!({ "note": "done" }),
+        ),
+        ("DELETE", "/v2/alerts/pay-3%2F5xx", Value::Null),
+    ] {
+        let answer = send(&world, method, address, body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{address}: {}", answer.body);
+    }
+    let collected = world.collected();
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.fingerprint == collected[0].fingerprint)
+    );
+    let said: Vec<_> = collected
+        .iter()
+        .map(|event| (serde_json::to_value(event.status).unwrap(), event.output.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (json!("firing"), "5xx"),
+            (json!("acknowledged"), ""),
+            (json!("resolved"), "done"),
+            (json!("resolved"), "")
+        ]
+    );
+    assert_eq!(collected[1].labels["acknowledged_by"], "ann");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_can_be_asked_about_and_names_the_alert() {
+    let world = world();
+    let answer = create(&world).await;
+    let request = answer.body["requestId"].as_str().unwrap();
+    let asked = asked_about(&world, request).await;
+    assert_eq!(
+        asked.body["data"],
+        json!({
+            "success": true, "isSuccess": true, "action": "Create", "status": "Created alert",
+            "processedAt": world.context.clock.now().to_string(), "alertId": "db-1", "alias": "db-1",
+        })
+    );
+    for unknown in ["x", "00000000-0000-0000-0000-000000000000.Create.", "a.b.c"] {
+        let asked = asked_about(&world, unknown).await;
+        assert_eq!(asked.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sender_cannot_do_here_is_said_and_kept() {
+    let world = world();
+    for (address, status, words) in [
+        (
+            "/v2/alerts/a/tags",
+            422,
+            "tags is nothing that a sender can do here; create the alert anew",
+        ),
+        (
+            "/v2/alerts/7/close?identifierType=tiny",
+            422,
+            "identifierType is tiny, and alerts have no numbers",
+        ),
+        (
+            "/v2/alerts/a/description",
+            202,
+            "the description of an alert is what its last create says",
+        ),
+    ] {
+        let answer = send(&world, "POST", address, json!({ "note": "n" })).await;
+        assert_eq!(answer.status.as_u16(), status, "{address}");
+        let said = answer.body.get("message").unwrap_or(&answer.body["result"]);
+        assert!(said.as_str().unwrap().starts_with(words), "{}", answer.body);
+    }
+    assert_eq!((world.collected().len(), world.rejected().len()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_field_and_a_wrong_key_are_told_as_opsgenie_does() {
+    let world = world();
+    let answer = send(
+        &world,
+        "POST",
+        "/v2/alerts",
+        json!({ "message": "a", "priority": "high" }),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.body["errors"]["priority"], answer.body["message"]);
+    let answer = world.post("/v2/alerts", "{}").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(
+        answer.body["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("the integration key is missing")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operator_would_do_becomes_a_command_to_the_same_alert() {
+    let world = world();
+    create(&world).await;
+    let deeds = [
+        (
+            "notes",
+            json!({ "note": "seen", "user": "ann" }),
+            json!({ "type": "comment", "comment": "seen" }),
+        ),
+        (
+            "snooze",
+            json!({ "endTime": "2026-09-01T10:00:00Z" }),
+            json!({
+                "type": "snooze", "until": "2026-09-01T10:00:00Z", "sticky_severity": false, "sticky_output": false,
+            }),
+        ),
+        (
+            "assign",
+            json!({ "owner": { "username": "ann" }, "source": "bot" }),
+            json!({ "type": "assign", "assignee": "ann" }),
+        ),
+        ("unacknowledge", Value::Null, json!({ "type": "unacknowledge" })),
+    ];
+    for (deed, body, _) in &deeds {
+        let address = format!("/v2/alerts/db-1/{deed}?identifierType=alias");
+        let answer = send(&world, "POST", &address, body.clone()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        let request = answer.body["requestId"].as_str().unwrap();
+        let asked = asked_about(&world, request).await;
+        assert_eq!(asked.body["data"]["alias"], "db-1");
+    }
+    let commands: Vec<Value> = world
+        .log
+        .records(Topic::ALERTS_COMMANDS)
+        .iter()
+        .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
+        .collect();
+    let actions: Vec<_> = commands.iter().map(|command| &command["action"]).collect();
+    assert_eq!(
+        actions,
+        deeds.iter().map(|(_, _, action)| action).collect::<Vec<_>>()
+    );
+    let authors: Vec<_> = commands
+        .iter()
+        .map(|command| command["author"].as_str().unwrap())
+        .collect();
+    assert_eq!(authors, ["ann", "my-opsgenie", "bot", "my-opsgenie"]);
+    let alert = world.collected().remove(0).fingerprint.to_string();
+    assert!(commands.iter().all(|command| command["fingerprint"] == alert));
+    let answer = send(
+        &world,
+        "POST",
+        "/v2/alerts/db-1/snooze",
+        json!({ "endTime": "soon" }),
+    )
+    .await;
+    assert_eq!(answer.body["errors"]["endTime"], answer.body["message"]);
+}

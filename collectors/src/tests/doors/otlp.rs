@@ -1,0 +1,85 @@
+use super::*;
+
+const LOGS: &str = "/v1/logs/otlp-key";
+
+fn world() -> World {
+    let world = World::new();
+    declare(&world, "otlp");
+    world
+}
+
+fn logs(attributes: Value) -> Value {
+    json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
+        { "severityNumber": 17, "attributes": attributes },
+    ] }] }] })
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_are_no_alerts_are_a_partial_success() {
+    let world = world();
+    let key = json!([{ "key": "alert.key", "value": { "stringValue": "a" } }]);
+    let answer = world.post(LOGS, logs(key).to_string()).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, json!({})));
+    let answer = world.post(LOGS, logs(json!([])).to_string()).await;
+    let partial = &answer.body["partialSuccess"];
+    assert_eq!(
+        (answer.status, &partial["rejectedLogRecords"]),
+        (StatusCode::OK, &json!("1"))
+    );
+    let message = partial["errorMessage"].as_str().unwrap();
+    assert!(
+        message.starts_with("log record 0 is no alert; set its attribute alert.key"),
+        "{message}"
+    );
+    assert_eq!(world.collected().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_be_read_is_answered_in_its_own_encoding() {
+    let world = world();
+    let answer = world.post(LOGS, "{").await;
+    assert_eq!(
+        (answer.status, &answer.body["code"]),
+        (StatusCode::BAD_REQUEST, &json!(3))
+    );
+    let protobuf = |address: &str| {
+        let request = Request::post(address).header("content-type", "application/x-protobuf");
+        world.routes.clone().call(request.body(Body::from("{")).unwrap())
+    };
+    for (address, status, code) in [(LOGS, 400, 3), ("/v1/logs/other", 401, 16)] {
+        let response = protobuf(address).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["content-type"], "application/x-protobuf");
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        // Field 1, a number.
+        assert_eq!(bytes[..2], [0x08, code]);
+    }
+    let rejected = world.rejected();
+    assert_eq!(rejected.len(), 2);
+    assert_eq!(
+        rejected[0].path.as_deref(),
+        Some(LOGS.trim_end_matches("/otlp-key"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packed_export_in_protobuf_is_taken() {
+    let world = world();
+    // resource_logs { scope_logs { log_records { attributes { key: "alert.key" value { string_value: "a" } } } } }
+    let attribute = b"\x0a\x09alert.key\x12\x03\x0a\x01a";
+    let field = |tag: u8, inside: &[u8]| [&[tag, u8::try_from(inside.len()).unwrap()], inside].concat();
+    let export = field(0x0a, &field(0x12, &field(0x12, &field(0x32, attribute))));
+    let request = Request::post(LOGS)
+        .header("content-type", "application/x-protobuf")
+        .header("content-encoding", "gzip")
+        .body(Body::from(gzip(&export)));
+    let response = world.routes.clone().call(request.unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    assert!(bytes.is_empty(), "nothing was left out");
+    assert_eq!(world.collected()[0].name, "a");
+}

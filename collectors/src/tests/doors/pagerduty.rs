@@ -1,0 +1,119 @@
+use super::*;
+
+fn world() -> World {
+    let world = World::new();
+    declare(&world, "pagerduty-events");
+    world
+}
+
+fn trigger(key: &str) -> Value {
+    json!({
+        "routing_key": key, "event_action": "trigger", "dedup_key": "pay-3/5xx",
+        "payload": { "summary": "5xx", "source": "pay-3", "severity": "critical" },
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_answered_as_pagerduty_does() {
+    let world = world();
+    let answer = world
+        .post("/v2/enqueue", trigger("pagerduty-events-key").to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let expected = json!({ "status": "success", "message": "Event processed", "dedup_key": "pay-3/5xx" });
+    assert_eq!(answer.body, expected);
+    let resolve =
+        json!({ "routing_key": "pagerduty-events-key", "event_action": "resolve", "dedup_key": "pay-3/5xx" });
+    assert_eq!(
+        world.post("/v2/enqueue", resolve.to_string()).await.body,
+        expected
+    );
+    let collected = world.collected();
+    assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
+    assert_eq!(collected[0].integration, "my-pagerduty-events");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_made_resolves_what_it_was_made_for() {
+    let world = world();
+    let mut body = trigger("pagerduty-events-key");
+    body["dedup_key"] = Value::Null;
+    let opened = world.post("/v2/enqueue", body.to_string()).await;
+    let key = opened.body["dedup_key"].as_str().unwrap();
+    let resolve =
+        json!({ "routing_key": "pagerduty-events-key", "event_action": "resolve", "dedup_key": key });
+    world.post("/v2/enqueue", resolve.to_string()).await;
+    let collected = world.collected();
+    assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_an_invalid_event() {
+    let world = world();
+    let mut without_severity = trigger("pagerduty-events-key");
+    without_severity["payload"]["severity"] = json!("fatal");
+    for (body, words) in [
+        (trigger("other").to_string(), "the integration key is unknown"),
+        ("{".to_owned(), "the integration key is missing"),
+        (without_severity.to_string(), "payload.severity is \"fatal\""),
+    ] {
+        let answer = world.post("/v2/enqueue", body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.body["status"], "invalid event");
+        assert_eq!(answer.body["message"], "Event object is invalid");
+        let error = answer.body["errors"][0].as_str().unwrap();
+        assert!(error.starts_with(words), "{error}");
+    }
+    assert!(world.collected().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_body_is_kept_without_the_key_in_it() {
+    let world = world();
+    let body = trigger("pagerduty-events-key")
+        .to_string()
+        .replace("trigger", "open");
+    world.post("/v2/enqueue", body.clone()).await;
+    let rejected = world.rejected().remove(0);
+    let kept = STANDARD.decode(rejected.body_base64).unwrap();
+    assert_eq!(
+        String::from_utf8(kept).unwrap(),
+        body.replace("pagerduty-events-key", "********************")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_log_is_away_the_sender_is_asked_to_come_again() {
+    let world = world();
+    world.log.set_available(false);
+    let answer = world
+        .post("/v2/enqueue", trigger("pagerduty-events-key").to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        (
+            answer.headers["retry-after"].to_str().unwrap(),
+            &answer.body["status"]
+        ),
+        ("5", &json!("log_unavailable"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_answered_well_and_opens_nothing() {
+    let world = world();
+    let change = json!({ "routing_key": "pagerduty-events-key", "payload": { "summary": "deployed" } });
+    let answer = world.post("/v2/change/enqueue", change.to_string()).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(
+        answer.body,
+        json!({ "status": "success", "message": "Change event processed: a change is no alert, so nothing was done" })
+    );
+    let without = json!({ "routing_key": "pagerduty-events-key", "payload": {} });
+    let answer = world.post("/v2/change/enqueue", without.to_string()).await;
+    assert_eq!(
+        answer.body["errors"][0],
+        "payload.summary is missing; send a summary of the change"
+    );
+    assert!(world.collected().is_empty());
+}

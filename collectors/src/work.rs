@@ -1,0 +1,139 @@
+//! The work on one body: from what came to what the log keeps.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use pipeline::Record;
+
+use crate::accept::{Accepted, Delivery, Receipt, command_records, records};
+use crate::body::Held;
+use crate::call::Reader;
+use crate::key::Known;
+use crate::measure::Counts;
+use crate::refusal::Refusal;
+use crate::signature::Signing;
+use crate::sources::{SourceError, Understood};
+
+/// A body from this size on is worked on beside the threads that serve everybody.
+const LARGE: usize = 128 * 1024;
+
+/// How a body is read, and what it must be like.
+pub(crate) struct Reading {
+    pub(crate) signing: Option<Signing>,
+    pub(crate) read: Reader,
+    pub(crate) alerts_limit: u32,
+}
+
+/// A request of a known sender, with its body, or what came of it.
+pub(crate) struct Arrived {
+    pub(crate) path: String,
+    /// The key that let it in, which may stand in the body, too.
+    pub(crate) key: Arc<Known>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) delivery: Delivery,
+    pub(crate) held: Held,
+}
+
+/// All that is needed to make records of a body.
+pub(crate) struct Work {
+    pub(crate) reading: Reading,
+    pub(crate) record_headers: Vec<(String, String)>,
+    pub(crate) arrived: Arrived,
+}
+
+/// The records of a body, and what is told of them.
+pub(crate) struct Prepared {
+    pub(crate) records: Vec<Record>,
+    pub(crate) commands: Vec<Record>,
+    pub(crate) counts: Counts,
+    pub(crate) taken: Taken,
+}
+
+/// What was made of a body, once its alerts are safe.
+pub(crate) struct Taken {
+    /// One for each alert, in the order of the body, and one for each command.
+    pub(crate) receipts: Vec<Receipt>,
+    /// What the sender should know although the body was taken.
+    pub(crate) remarks: Vec<String>,
+    /// How many things in the body were left out.
+    pub(crate) left_out: usize,
+}
+
+impl Taken {
+    /// There was no alert in it.
+    pub(crate) fn nothing(remark: String) -> Self {
+        Self {
+            receipts: Vec::new(),
+            remarks: vec![remark],
+            left_out: 0,
+        }
+    }
+}
+
+impl Work {
+    /// Does the work, and gives the request back with its share of the budget.
+    pub(crate) async fn done(self) -> (Result<Prepared, Refusal>, Option<Arrived>) {
+        let Arrived { held, headers, .. } = &self.arrived;
+        if held.bytes.len() < LARGE && !headers.contains_key(header::CONTENT_ENCODING) {
+            return self.prepare();
+        }
+        let working = tokio::task::spawn_blocking(move || self.prepare());
+        // It ends early only by a panic.
+        working
+            .await
+            .unwrap_or_else(|error| (Err(Refusal::Unavailable(error.to_string())), None))
+    }
+
+    fn prepare(self) -> (Result<Prepared, Refusal>, Option<Arrived>) {
+        let Self {
+            reading,
+            record_headers,
+            mut arrived,
+        } = self;
+        let prepared = reading
+            .done(&mut arrived)
+            .and_then(|accepted| Ok(prepared(accepted, &record_headers)?));
+        (prepared, Some(arrived))
+    }
+}
+
+impl Reading {
+    /// Understands a body that has proven to be its sender's.
+    fn done(self, arrived: &mut Arrived) -> Result<Accepted, Refusal> {
+        let Arrived {
+            headers,
+            delivery,
+            held,
+            ..
+        } = arrived;
+        if let Some(signing) = self.signing {
+            signing.verify(headers, &held.bytes)?;
+        }
+        let unpacked = held.unpacked(headers)?;
+        let body = unpacked.as_deref().unwrap_or(&held.bytes);
+        let understood = (self.read)(headers, body)?;
+        Ok(delivery.accept(not_too_many(understood, self.alerts_limit)?))
+    }
+}
+
+fn not_too_many(understood: Understood, limit: u32) -> Result<Understood, Refusal> {
+    let alerts = understood.events.len() + understood.wishes.len();
+    if u32::try_from(alerts).is_ok_and(|alerts| alerts <= limit) {
+        Ok(understood)
+    } else {
+        Err(Refusal::TooManyAlerts { alerts, limit })
+    }
+}
+
+fn prepared(accepted: Accepted, headers: &[(String, String)]) -> Result<Prepared, SourceError> {
+    Ok(Prepared {
+        records: records(&accepted.events, headers)?,
+        commands: command_records(&accepted.commands, headers)?,
+        counts: Counts::of(&accepted.events),
+        taken: Taken {
+            receipts: accepted.receipts,
+            remarks: accepted.remarks,
+            left_out: accepted.left_out,
+        },
+    })
+}

@@ -1,0 +1,133 @@
+//! What is told again and again: it costs little, and is remembered and forgotten without a trace.
+
+use super::*;
+
+/// What became of two alerts by the same story, told to one daemon, or to a new one for each message. The new ones say
+/// some things again.
+async fn story(one_daemon: bool) -> BTreeSet<String> {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    let acknowledge = command(domain::fingerprint(["disk"]), world.clock.now());
+    let mut batches = Vec::new();
+    for (name, status) in [
+        ("disk", EventStatus::Firing),
+        ("cpu", EventStatus::Firing),
+        ("disk", EventStatus::Firing),
+        ("cpu", EventStatus::Resolved),
+        ("disk", EventStatus::Acknowledged),
+        ("cpu", EventStatus::Resolved),
+        ("cpu", EventStatus::Firing),
+        ("disk", EventStatus::Firing),
+    ] {
+        let mut batch = world.event(name, status);
+        let both = world.event("disk", EventStatus::Firing);
+        batch.records.extend(both.records);
+        batches.push(batch);
+    }
+    batches.insert(3, batch(Topic::ALERTS_COMMANDS, 0, &acknowledge));
+    batches.push(world.event("disk", EventStatus::Resolved));
+    for batch in batches {
+        if !one_daemon {
+            daemon = world.daemon("next").await;
+        }
+        daemon.process(&batch).await.unwrap();
+    }
+    let changes: Vec<AlertChanged> = world.published(Topic::ALERTS_CHANGED);
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let changes = changes.into_iter().map(|change| {
+        let alert = change.alert.unwrap();
+        let (name, state) = (alert.name, alert.operator_state);
+        serde_json::json!([
+            name,
+            alert.version,
+            alert.status,
+            state,
+            alert.counts,
+            alert.channels
+        ])
+    });
+    let told = told
+        .into_iter()
+        .map(|told| serde_json::json!([told.alert.name, told.kind, told.episode, told.sequence]));
+    let mut became: BTreeSet<_> = changes.chain(told).map(|one| one.to_string()).collect();
+    for name in ["disk", "cpu"] {
+        became.insert(format!("{name}: {:?}", world.history(name).await));
+    }
+    became
+}
+
+#[tokio::test]
+async fn a_daemon_that_remembers_decides_like_one_that_reads_everything_anew() {
+    let remembered = story(true).await;
+    assert!(remembered.len() > 8, "{remembered:#?}");
+    assert_eq!(remembered, story(false).await);
+}
+
+/// Where a daemon that claims the partition now begins with what was decorated.
+async fn begins_at(world: &World) -> u64 {
+    let positions = world.unassigned("next").assigned(&[0]).await.unwrap();
+    positions[&(Topic::ALERTS_DECORATED, 0)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_to_nothing_is_committed_a_second_later() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon.wake().await.unwrap();
+    for _ in 0..3 {
+        let firing = world.event("disk", EventStatus::Firing);
+        daemon.process(&firing).await.unwrap();
+    }
+    assert_eq!(begins_at(&world).await, 2, "only the first changed anything");
+
+    let mut daemon = world.daemon("two").await;
+    daemon.wake().await.unwrap();
+    let firing = world.event("disk", EventStatus::Firing);
+    daemon.process(&firing).await.unwrap();
+    let due = daemon.wake_at().unwrap();
+    assert!(due <= world.clock.now() + Duration::from_secs(1));
+    world.clock.sleep_until(due).await;
+    daemon.wake().await.unwrap();
+    assert_eq!(daemon.wake_at(), None);
+    assert_eq!(begins_at(&world).await, 5);
+}
+
+#[tokio::test]
+async fn what_came_to_nothing_before_a_commit_is_never_read_again_after_it() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    for _ in 0..2 {
+        let firing = world.event("disk", EventStatus::Firing);
+        daemon.process(&firing).await.unwrap();
+    }
+    let resolve = Command {
+        action: Action::Resolve { comment: None },
+        ..command(domain::fingerprint(["disk"]), world.clock.now())
+    };
+    daemon
+        .process(&batch(Topic::ALERTS_COMMANDS, 0, &resolve))
+        .await
+        .unwrap();
+    assert_eq!(
+        begins_at(&world).await,
+        3,
+        "or the alert would be opened again by what it said before it was closed"
+    );
+    assert_eq!(
+        world.history("disk").await,
+        [HistoryKind::Opened, HistoryKind::Closed]
+    );
+}
+
+#[tokio::test]
+async fn what_comes_again_after_it_came_to_nothing_is_not_done_again() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    let resolved = world.event("disk", EventStatus::Resolved);
+    daemon.process(&resolved).await.unwrap();
+    let mut changed = content(&resolved);
+    changed.event.status = EventStatus::Firing;
+    let again = batch(Topic::ALERTS_DECORATED, world.offset, &changed);
+    daemon.process(&again).await.unwrap();
+    assert!(world.history("disk").await.is_empty());
+}

@@ -1,0 +1,211 @@
+use proptest::prelude::*;
+use schemas::config::{ConfigEntry, Heartbeat};
+use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
+
+use crate::transition::Effect;
+use crate::transition::examples::{at, event};
+use crate::transition::world::World;
+
+const NAME: &str = "nightly-backup";
+
+/// A world that waits for the heartbeat.
+fn world() -> World {
+    let mut world = World::new();
+    let entry = ConfigEntry::Heartbeat(Heartbeat {
+        name: NAME.to_owned(),
+        integration: "default".to_owned(),
+        period_seconds: 240,
+        grace_seconds: 0,
+        severity: Severity::Critical,
+        labels: [].into(),
+        alert: None,
+    });
+    world.site.apply(&entry.key(), Some(entry));
+    world
+}
+
+fn call(second: i64, lifetime: i64) -> DecoratedEvent {
+    let mut call = event(
+        0,
+        EventStatus::Resolved,
+        Severity::Critical,
+        "heartbeat nightly-backup was called",
+    );
+    call.event.accepted_at = at(second);
+    call.event.expires_at = Some(at(second + lifetime));
+    call.event.heartbeat = Some(NAME.to_owned());
+    call
+}
+
+impl World {
+    fn is_called(&mut self, lifetime: i64) {
+        self.says(call(self.now, lifetime));
+    }
+
+    fn openings(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.alert.counts.opened)
+    }
+
+    /// Lives on until nothing is left to be done.
+    fn lives_on(&mut self) {
+        while let Some(due) = self.due() {
+            self.now = self.now.max(due);
+            self.wakes();
+            while self.reads().is_some() {}
+        }
+    }
+}
+
+#[test]
+fn calls_that_stop_open_an_alert_and_the_next_call_closes_it() {
+    let mut world = world();
+    world.is_called(240);
+    let armed = world.reads_all();
+    assert_eq!(
+        (armed.effect, armed.history.len()),
+        (Effect::Keep, 0),
+        "nobody sees it yet"
+    );
+    assert_eq!((world.is_open(), world.due()), (false, Some(300)));
+
+    world.now = 300;
+    assert!(world.wakes().unwrap().question.is_some());
+    assert!(!world.is_open(), "a question opens nothing");
+    let missed = world.reads_all();
+    let alert = missed.state.unwrap().alert;
+    assert_eq!(
+        (alert.status, alert.severity, alert.episode),
+        (Status::Open, Severity::Critical, 1)
+    );
+    assert_eq!(
+        alert.output,
+        "no call of heartbeat nightly-backup since 2026-09-01T10:00:00Z"
+    );
+    assert_eq!((alert.first_opened_at, alert.version), (at(300), 1));
+    assert_eq!(
+        (missed.history[0].kind, missed.history[0].actor.as_str()),
+        (HistoryKind::Opened, "reveille")
+    );
+    assert_eq!(missed.notifications[0].kind, NotificationKind::Open);
+    assert_eq!(world.due(), None);
+
+    world.now = 1000;
+    world.is_called(240);
+    let back = world.reads_all();
+    assert_eq!(back.notifications[0].kind, NotificationKind::Close);
+    assert_eq!(
+        (world.is_open(), world.due()),
+        (false, Some(1300)),
+        "and it is waited for again"
+    );
+
+    world.lives_on();
+    let state = world.state.as_ref().unwrap();
+    assert_eq!((world.openings(), state.alert.episode), (2, 2));
+}
+
+#[test]
+fn a_call_that_was_accepted_in_time_is_never_missed_however_late_it_is_read() {
+    let mut world = world();
+    world.is_called(240);
+    world.reads_all();
+    world.now = 299;
+    world.is_called(240);
+    world.now = 300;
+    world.wakes().unwrap();
+    world.reads_all();
+    assert_eq!((world.openings(), world.due()), (0, Some(600)));
+}
+
+#[test]
+fn after_an_outage_of_ours_a_daily_call_is_waited_for_an_hour_and_no_day() {
+    let day = 86_400;
+    let mut world = world();
+    world.is_called(day);
+    world.reads_all();
+    world.now = day + 60 + 600;
+    assert_eq!(world.wakes().unwrap().question, None, "nobody was here to listen");
+    assert_eq!(world.due(), Some(world.now + 3600 + 60));
+    world.lives_on();
+    assert!(world.is_open());
+}
+
+#[test]
+fn a_heartbeat_that_the_site_has_no_more_is_not_waited_for() {
+    let mut world = world();
+    world.is_called(240);
+    world.reads_all();
+    world.site.apply("heartbeat/nightly-backup", None);
+    world.now = 300;
+    let forgotten = world.wakes().unwrap();
+    assert_eq!((forgotten.question, forgotten.effect), (None, Effect::Keep));
+    assert_eq!((world.openings(), world.due()), (0, None));
+
+    world.is_called(240);
+    world.reads_all();
+    assert_eq!(
+        world.due(),
+        Some(600),
+        "the stages may hear of a new one in any order"
+    );
+}
+
+#[test]
+fn what_the_last_call_says_is_what_the_alert_becomes() {
+    let mut world = world();
+    world.is_called(240);
+    world.reads_all();
+    let mut changed = call(10, 600);
+    changed.event.severity = Severity::Warning;
+    changed.event.labels = [("team".to_owned(), "web".to_owned())].into();
+    world.now = 10;
+    world.says(changed);
+    assert_eq!(world.reads_all().effect, Effect::Keep);
+    assert_eq!(world.due(), Some(670));
+    world.lives_on();
+    let alert = &world.state.as_ref().unwrap().alert;
+    assert_eq!(
+        (alert.severity, alert.labels["team"].as_str()),
+        (Severity::Warning, "web")
+    );
+}
+
+#[test]
+fn calls_that_come_often_are_not_kept_each_time() {
+    let mut world = world();
+    world.is_called(240);
+    world.reads_all();
+    let mut kept = 0;
+    for second in 1..=600 {
+        world.now = second;
+        world.is_called(240);
+        kept += i32::from(world.reads_all().effect == Effect::Keep);
+    }
+    assert_eq!(kept, 10, "once a minute");
+}
+
+proptest! {
+    #[test]
+    fn whatever_has_happened_calls_that_stop_open_one_alert_and_only_one(
+        lifetime in 5_i64..600,
+        steps in prop::collection::vec((0_i64..400, 0_usize..5, any::<bool>(), 0_usize..4), 1..40)
+    ) {
+        let mut world = world();
+        world.is_called(lifetime);
+        // Time passes, some of what was accepted is read, deadlines are looked at or not, a stage dies and repeats itself.
+        for (seconds, reads, wakes, repeats) in steps {
+            world.now += seconds;
+            for _ in 0..reads {
+                world.reads();
+            }
+            if wakes {
+                world.wakes();
+            }
+            world.read = world.read.saturating_sub(repeats);
+        }
+        while world.reads().is_some() {}
+        world.lives_on();
+        prop_assert!(world.is_open());
+        prop_assert_eq!(world.openings(), 1);
+    }
+}
