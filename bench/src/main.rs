@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod bodies;
+mod collecting;
 mod exposition;
 mod http;
 mod load;

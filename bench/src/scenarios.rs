@@ -25,6 +25,8 @@ const CONNECTIONS: usize = 8;
 const CONNECTIONS_FOR_SINGLES: usize = 64;
 /// The usual batch, as Prometheus sends it: by default at most 256, and 64 where groups are small.
 const BATCH: usize = 64;
+/// From one alert in a request to the most that Prometheus sends.
+const BATCHES: [usize; 3] = [1, BATCH, 256];
 
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,11 +122,26 @@ impl Scenario {
     }
 }
 
+/// As many connections as such requests need.
+fn connections(batch: usize) -> usize {
+    if batch == 1 {
+        CONNECTIONS_FOR_SINGLES
+    } else {
+        CONNECTIONS
+    }
+}
+
 /// Sends alerts in batches until all are accepted.
-async fn send_all(subject: &Subject, audience: Audience, items: &[Item], plan: &Plan) -> Result<Outcome> {
-    let all = Arc::new(requests(&subject.ingest, audience, items, BATCH));
+async fn send_all(
+    subject: &Subject,
+    audience: Audience,
+    items: &[Item],
+    batch: usize,
+    plan: &Plan,
+) -> Result<Outcome> {
+    let all = Arc::new(requests(&subject.ingest, audience, items, batch));
     let until = Until::AllAccepted(plan.patience);
-    let outcome = load::pressed(subject.ingest.address, &all, CONNECTIONS, until).await?;
+    let outcome = load::pressed(subject.ingest.address, &all, connections(batch), until).await?;
     ensure!(
         outcome.accepted == all.len() as u64,
         "only {} of {} requests were accepted within {:?}; {}",
@@ -143,7 +160,7 @@ async fn open(subject: &Subject, items: &[Item], plan: &Plan) -> Result<()> {
     } else {
         0.0
     };
-    send_all(subject, Audience::Console, items, plan).await?;
+    send_all(subject, Audience::Console, items, BATCH, plan).await?;
     if subject.is_reveille() {
         let wanted = before + items.len() as f64;
         let done = subject.wait_done(wanted, Instant::now() + plan.patience).await?;

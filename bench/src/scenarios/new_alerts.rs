@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{BATCH, CONNECTIONS, Plan, batches, send_all};
+use super::{BATCHES, Plan, batches, connections, send_all};
 use crate::bodies::distinct;
 use crate::report::{Report, Title, Unit};
 use crate::subject::{Audience, Subject};
@@ -21,11 +21,32 @@ pub(super) struct Through {
 }
 
 pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> Result<()> {
-    let load = format!("{} in batches of {BATCH}, {CONNECTIONS} connections", plan.new);
+    for (turn, batch) in BATCHES.into_iter().enumerate() {
+        one(subject, plan, report, turn * plan.new, batch).await?;
+    }
+    // Their numbers begin with a zero; those of the two alerts that tried the door do not.
+    let wanted = BATCHES.len() * plan.new;
+    if let Some(listed) = subject.listed("environment=bench&text=pay-0").await?
+        && listed != wanted
+    {
+        report.remark(
+            subject.kind,
+            format!("the API lists {listed} new alerts, not {wanted}"),
+        );
+    }
+    Ok(())
+}
+
+async fn one(subject: &Subject, plan: &Plan, report: &mut Report, from: usize, batch: usize) -> Result<()> {
+    let load = format!(
+        "{} in batches of {batch}, {} connections",
+        plan.new,
+        connections(batch)
+    );
     let title = |what: &str| Title::new(format!("new alerts: {what}"), load.clone(), Unit::PerSecond);
     let before = subject.metrics().await?;
     let meter = Meter::begin(subject.watched());
-    let through = storm(subject, plan, 0, plan.new).await?;
+    let through = storm(subject, plan, from, plan.new, batch).await?;
     report.cost(
         subject.kind,
         format!("new alerts, {load}"),
@@ -44,20 +65,17 @@ pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> 
     }
     let grown = subject.metrics().await?.since(&before);
     batches(subject, report, &load, &grown);
-    // Their numbers begin with a zero; those of the two alerts that tried the door do not.
-    if let Some(listed) = subject.listed("environment=bench&text=pay-0").await?
-        && listed != plan.new
-    {
-        report.remark(
-            subject.kind,
-            format!("the API lists {listed} new alerts, not {}", plan.new),
-        );
-    }
     Ok(())
 }
 
 /// Sends so many new alerts and waits until they are through.
-pub(super) async fn storm(subject: &Subject, plan: &Plan, from: usize, count: usize) -> Result<Through> {
+pub(super) async fn storm(
+    subject: &Subject,
+    plan: &Plan,
+    from: usize,
+    count: usize,
+    batch: usize,
+) -> Result<Through> {
     let items = distinct(from, count);
     let screen = subject.screen().await?;
     let arrivals = screen.as_ref().map(|screen| screen.expect(from..from + count));
@@ -68,7 +86,7 @@ pub(super) async fn storm(subject: &Subject, plan: &Plan, from: usize, count: us
     };
     let start = Instant::now();
     let until = start + plan.patience;
-    let sending = send_all(subject, Audience::Console, &items, plan);
+    let sending = send_all(subject, Audience::Console, &items, batch, plan);
     let applying = async {
         if !subject.is_reveille() {
             return Ok(None);

@@ -20,7 +20,7 @@ pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> 
     );
     let meter = Meter::begin(subject.watched());
     let start = Instant::now();
-    send_all(subject, Audience::Receiver, &items, plan).await?;
+    send_all(subject, Audience::Receiver, &items, BATCH, plan).await?;
     let come = arrivals.wait(plan.told, start + plan.patience).await;
     report.cost(
         subject.kind,

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{BATCH, CONNECTIONS, CONNECTIONS_FOR_SINGLES, Plan, open};
+use super::{BATCH, BATCHES, Plan, connections, open};
 use crate::bodies::{Item, distinct, requests};
+use crate::collecting;
+use crate::exposition::Exposition;
 use crate::load::{self, Until};
 use crate::report::{Report, Title, Unit};
-use crate::subject::{Audience, Subject};
+use crate::subject::{Audience, Kind, Subject};
 use crate::usage::Meter;
 
 /// Numbers of the alerts that are refreshed; other scenarios on the same subject use lower ones.
@@ -18,7 +20,7 @@ const FIRST: usize = 2_000_000;
 pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> Result<()> {
     let items = distinct(FIRST, plan.known);
     open(subject, &items, plan).await?;
-    for batch in [1, BATCH, 256] {
+    for batch in BATCHES {
         one(subject, plan, report, &items, batch).await?;
     }
     Ok(())
@@ -31,23 +33,12 @@ async fn one(
     items: &[Item],
     batch: usize,
 ) -> Result<()> {
-    let connections = if batch == 1 {
-        CONNECTIONS_FOR_SINGLES
-    } else {
-        CONNECTIONS
-    };
+    let connections = connections(batch);
     let load = format!("batches of {batch}, {connections} connections");
     let title = |what: &str, unit| Title::new(format!("refreshes: {what}"), load.clone(), unit);
     let all = Arc::new(requests(&subject.ingest, Audience::Console, items, batch));
-    let before = if subject.is_reveille() {
-        Some(subject.metrics().await?)
-    } else {
-        None
-    };
-    let (done, statements) = match before {
-        Some(_) => (subject.done().await?, subject.statements()),
-        None => (0.0, None),
-    };
+    let before = subject.metrics().await?;
+    let (done, statements) = (subject.done().await?, subject.statements());
     let meter = Meter::begin(subject.watched());
     let start = Instant::now();
     let until = Until::Elapsed(plan.refresh);
@@ -76,9 +67,10 @@ async fn one(
         title("answer p99", Unit::Milliseconds),
         outcome.milliseconds(0.99),
     );
-    let Some(before) = before else {
+    allocations(subject, report, &load, batch, &before, accepted).await?;
+    if !subject.is_reveille() {
         return Ok(());
-    };
+    }
     let through = subject
         .wait_done(done + accepted, Instant::now() + plan.patience)
         .await?
@@ -118,6 +110,37 @@ async fn one(
             title("statements per event", Unit::Number).bar("< 0.1 statements"),
             (now - statements) / through.max(1.0),
         );
+    }
+    Ok(())
+}
+
+/// How often memory was asked for: by the collectors for each alert, and by Alertmanager, which counts it itself.
+async fn allocations(
+    subject: &Subject,
+    report: &mut Report,
+    load: &str,
+    batch: usize,
+    before: &Exposition,
+    accepted: f64,
+) -> Result<()> {
+    let title = Title::new("refreshes: allocations for each alert", load, Unit::Number);
+    match subject.kind {
+        Kind::Up => {
+            if let Some(count) = collecting::allocations(&subject.ingest, batch).await? {
+                report.noted(subject.kind, title, count, "by the collectors".to_owned());
+            }
+        }
+        Kind::Services => {}
+        Kind::Alertmanager => {
+            let grown = subject.metrics().await?.since(before);
+            let count = grown.sum("go_memstats_mallocs_total", &[]);
+            report.noted(
+                subject.kind,
+                title,
+                count / accepted.max(1.0),
+                "by all of it".to_owned(),
+            );
+        }
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> 
     );
     let title = |what: &str, unit| Title::new(format!("storm: {what}"), load.clone(), unit);
     let meter = Meter::begin(subject.watched());
-    let through = storm(subject, plan, 0, plan.storm).await?;
+    let through = storm(subject, plan, 0, plan.storm, BATCH).await?;
     report.cost(
         subject.kind,
         format!("storm, {load}"),
@@ -44,7 +44,7 @@ pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> 
     );
     let open = plan.open.max(plan.storm);
     if open > plan.storm {
-        storm(subject, plan, plan.storm, open - plan.storm).await?;
+        storm(subject, plan, plan.storm, open - plan.storm, BATCH).await?;
     }
     let title = Title::new("memory", format!("{open} open alerts"), Unit::Megabytes).bar("≤ 400 MB (up)");
     memory(subject, report, title, |memory| memory.now);

@@ -45,7 +45,7 @@ pub(super) async fn start(logs: &Path) -> Result<Option<Subject>> {
     let part = Part {
         name: "alertmanager".to_owned(),
         process,
-        admin: None,
+        admin: Some(address),
     };
     Ok(Some(Subject {
         kind: Kind::Alertmanager,
