@@ -1,11 +1,14 @@
 //! The topics on the broker.
 
+use std::time::Duration;
+
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use rdkafka::{ClientContext, config::FromClientConfig};
 use schemas::Topic;
+use tokio::time::Instant;
 
 use super::{KafkaLog, REQUEST_TIMEOUT, blocking, client_config, unavailable, with_properties};
 use crate::log::{LogError, max_record_bytes};
@@ -14,6 +17,8 @@ use crate::log::{LogError, max_record_bytes};
 const COPIES: usize = 3;
 /// What a record needs beyond its own bytes.
 const RECORD_OVERHEAD: usize = 48_576;
+/// The wait before a broker is asked again for a topic that it does not know yet.
+const METADATA_WAIT: Duration = Duration::from_millis(50);
 
 impl KafkaLog {
     /// Creates the topics of `schemas/topics.toml` that the broker does not have, and reads how many partitions each
@@ -64,12 +69,27 @@ impl KafkaLog {
             }
         }
         for topic in Topic::ALL {
-            let partitions = self.partitions_on_broker(*topic).await?;
+            let partitions = until_known(|| self.partitions_on_broker(*topic)).await?;
             if partitions != topic.kafka_partitions() {
                 tracing::warn!(%topic, partitions, expected = topic.kafka_partitions(), "partitions differ");
             }
         }
         Ok(())
+    }
+}
+
+/// Asks again while the answer is an error, for as long as a request may take: a topic that was just created, here or by
+/// another process, reaches the broker's own view of the cluster a moment after its creation was answered.
+async fn until_known<Answer>(mut ask: impl FnMut() -> Answer) -> Result<u32, LogError>
+where
+    Answer: Future<Output = Result<u32, LogError>>,
+{
+    let known_by = Instant::now() + REQUEST_TIMEOUT;
+    loop {
+        match ask().await {
+            Err(_) if Instant::now() < known_by => tokio::time::sleep(METADATA_WAIT).await,
+            answer => return answer,
+        }
     }
 }
 
@@ -147,5 +167,31 @@ mod tests {
             Some("compact,delete")
         );
         assert_eq!(setting(usage, 3, "retention.ms").as_deref(), Some("7776000000"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_may_become_known_a_moment_after_its_creation() {
+        let mut asked = 0;
+        let known = until_known(|| {
+            asked += 1;
+            let answer = if asked < 4 { Err(unknown()) } else { Ok(12) };
+            async { answer }
+        });
+        assert_eq!(known.await.ok(), Some(12));
+        assert_eq!(asked, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_that_never_becomes_known_is_an_error() {
+        let begun = Instant::now();
+        let known = until_known(|| async { Err(unknown()) }).await;
+        assert!(matches!(known, Err(LogError::Unavailable(_))));
+        assert_eq!(begun.elapsed(), REQUEST_TIMEOUT);
+    }
+
+    fn unknown() -> LogError {
+        unavailable(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+        ))
     }
 }
