@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use pipeline::Record;
 use pipeline::trace::{TraceParent, record_headers};
-use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Topic};
+use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Severity, Topic};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ const TEXT_MAX: usize = 10_000;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The names of all actions, as in the path.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 14] = [
     "acknowledge",
     "unacknowledge",
     "snooze",
@@ -34,6 +34,8 @@ pub(crate) const NAMES: [&str; 12] = [
     "unhandle",
     "assign",
     "unassign",
+    "amend",
+    "unamend",
     "comment",
     "uncomment",
     "resolve",
@@ -224,7 +226,10 @@ fn known_fields(name: &str) -> Option<&'static [&'static str]> {
         "snooze" => &["until", "sticky_severity", "sticky_output", "comment"],
         "handle" => &["until", "assignee"],
         "assign" => &["assignee", "until", "comment"],
-        "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "uncomment" | "unresolve" => &[],
+        "amend" => &[
+            "severity", "name", "output", "scenario", "labels", "tags", "comment",
+        ],
+        "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "unamend" | "uncomment" | "unresolve" => &[],
         _ => return None,
     })
 }
@@ -239,6 +244,18 @@ fn check_field(field: &str, value: Option<&Value>) -> Result<(), ApiError> {
             "a time such as 2026-09-01T10:00:00Z",
         ),
         "sticky_severity" | "sticky_output" => (value.is_boolean(), "true or false"),
+        "severity" => (
+            serde_json::from_value::<Severity>(value.clone()).is_ok(),
+            "information, warning, critical, unknown, urgent or down",
+        ),
+        "labels" => (
+            all(value, |value| value.is_string() || value.is_null()),
+            "an object of texts; null takes a label away",
+        ),
+        "tags" => (
+            all(value, Value::is_boolean),
+            "an object of true, for a tag that is to be there, and false",
+        ),
         _ => (value.is_string(), "text"),
     };
     if right {
@@ -246,6 +263,12 @@ fn check_field(field: &str, value: Option<&Value>) -> Result<(), ApiError> {
     } else {
         Err(ApiError::invalid(field, format!("{value} is not {wanted}")))
     }
+}
+
+fn all(value: &Value, right: impl Fn(&Value) -> bool) -> bool {
+    value
+        .as_object()
+        .is_some_and(|members| members.values().all(right))
 }
 
 /// The field that serde says is missing.
@@ -269,7 +292,10 @@ mod tests {
 
     #[test]
     fn every_action_is_read_by_its_name() {
-        let fields = json!({ "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c" });
+        let fields = json!({
+            "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c",
+            "severity": "critical", "labels": { "team": "pay", "tier": null }, "tags": { "db": true },
+        });
         for name in NAMES {
             let known = known_fields(name).unwrap();
             let fields: Map<_, _> = fields
@@ -298,6 +324,21 @@ mod tests {
                 "till: snooze has no such field: it takes until, sticky_severity",
             ),
             ("comment", json!({ "comment": 1 }), "comment: 1 is not text"),
+            (
+                "amend",
+                json!({ "severity": "P1" }),
+                "severity: \"P1\" is not information, warning",
+            ),
+            (
+                "amend",
+                json!({ "labels": { "team": 1 } }),
+                "labels: {\"team\":1} is not an object of texts",
+            ),
+            (
+                "amend",
+                json!({ "tags": ["db"] }),
+                "tags: [\"db\"] is not an object of true",
+            ),
             (
                 "unsnooze",
                 json!({ "until": 1 }),

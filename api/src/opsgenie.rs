@@ -37,9 +37,14 @@ struct Reading {
 }
 
 pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>) -> Router {
-    Router::new()
-        .route("/v2/alerts", get(list))
-        .route("/v2/alerts/{id}", get(one))
+    let addresses = ["/v2/alerts", "/jsm/ops/integration/v2/alerts"];
+    addresses
+        .iter()
+        .fold(Router::new(), |router, address| {
+            router
+                .route(address, get(list))
+                .route(&format!("{address}/{{id}}"), get(one))
+        })
         .with_state(Reading { api, site })
 }
 

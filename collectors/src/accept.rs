@@ -6,8 +6,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::Record;
 use schemas::config::Heartbeat;
-use schemas::{AlertEvent, Command, EventStatus, Fingerprint};
-use serde::Serialize;
+use schemas::{AlertEvent, EventStatus, Fingerprint, Severity};
 use uuid::Uuid;
 
 use crate::sources::{HEARTBEAT, SourceError, SourceEvent, SourceWish, Understood, heartbeat};
@@ -43,9 +42,7 @@ pub(crate) struct Delivery {
 /// The alerts of a request, ready for the log.
 pub(crate) struct Accepted {
     pub(crate) events: Vec<AlertEvent>,
-    /// What is to be done to alerts beside them.
-    pub(crate) commands: Vec<Command>,
-    /// One for each alert and command.
+    /// One for each event.
     pub(crate) receipts: Vec<Receipt>,
     /// What the sender should know although all alerts were taken.
     pub(crate) remarks: Vec<String>,
@@ -53,7 +50,7 @@ pub(crate) struct Accepted {
     pub(crate) left_out: usize,
 }
 
-/// What a sender can be told of an alert that was taken, or of a command.
+/// What a sender can be told of an alert that was taken.
 pub(crate) struct Receipt {
     pub(crate) event_id: Uuid,
     /// As the source has it.
@@ -86,13 +83,13 @@ impl Delivery {
             });
             events.push(event);
         }
-        let mut commands = Vec::with_capacity(understood.wishes.len());
-        for (index, wish) in (events.len()..).zip(understood.wishes) {
-            commands.push(self.command(index, &wish));
+        for wish in understood.wishes {
+            let event = self.wish(events.len(), &wish);
             receipts.push(Receipt {
-                event_id: following(self.first_id, index),
+                event_id: event.event_id,
                 identity: wish.identity,
             });
+            events.push(event);
         }
         if receipts.is_empty() && remarks.is_empty() {
             remarks.push("the body has no alert, so nothing was done".to_owned());
@@ -100,22 +97,21 @@ impl Delivery {
         remarks.truncate(MOST_REMARKS);
         Accepted {
             events,
-            commands,
             receipts,
             remarks,
             left_out: understood.left_out,
         }
     }
 
-    fn command(&self, index: usize, wish: &SourceWish) -> Command {
-        let id = following(self.first_id, index);
-        Command {
-            command_id: id,
-            idempotency_key: id.to_string(),
-            fingerprint: self.fingerprint(&self.monitoring_system, &wish.identity),
-            author: wish.author.clone().unwrap_or_else(|| self.integration.clone()),
-            requested_at: self.accepted_at,
-            action: wish.action.clone(),
+    /// A wish takes the way of the events, so that it finds the alert that was created just before.
+    fn wish(&self, index: usize, wish: &SourceWish) -> AlertEvent {
+        let event = SourceEvent {
+            name: wish.identity.last().cloned().unwrap_or_default(),
+            ..SourceEvent::new([], EventStatus::Firing, Severity::Information)
+        };
+        AlertEvent {
+            wish: Some(wish.wish.clone()),
+            ..self.event(index, &wish.identity, event)
         }
     }
 
@@ -152,6 +148,7 @@ impl Delivery {
             occurred_at: alert.occurred_at,
             expires_at,
             unheard_since: None,
+            wish: None,
             heartbeat: alert.heartbeat,
             status: alert.status,
             severity: alert.severity,
@@ -216,36 +213,22 @@ pub(crate) fn records(
     events: &[AlertEvent],
     headers: &[(String, String)],
 ) -> Result<Vec<Record>, SourceError> {
-    let of = |(index, event): (usize, &AlertEvent)| record(index, event.fingerprint, event, headers);
+    let of = |(index, event)| record(index, event, headers);
     events.iter().enumerate().map(of).collect()
 }
 
-/// The record of each command.
-pub(crate) fn command_records(
-    commands: &[Command],
-    headers: &[(String, String)],
-) -> Result<Vec<Record>, SourceError> {
-    let of = |(index, command): (usize, &Command)| record(index, command.fingerprint, command, headers);
-    commands.iter().enumerate().map(of).collect()
-}
-
-fn record(
-    index: usize,
-    fingerprint: Fingerprint,
-    message: &impl Serialize,
-    headers: &[(String, String)],
-) -> Result<Record, SourceError> {
+fn record(index: usize, event: &AlertEvent, headers: &[(String, String)]) -> Result<Record, SourceError> {
     let too_large = |reason: String| SourceError::Invalid {
         field: format!("alert {index}"),
         reason,
         remedy: format!("shorten its text or its labels: {LARGEST_EVENT} bytes are allowed"),
     };
-    let value = serde_json::to_vec(message).map_err(|error| too_large(error.to_string()))?;
+    let value = serde_json::to_vec(event).map_err(|error| too_large(error.to_string()))?;
     if value.len() > LARGEST_EVENT {
         return Err(too_large(format!("has {} bytes", value.len())));
     }
     Ok(Record {
-        key: fingerprint.to_string(),
+        key: event.fingerprint.to_string(),
         value: Some(Bytes::from(value)),
         headers: headers.to_vec(),
     })

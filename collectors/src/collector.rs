@@ -152,8 +152,7 @@ impl Collector {
                         let counts = prepared.counts;
                         let alerts = prepared.taken.receipts.len() as u64;
                         self.limiter.take(&key, alerts, counts.important)?;
-                        self.append(Topic::ALERTS_COLLECTED, prepared.records).await?;
-                        self.append(Topic::ALERTS_COMMANDS, prepared.commands).await?;
+                        self.append(prepared.records).await?;
                         message.into_iter().for_each(|message| self.sns.remember(message));
                         return Ok((counts, prepared.taken));
                     }
@@ -367,11 +366,11 @@ impl Collector {
     }
 
     /// Answers when the alerts are safe.
-    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), Refusal> {
+    async fn append(&self, records: Vec<Record>) -> Result<(), Refusal> {
         if records.is_empty() {
             return Ok(());
         }
-        self.write(topic, records).await
+        self.write(Topic::ALERTS_COLLECTED, records).await
     }
 
     async fn write(&self, topic: Topic, records: Vec<Record>) -> Result<(), Refusal> {

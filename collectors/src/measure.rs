@@ -123,6 +123,7 @@ impl Measured {
             ("firing", counts.firing),
             ("resolved", counts.resolved),
             ("acknowledged", counts.acknowledged),
+            ("wish", counts.wished),
         ] {
             if count > 0 {
                 self.measures
@@ -171,16 +172,21 @@ pub(crate) struct Counts {
     firing: u64,
     resolved: u64,
     acknowledged: u64,
+    wished: u64,
 }
 
 impl Counts {
     pub(crate) fn all(self) -> u64 {
-        self.firing + self.resolved + self.acknowledged
+        self.firing + self.resolved + self.acknowledged + self.wished
     }
 
     pub(crate) fn of(events: &[AlertEvent]) -> Self {
         let mut counts = Self::default();
         for event in events {
+            if event.wish.is_some() {
+                counts.wished += 1;
+                continue;
+            }
             counts.important |= event.severity >= Severity::Critical || event.status == EventStatus::Resolved;
             match event.status {
                 EventStatus::Firing => counts.firing += 1,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::http::HeaderMap;
 use domain::CompiledMapping;
 use jiff::Timestamp;
-use schemas::{AlertEvent, Command};
+use schemas::AlertEvent;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -17,9 +17,6 @@ use crate::sources::{self, SourceError, mapping};
 pub struct Trial {
     /// Its alerts, in their order.
     pub alerts: Vec<TriedAlert>,
-    /// What would be done to alerts beside them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<Command>,
     /// What its sender would be told although it is taken.
     pub remarks: Vec<String>,
 }
@@ -92,7 +89,6 @@ pub fn run(
                 event,
             })
             .collect(),
-        commands: accepted.commands,
         remarks: accepted.remarks,
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use pipeline::Record;
 
-use crate::accept::{Accepted, Delivery, Receipt, command_records, records};
+use crate::accept::{Accepted, Delivery, Receipt, records};
 use crate::body::Held;
 use crate::call::Reader;
 use crate::key::Known;
@@ -44,14 +44,13 @@ pub(crate) struct Work {
 /// The records of a body, and what is told of them.
 pub(crate) struct Prepared {
     pub(crate) records: Vec<Record>,
-    pub(crate) commands: Vec<Record>,
     pub(crate) counts: Counts,
     pub(crate) taken: Taken,
 }
 
 /// What was made of a body, once its alerts are safe.
 pub(crate) struct Taken {
-    /// One for each alert, in the order of the body, and one for each command.
+    /// One for each alert, in the order of the body.
     pub(crate) receipts: Vec<Receipt>,
     /// What the sender should know although the body was taken.
     pub(crate) remarks: Vec<String>,
@@ -128,7 +127,6 @@ fn not_too_many(understood: Understood, limit: u32) -> Result<Understood, Refusa
 fn prepared(accepted: Accepted, headers: &[(String, String)]) -> Result<Prepared, SourceError> {
     Ok(Prepared {
         records: records(&accepted.events, headers)?,
-        commands: command_records(&accepted.commands, headers)?,
         counts: Counts::of(&accepted.events),
         taken: Taken {
             receipts: accepted.receipts,

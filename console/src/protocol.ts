@@ -22,6 +22,21 @@ export interface Acknowledgement {
   comment?: string;
 }
 
+/** What is said of an alert in place of what its source says. */
+export interface Amended {
+  /** Who did so last. */
+  by: string;
+  at: string;
+  severity?: Severity;
+  name?: string;
+  output?: string;
+  scenario?: string;
+  /** Labels; one that is null is taken away. */
+  labels?: Record<string, string | null>;
+  /** Tags that it has, or has not. */
+  tags?: Record<string, boolean>;
+}
+
 /** Hidden for a time. */
 export interface Snooze {
   by: string;
@@ -83,6 +98,7 @@ export interface Alert {
   snooze?: Snooze;
   handling?: Handling;
   assignment?: Assignment;
+  amended?: Amended;
   comment?: string;
   /** The channels that were told of it and not yet of its end. */
   channels?: Channel[];
@@ -166,6 +182,7 @@ export type HistoryKind =
   | "commented"
   | "uncommented"
   | "rerouted"
+  | "refused"
   | "notifying"
   | "notified"
   | "retrying"

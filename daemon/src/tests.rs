@@ -121,6 +121,7 @@ impl World {
                 occurred_at: None,
                 expires_at: None,
                 unheard_since: None,
+                wish: None,
                 heartbeat: None,
                 status,
                 severity: Severity::Critical,

@@ -112,6 +112,7 @@ fn event(name: &str) -> AlertEvent {
         occurred_at: None,
         expires_at: None,
         unheard_since: None,
+        wish: None,
         heartbeat: None,
         status: EventStatus::Firing,
         severity: Severity::Warning,

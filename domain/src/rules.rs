@@ -69,9 +69,13 @@ impl CompiledRules {
     /// Applies the rules to the event.
     ///
     /// The end of a problem is never dropped, whatever a rule says: nobody knows here whether the alert is open, and
-    /// an alert that was opened must be able to close. The end of one that is not open leaves no trace anyway.
+    /// an alert that was opened must be able to close. The end of one that is not open leaves no trace anyway. A wish says
+    /// nothing that a rule could look at.
     pub fn apply(&self, event: &mut AlertEvent) -> Applied<'_> {
         let mut applied = Applied::default();
+        if event.wish.is_some() {
+            return applied;
+        }
         let mut rest = self.0.as_slice();
         while let Some(position) = first_that_holds(rest, event, &mut applied.failures) {
             let (rule, _) = &rest[position];
@@ -125,6 +129,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     occurred_at: None,
     expires_at: None,
     unheard_since: None,
+    wish: None,
     heartbeat: None,
     status: EventStatus::Firing,
     severity: Severity::Warning,
@@ -283,6 +288,23 @@ mod tests {
         event.status = EventStatus::Resolved;
         assert_eq!(rules.apply(&mut event).dropped, None);
         assert!(event.labels.contains_key("after"));
+    }
+
+    #[test]
+    fn no_rule_applies_to_a_wish() {
+        let drop = Rule {
+            drop: Some("not ours".to_owned()),
+            ..rule("noise", "true")
+        };
+        let rules = compiled(vec![labelled("first", "true", "first", "yes"), drop]);
+        let mut event = SAMPLE.clone();
+        event.wish = Some(schemas::Wish {
+            author: None,
+            action: schemas::Action::Unacknowledge,
+        });
+        let before = event.clone();
+        assert_eq!(rules.apply(&mut event), Applied::default());
+        assert_eq!(event, before);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What the daemon keeps of an alert.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use schemas::alert::OperatorState;
-use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Status};
+use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Severity, Status};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -37,6 +37,9 @@ pub struct AlertState {
     /// Keys of the commands that were applied last, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub applied_keys: VecDeque<String>,
+    /// What the source says, while something else is said of the alert in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
     /// Until when what the source said holds, if it does not hold until the source says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Expiry>,
@@ -79,6 +82,17 @@ pub struct StepState {
     /// By which rule it was held back when it was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<String>,
+}
+
+/// The words of a source that can be amended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Said {
+    pub severity: Severity,
+    pub name: String,
+    pub output: String,
+    pub scenario: String,
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Until when the word of a source holds. When it holds no longer the alert ends; or begins, if the word was a call of a

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::state::{AlertState, operator_state};
 use crate::{Site, steps};
 
+mod amendment;
 mod commands;
 mod events;
 #[cfg(test)]
@@ -24,6 +25,8 @@ mod heartbeat;
 #[cfg(test)]
 mod properties;
 mod receipts;
+#[cfg(test)]
+mod story;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

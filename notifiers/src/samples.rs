@@ -38,6 +38,7 @@ pub(crate) fn alert(name: &str) -> Alert {
         snooze: None,
         handling: None,
         assignment: None,
+        amended: None,
         comment: None,
         channels: Vec::new(),
         episode: 1,

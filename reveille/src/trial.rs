@@ -122,10 +122,7 @@ fn told(trial: &Trial) -> String {
         text.push_str(&told_alert(alert));
         text.push('\n');
     }
-    for command in &trial.commands {
-        text.push_str(&format!("{} of {}\n", json!(command.action), command.fingerprint));
-    }
-    if trial.alerts.is_empty() && trial.commands.is_empty() {
+    if trial.alerts.is_empty() {
         text.push_str("Nothing would be done.\n");
     }
     for remark in &trial.remarks {
@@ -135,6 +132,14 @@ fn told(trial: &Trial) -> String {
 }
 
 fn told_alert(TriedAlert { identity, event }: &TriedAlert) -> String {
+    if let Some(wish) = &event.wish {
+        return format!(
+            "{}, of {} with identity {}",
+            json!(wish.action),
+            event.fingerprint,
+            json!(identity)
+        );
+    }
     let status = match event.status {
         EventStatus::Firing => format!("firing, {}", event.severity),
         EventStatus::Resolved => "resolved".to_owned(),

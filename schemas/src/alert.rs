@@ -207,6 +207,41 @@ pub struct Assignment {
     pub comment: Option<String>,
 }
 
+/// What is said of an alert in place of what its source says. What is absent stays as the source has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Amendment {
+    /// How bad it is, until the source changes its own severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The rule or trigger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Text of the problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// What is done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// Labels; one that is null is taken away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Option<String>>,
+    /// Tags that it has, true, or has not, false: parts of the label `tags`, between which there are commas.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, bool>,
+}
+
+/// Somebody said something of an alert in place of its source. Ends when the source opens the alert anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Amended {
+    /// Who did so last.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// All that was said.
+    #[serde(flatten)]
+    pub amendment: Amendment,
+}
+
 /// How often what happened to an alert.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
@@ -275,6 +310,9 @@ pub struct Alert {
     /// Set while assigned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<Assignment>,
+    /// Set while something is said of it in place of what its source says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Amended>,
     /// The last comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Fingerprint;
+use crate::alert::Amendment;
 
 /// One wish of one operator about one alert. Topic `alerts.commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +77,17 @@ pub enum Action {
     },
     /// Undo of assign.
     Unassign,
+    /// Say of it what its source does not: a severity, a name, a text, a scenario or labels.
+    Amend {
+        /// What. It is added to what was amended before.
+        #[serde(flatten)]
+        amendment: Amendment,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of amend: all is again as the source says.
+    Unamend,
     /// Say something about it.
     Comment {
         /// What.
@@ -93,6 +105,16 @@ pub enum Action {
     Unresolve,
 }
 
+/// What a sender wants done to its alert, as an operator would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wish {
+    /// The person who wants it, if the sender names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// What is to be done.
+    pub action: Action,
+}
+
 impl Action {
     /// The last segment of the path it is posted to.
     pub const fn name(&self) -> &'static str {
@@ -105,6 +127,8 @@ impl Action {
             Action::Unhandle => "unhandle",
             Action::Assign { .. } => "assign",
             Action::Unassign => "unassign",
+            Action::Amend { .. } => "amend",
+            Action::Unamend => "unamend",
             Action::Comment { .. } => "comment",
             Action::Uncomment => "uncomment",
             Action::Resolve { .. } => "resolve",

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Fingerprint, Severity};
+use crate::{Fingerprint, Severity, Wish};
 
 /// What the source says about the problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,10 @@ pub struct AlertEvent {
     /// must come: if none does, the alert begins, with the severity, labels and links of the last call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<String>,
+    /// Set when the sender wants something done to its alert and says nothing of the problem. It takes the way of the
+    /// events, so that it comes after all that was said before it; status and severity are of no meaning then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
     /// Whether the problem is there.
     pub status: EventStatus,
     /// How bad it is; of no meaning when resolved, but for a call of a heartbeat.

@@ -35,7 +35,7 @@ pub enum HistoryKind {
     Opened,
     /// It opened again.
     Reopened,
-    /// Its output, labels or links changed.
+    /// Its name, output, labels or links changed.
     Updated,
     /// Its severity changed.
     SeverityChanged,
@@ -63,6 +63,8 @@ pub enum HistoryKind {
     Uncommented,
     /// It now belongs to another environment or scenario.
     Rerouted,
+    /// What a sender wanted done to it was not done, and this says why.
+    Refused,
     /// A notification was handed to its channel.
     Notifying,
     /// A channel took a notification.
@@ -95,6 +97,7 @@ impl HistoryKind {
             HistoryKind::Commented => "commented",
             HistoryKind::Uncommented => "uncommented",
             HistoryKind::Rerouted => "rerouted",
+            HistoryKind::Refused => "refused",
             HistoryKind::Notifying => "notifying",
             HistoryKind::Notified => "notified",
             HistoryKind::Retrying => "retrying",

@@ -20,9 +20,9 @@ pub mod rejection;
 pub mod topics;
 pub mod usage;
 
-pub use alert::{Alert, Badge, OperatorState, Severity, Status};
+pub use alert::{Alert, Amended, Amendment, Badge, OperatorState, Severity, Status};
 pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
-pub use command::{Action, Command};
+pub use command::{Action, Command, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
 pub use history::{HistoryEntry, HistoryKind};

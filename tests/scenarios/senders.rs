@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::Method;
 use schemas::{Alert, Severity, Status};
+use serde_json::{Value, json};
 use tests::process::Process;
 use tests::site::keys;
 use tests::waiting::until;
@@ -173,6 +175,133 @@ async fn published(world: &World, publisher: &Path, topic: &str, message: &str) 
         .args(["-q", "1", "-t", topic, "-m", message]);
     world.beside("mosquitto_pub", command)?.wait(SOON).await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alertmanager_pages_us_as_opsgenie_and_what_is_amended_holds() -> Result<()> {
+    let _turn = tests::alone().await;
+    let Some(program) = places::program("prometheus-alertmanager") else {
+        skipped("Opsgenie's API", "prometheus-alertmanager is not on PATH");
+        return Ok(());
+    };
+    let mut world = World::on_up("senders-opsgenie").await?;
+    let alertmanager = Alertmanager::start(&world, &program).await?;
+    alertmanager.says("DiskFull", "db-1", "91 %", false).await?;
+    let opened = alert(&world, "DiskFull", Status::Open, SOON).await?;
+    ensure!(
+        opened.severity == Severity::Warning
+            && opened.output == "db-1: 91 % "
+            && opened.integration == "opsgenie-alertmanager",
+        "{opened:?}"
+    );
+    // Somebody knows better, and a note comes right behind.
+    let alias = &opened.labels["alias"];
+    opsgenie(
+        &world,
+        Method::PUT,
+        alias,
+        "priority",
+        json!({ "priority": "P1" }),
+    )
+    .await?;
+    opsgenie(
+        &world,
+        Method::POST,
+        alias,
+        "notes",
+        json!({ "note": "the shop is down", "user": "ann" }),
+    )
+    .await?;
+    // Its group has another alert: it creates ours anew, and then says message and description again.
+    alertmanager.says("DiskFull", "db-2", "95 %", false).await?;
+    let amended = until("the other description", SOON, async || {
+        let alert = world.client.alert(opened.fingerprint).await?;
+        Ok((alert.output == "db-1: 91 % db-2: 95 % ").then_some(alert))
+    })
+    .await?;
+    ensure!(
+        amended.severity == Severity::Urgent && amended.comment.as_deref() == Some("the shop is down"),
+        "{amended:?}"
+    );
+    for object in ["db-1", "db-2"] {
+        alertmanager.says("DiskFull", object, "over", true).await?;
+    }
+    let closed = alert(&world, "DiskFull", Status::Closed, SOON).await?;
+    ensure!(closed.fingerprint == opened.fingerprint, "{closed:?}");
+    world.all_alive()
+}
+
+/// What a client of Opsgenie's does to an alert.
+async fn opsgenie(world: &World, method: Method, alias: &str, deed: &str, body: Value) -> Result<()> {
+    let console = world.console_url();
+    let url = format!("{console}/v2/alerts/{alias}/{deed}?identifierType=alias");
+    let request = reqwest::Client::new()
+        .request(method, url)
+        .header("authorization", format!("GenieKey {}", keys::OPSGENIE))
+        .json(&body);
+    request.send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// An Alertmanager that pages through Opsgenie, and takes us for that.
+struct Alertmanager {
+    _process: Process,
+    alerts: String,
+}
+
+impl Alertmanager {
+    async fn start(world: &World, program: &Path) -> Result<Self> {
+        let folder = world.folder("alertmanager")?;
+        let settings = folder.join("alertmanager.yml");
+        let (url, key) = (world.console_url(), keys::OPSGENIE);
+        let receiver = format!(
+            "{{api_url: \"{url}\", api_key: {key}, update_alerts: true, message: \"{{{{ .CommonLabels.alertname }}}}\", \
+             description: \"{{{{ range .Alerts }}}}{{{{ .Labels.host }}}}: {{{{ .Annotations.summary }}}} {{{{ end }}}}\"}}"
+        );
+        let configuration = format!(
+            "route: {{receiver: opsgenie, group_by: [alertname], group_wait: 1s, group_interval: 1s}}
+receivers:
+  - name: opsgenie
+    opsgenie_configs: [{receiver}]
+"
+        );
+        std::fs::write(&settings, configuration).context("Alertmanager's configuration")?;
+        let address = places::free_address()?;
+        let mut command = Command::new(program);
+        command
+            .arg(format!("--config.file={}", settings.display()))
+            .arg(format!("--storage.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--cluster.listen-address=");
+        let process = world.beside("alertmanager", command)?;
+        let alerts = format!("http://{address}/api/v2/alerts");
+        until("Alertmanager answers", SOON, async || {
+            let answer = reqwest::get(&alerts).await;
+            Ok(answer
+                .is_ok_and(|answer| answer.status().is_success())
+                .then_some(()))
+        })
+        .await
+        .with_context(|| process.last_words())?;
+        Ok(Self {
+            _process: process,
+            alerts,
+        })
+    }
+
+    /// Tells it of an alert, or of its end.
+    async fn says(&self, name: &str, host: &str, summary: &str, ended: bool) -> Result<()> {
+        let mut alert = json!({
+            "labels": { "alertname": name, "host": host },
+            "annotations": { "summary": summary },
+        });
+        if ended {
+            alert["endsAt"] = json!(jiff::Timestamp::now().to_string());
+        }
+        let told = reqwest::Client::new().post(&self.alerts).json(&json!([alert]));
+        told.send().await?.error_for_status()?;
+        Ok(())
+    }
 }
 
 /// The alert of this name, when it is in this state.

@@ -25,6 +25,8 @@ pub mod keys {
     pub const SIGNED: &str = "key-of-api-signed";
     /// Mail; nobody is told.
     pub const EMAIL: &str = "key-of-email-nagios";
+    /// What is meant for Opsgenie; nobody is told.
+    pub const OPSGENIE: &str = "key-of-opsgenie-alertmanager";
     /// What Riemann's clients send; nobody is told.
     pub const RIEMANN: &str = "key-of-riemann-collectd";
 
@@ -61,6 +63,7 @@ pub fn document(hook: &str, slack_url: &str, smtp_port: u16) -> String {
         integration("api-later", "api", "later", keys::LATER),
         integration("api-machines", "api", "machines", keys::MACHINES),
         integration("email-nagios", "email", "quiet", keys::EMAIL),
+        integration("opsgenie-alertmanager", "opsgenie", "quiet", keys::OPSGENIE),
         integration("riemann-collectd", "riemann", "quiet", keys::RIEMANN),
         signed("api-signed", "api", keys::SIGNED),
         published("mqtt-backups", "api", "backups/#"),

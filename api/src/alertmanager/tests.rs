@@ -115,6 +115,7 @@ fn event(name: &str) -> DecoratedEvent {
             occurred_at: None,
             expires_at: None,
             unheard_since: None,
+            wish: None,
             heartbeat: None,
             status: EventStatus::Firing,
             severity: Severity::Critical,

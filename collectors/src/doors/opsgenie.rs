@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -20,11 +20,18 @@ use uuid::Uuid;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
-use crate::sources::{OPSGENIE, SourceError, opsgenie};
+use crate::sources::opsgenie::Deed;
+use crate::sources::{OPSGENIE, SourceError};
 use crate::work::Taken;
 
-/// The last segment of a deed's path (the first two have none), and what Opsgenie calls it before and after it is done.
-const DEEDS: [(&str, &str, &str); 8] = [
+/// Also what deleting an alert is.
+const CLOSE: &str = "close";
+/// Where Opsgenie itself has its API, and where Jira Service Management has it.
+const ADDRESSES: [&str; 2] = ["/v2/alerts", "/jsm/ops/integration/v2/alerts"];
+
+/// The last segment of a deed's path (the first two have none), with the method if that matters, and what Opsgenie calls
+/// it before and after it is done.
+const DEEDS: [(&str, &str, &str); 16] = [
     ("", "Create", "Created alert"),
     ("", "Delete", "Deleted alert"),
     ("acknowledge", "Acknowledge", "Acknowledged alert"),
@@ -33,17 +40,27 @@ const DEEDS: [(&str, &str, &str); 8] = [
     ("notes", "AddNote", "Note added to alert"),
     ("snooze", "Snooze", "Snoozed alert"),
     ("assign", "AssignOwnership", "Assigned ownership of alert"),
+    ("priority", "UpdatePriority", "Updated priority of alert"),
+    ("message", "UpdateMessage", "Updated message of alert"),
+    ("description", "UpdateDescription", "Updated description of alert"),
+    ("tags", "AddTags", "Tags added to alert"),
+    ("DELETE tags", "RemoveTags", "Tags removed from alert"),
+    ("details", "AddDetails", "Details added to alert"),
+    ("DELETE details", "RemoveDetails", "Details removed from alert"),
+    ("escalate", "Escalate", "Escalated alert"),
 ];
 
 pub(super) fn routes() -> Router<Arc<Collector>> {
-    Router::new()
-        .route("/v2/alerts", post(create))
-        .route("/v2/alerts/{id}", delete(remove))
-        .route(
-            "/v2/alerts/{id}/{deed}",
-            post(act).put(act).patch(act).delete(act),
-        )
-        .route("/v2/alerts/requests/{request}", get(asked_about))
+    ADDRESSES.iter().fold(Router::new(), |router, address| {
+        router
+            .route(address, post(create))
+            .route(&format!("{address}/{{id}}"), delete(remove))
+            .route(
+                &format!("{address}/{{id}}/{{deed}}"),
+                post(act).put(act).patch(act).delete(act),
+            )
+            .route(&format!("{address}/requests/{{request}}"), get(asked_about))
+    })
 }
 
 async fn create(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
@@ -51,7 +68,7 @@ async fn create(State(collector): State<Arc<Collector>>, posted: Posted) -> Resp
 }
 
 async fn remove(State(collector): State<Arc<Collector>>, Path(id): Path<String>, posted: Posted) -> Response {
-    answered(&collector, "Delete", to_known(id, "close".to_owned(), posted)).await
+    answered(&collector, "Delete", to_known(id, CLOSE.to_owned(), posted)).await
 }
 
 async fn act(
@@ -59,19 +76,23 @@ async fn act(
     Path((id, deed)): Path<(String, String)>,
     posted: Posted,
 ) -> Response {
+    let removing = format!("DELETE {deed}");
+    let name = match posted.method {
+        Method::DELETE => &removing,
+        _ => &deed,
+    };
     let action = DEEDS
         .iter()
-        .find_map(|(name, action, _)| (*name == deed).then_some(*action))
+        .find_map(|(known, action, _)| (known == name).then_some(*action))
         .unwrap_or("Update");
     answered(&collector, action, to_known(id, deed, posted)).await
 }
 
-/// A deed to an alert that its sender names.
-fn to_known(id: String, deed: String, posted: Posted) -> Call {
-    let by_number = posted
-        .fields()
-        .get("identifierType")
-        .is_some_and(|by| by == "tiny");
+/// A deed to an alert that its sender names. What is to be removed stands in the query, as nothing else has its place.
+fn to_known(alias: String, name: String, posted: Posted) -> Call {
+    let removes = posted.method == Method::DELETE && name != CLOSE;
+    let fields = posted.fields();
+    let by_number = fields.get("identifierType").is_some_and(|by| by == "tiny");
     let mut call = Call::new(&OPSGENIE, posted);
     call.read = Box::new(move |_, body| {
         if by_number {
@@ -81,7 +102,15 @@ fn to_known(id: String, deed: String, posted: Posted) -> Call {
                 remedy: "name the alert by its alias, with identifierType=alias".to_owned(),
             });
         }
-        opsgenie::read_deed(&deed, &id, body)
+        let deed = Deed {
+            name: &name,
+            removes,
+            alias: &alias,
+        };
+        match removes {
+            true => deed.read(json!(fields).to_string().as_bytes()),
+            false => deed.read(body),
+        }
     });
     call
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
-use schemas::{Action, EventStatus, Severity};
+use schemas::{EventStatus, Severity, Wish};
 
 use self::json::{Node, Object, Place};
 
@@ -100,10 +100,8 @@ pub struct Understood {
 pub struct SourceWish {
     /// As that of the alert's events.
     pub identity: Vec<String>,
-    /// Who wants it; the integration, if the sender does not say.
-    pub author: Option<String>,
-    /// What is to be done.
-    pub action: Action,
+    /// What is to be done, and by whom.
+    pub wish: Wish,
 }
 
 impl Understood {
@@ -504,7 +502,11 @@ pub struct SourceEvent {
 
 impl SourceEvent {
     /// An alert of which nothing but this is known yet. One that has ended is ok, however bad it was.
-    fn new<'t>(identity: impl IntoIterator<Item = &'t str>, status: EventStatus, severity: Severity) -> Self {
+    pub(crate) fn new<'t>(
+        identity: impl IntoIterator<Item = &'t str>,
+        status: EventStatus,
+        severity: Severity,
+    ) -> Self {
         Self {
             identity: identity.into_iter().map(str::to_owned).collect(),
             status,

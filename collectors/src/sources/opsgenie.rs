@@ -4,13 +4,16 @@
 //! create.
 
 use axum::http::HeaderMap;
-use schemas::{Action, EventStatus, Severity};
+use schemas::{Action, Amendment, EventStatus, Severity, Wish};
 use sha2::{Digest, Sha256};
+
+pub(crate) use deeds::Deed;
 
 use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, SourceWish, Understood};
 
-const TIME: &str = "send the time when it ends, like \"2026-09-01T10:00:00Z\"";
+mod deeds;
+
 const PRIORITIES: &str = "send P1, P2, P3, P4 or P5";
 const ACTIONS: &str = "let the webhook send Create, Acknowledge, UnAcknowledge, Close and Delete";
 
@@ -32,16 +35,16 @@ fn created(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     fired(body, message, alias)
 }
 
-/// What the webhook says of an alert. What happens to an alert besides its opening and its end is Opsgenie's affair.
+/// What the webhook says of an alert. Who is told of it there, and when, is Opsgenie's affair.
 fn webhook(body: &Object<'_, '_>, action: &str) -> Result<Understood, SourceError> {
     let status = match action {
-        "Create" | "UnAcknowledge" => EventStatus::Firing,
-        "Acknowledge" => EventStatus::Acknowledged,
-        "Close" | "Delete" => EventStatus::Resolved,
-        "AddNote" | "AddTags" | "RemoveTags" | "AddRecipient" | "AddResponder" | "AddTeam"
-        | "AssignOwnership" | "TakeOwnership" | "Escalate" | "EscalateNext" | "Snooze" | "SnoozeEnded"
-        | "UpdateDescription" | "UpdateMessage" | "UpdatePriority" | "AddDetails" | "RemoveDetails"
-        | "CustomAction" => {
+        "Create" | "UnAcknowledge" => Some(EventStatus::Firing),
+        "Acknowledge" => Some(EventStatus::Acknowledged),
+        "Close" | "Delete" => Some(EventStatus::Resolved),
+        "AddNote" | "UpdateDescription" | "UpdateMessage" | "UpdatePriority" => None,
+        "AddTags" | "RemoveTags" | "AddRecipient" | "AddResponder" | "AddTeam" | "AssignOwnership"
+        | "TakeOwnership" | "Escalate" | "EscalateNext" | "Snooze" | "SnoozeEnded" | "AddDetails"
+        | "RemoveDetails" | "CustomAction" => {
             return Ok(Understood::nothing(format!(
                 "{action} neither opens nor ends an alert, so nothing was done"
             )));
@@ -52,8 +55,11 @@ fn webhook(body: &Object<'_, '_>, action: &str) -> Result<Understood, SourceErro
         .required("alert", "send the body of Opsgenie's webhook as it is")?
         .object()?;
     let alias = alert.needed(&["alias", "alertId"], "send the alert with its alias")?;
+    let Some(status) = status else {
+        return altered(&alert, &alias, action);
+    };
     let message = alert.needed(&["message"], "send the alert with its message")?;
-    let mut event = fired(&alert, message, alias)?;
+    let mut event = fired(&alert, message, alias.clone())?;
     event.status = status;
     if status == EventStatus::Resolved {
         event.severity = Severity::Ok;
@@ -62,7 +68,40 @@ fn webhook(body: &Object<'_, '_>, action: &str) -> Result<Understood, SourceErro
         event.add_label("acknowledged_by", alert.text("username")?);
     }
     event.occurred_at = alert.moment("updatedAt", &mut event.remarks)?;
-    Ok(event.into())
+    let mut understood = Understood::from(event);
+    if action == "UnAcknowledge" {
+        // It fires for whoever missed its beginning; that alone would end no acknowledgement.
+        let author = alert.text("username")?;
+        let action = Action::Unacknowledge;
+        understood.wishes = deeds::wish_for(&alias, Wish { author, action }).wishes;
+    }
+    Ok(understood)
+}
+
+/// What somebody has changed of an alert at Opsgenie, or said of it.
+fn altered(alert: &Object<'_, '_>, alias: &str, action: &str) -> Result<Understood, SourceError> {
+    let mut amendment = Amendment::default();
+    let mut comment = None;
+    match action {
+        "UpdatePriority" if alert.text("priority")?.is_some() => amendment.severity = Some(priority(alert)?),
+        "UpdateMessage" => amendment.name = alert.text("message")?,
+        "UpdateDescription" => amendment.output = alert.text("description")?,
+        _ => comment = alert.text("note")?,
+    }
+    let action = match comment {
+        Some(comment) => Action::Comment { comment },
+        None if amendment == Amendment::default() => {
+            return Ok(Understood::nothing(format!(
+                "the webhook does not say what {action} has changed, so nothing was done"
+            )));
+        }
+        None => Action::Amend {
+            amendment,
+            comment: None,
+        },
+    };
+    let author = alert.text("username")?;
+    Ok(deeds::wish_for(alias, Wish { author, action }))
 }
 
 /// The alert that a body describes.
@@ -120,77 +159,4 @@ fn made_alias(message: &str, entity: &str) -> String {
     hash.update(message);
     hash.update(entity);
     hex::encode(&hash.finalize()[..16])
-}
-
-/// What a sender does to an alert that it has made, by the last segment of the path. The body may be empty.
-pub(crate) fn read_deed(name: &str, alias: &str, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = match body.trim_ascii() {
-        b"" => b"{}".as_slice(),
-        body => body,
-    };
-    let body = json::body(body)?.object()?;
-    match name {
-        "close" => ended(alias, EventStatus::Resolved, &body).map(Understood::from),
-        "acknowledge" => ended(alias, EventStatus::Acknowledged, &body).map(Understood::from),
-        // Senders that update an alert have just created it anew, with these texts.
-        "message" | "description" => Ok(Understood::nothing(format!(
-            "the {name} of an alert is what its last create says, so nothing was done"
-        ))),
-        _ => Ok(Understood {
-            wishes: vec![SourceWish {
-                identity: vec!["alias".to_owned(), alias.to_owned()],
-                author: body.first(&["user", "source"])?,
-                action: action(name, &body)?,
-            }],
-            ..Understood::default()
-        }),
-    }
-}
-
-/// The event of a close or an acknowledgement.
-fn ended(alias: &str, status: EventStatus, body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
-    let mut event = SourceEvent::new(["alias", alias], status, Severity::Unknown);
-    event.name = alias.to_owned();
-    event.source = body.text("source")?.unwrap_or_default();
-    event.output = body.text("note")?.unwrap_or_default();
-    if status == EventStatus::Acknowledged {
-        event.add_label("acknowledged_by", body.text("user")?);
-    }
-    Ok(event)
-}
-
-/// What an operator would do.
-fn action(name: &str, body: &Object<'_, '_>) -> Result<Action, SourceError> {
-    let comment = body.text("note")?;
-    match name {
-        "unacknowledge" => Ok(Action::Unacknowledge),
-        "notes" => Ok(Action::Comment {
-            comment: body.needed(&["note"], "send a note")?,
-        }),
-        "snooze" => {
-            let text = body.needed(&["endTime"], TIME)?;
-            let until = text.parse().map_err(|_| body.refuse(&["endTime"], &text, TIME))?;
-            Ok(Action::Snooze {
-                until,
-                sticky_severity: false,
-                sticky_output: false,
-                comment,
-            })
-        }
-        "assign" => {
-            let owner = body
-                .required("owner", "send the owner with a username")?
-                .object()?;
-            Ok(Action::Assign {
-                assignee: owner.needed(&["username", "id"], "send the owner with a username")?,
-                until: None,
-                comment,
-            })
-        }
-        _ => Err(SourceError::Invalid {
-            field: name.to_owned(),
-            reason: "is nothing that a sender can do here".to_owned(),
-            remedy: "create the alert anew with the same alias and what has changed".to_owned(),
-        }),
-    }
 }

@@ -12,6 +12,7 @@ import { History } from "./History";
 import { Icon } from "./Icon";
 import { Notifications } from "./Notifications";
 import { ACTIONS } from "./Toolbar";
+import { amendedWords } from "./words";
 
 /** All about one alert, beside the table. */
 export function Details({ id }: { id: string }) {
@@ -161,12 +162,12 @@ function CopyLink({ id }: { id: string }) {
 
 /** Who has it, until when, and what they said. */
 function States({ alert }: { alert: Alert }) {
-  const { acknowledgement, snooze, handling, assignment, comment } = alert;
-  if (!acknowledgement && !snooze && !handling && !assignment && !comment && alert.operator_state !== "in_downtime")
-    return null;
+  const { acknowledgement, snooze, handling, assignment, amended, comment } = alert;
+  const inDowntime = alert.operator_state === "in_downtime";
+  if (!acknowledgement && !snooze && !handling && !assignment && !amended && !comment && !inDowntime) return null;
   return (
     <ul class="states" data-testid="states">
-      {alert.operator_state === "in_downtime" && (
+      {inDowntime && (
         <li>
           <Icon name="downtime" />
           <span>In downtime: nobody is told while it lasts.</span>
@@ -212,6 +213,14 @@ function States({ alert }: { alert: Alert }) {
               </>
             )}
             <Said comment={assignment.comment} />
+          </span>
+        </li>
+      )}
+      {amended && (
+        <li>
+          <Icon name="edit" />
+          <span>
+            Amended by <b>{amended.by}</b> <Moment at={amended.at} />: {amendedWords(amended)}
           </span>
         </li>
       )}

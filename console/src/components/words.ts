@@ -1,5 +1,5 @@
 /** The words shown for what the protocol names. */
-import type { Channel, HistoryKind, LedgerState, OperatorState } from "../protocol";
+import type { Amended, Channel, HistoryKind, LedgerState, OperatorState } from "../protocol";
 import type { IconName } from "./Icon";
 
 /** A state of an operator, for reading. */
@@ -55,11 +55,19 @@ export function historyTone(kind: HistoryKind): "begin" | "change" | "end" | "pe
     case "notifying":
       return "told";
     case "not_delivered":
+    case "refused":
     case "retrying":
       return "bad";
     default:
       return "quiet";
   }
+}
+
+/** The parts of an alert that somebody amended, for reading. */
+export function amendedWords(amended: Amended): string {
+  const { severity, name, output, scenario, labels = {}, tags = {} } = amended;
+  const parts = Object.entries({ severity, name, output, scenario }).filter(([, value]) => value !== undefined);
+  return [...parts.map(([part]) => part), ...Object.keys(labels), ...Object.keys(tags)].join(", ");
 }
 
 /** A kind of history, for reading. */

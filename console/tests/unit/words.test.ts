@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { amendedWords } from "../../src/components/words";
 import { toCsv } from "../../src/csv";
 import { safeLink } from "../../src/safe-link";
 import { wordAgo, wordDuration, wordLeft, wordTime } from "../../src/time";
@@ -70,4 +71,15 @@ describe("the file for a spreadsheet", () => {
       'Alert,Object,team,Output,Id\r\n"\'=HYPERLINK(""x"")","a,b",pay,"line 1\nline 2",f\r\n',
     );
   });
+});
+
+test("what was amended is named by its parts", () => {
+  const amended = {
+    by: "ann",
+    at: "2026-09-01T10:00:00Z",
+    severity: "urgent",
+    labels: { team: "pay", tier: null },
+    tags: { db: true },
+  } as const;
+  expect(amendedWords(amended)).toBe("severity, team, tier, db");
 });

@@ -1,9 +1,9 @@
 //! What becomes of an alert when an operator acts.
 
 use schemas::alert::{Acknowledgement, Assignment, Handling, Snooze};
-use schemas::{Action, Command, CommandAnswer, CommandOutcome, HistoryKind};
+use schemas::{Action, AlertEvent, Command, CommandAnswer, CommandOutcome, HistoryKind, Wish};
 
-use super::{Change, events};
+use super::{Change, Ignored, amendment, events};
 use crate::state::REMEMBERED_KEYS;
 
 /// The answer to a command about an alert that does not exist.
@@ -22,45 +22,74 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
         change.answer(command, CommandOutcome::Unchanged, Some(reason));
         return;
     }
-    match act(change, command) {
+    match act(change, &command.author, &command.action) {
         Verdict::Applied(kind, message) => {
             let actor = format!("operator {}", command.author);
-            // Closing and opening write their own line, as events do.
-            match kind {
-                HistoryKind::Closed => events::close(change, actor, &message, None),
-                HistoryKind::Reopened => events::reopen(change, actor, &message, None),
-                _ => {
-                    change.record(kind, actor, &message, None);
-                    change.tell_followers(kind, &format!("{message} by {}", command.author));
-                }
-            }
-            remember(change, command);
+            carry_out(change, (kind, &message), actor, &command.author, None);
+            remember(change, command.idempotency_key.clone());
             change.answer(command, CommandOutcome::Applied, None);
         }
         Verdict::Unchanged(reason) => {
             change.answer(command, CommandOutcome::Unchanged, Some(reason.to_owned()));
         }
-        Verdict::Refused(reason) => change.answer(command, CommandOutcome::Refused, Some(reason.to_owned())),
+        Verdict::Refused(reason) => change.answer(command, CommandOutcome::Refused, Some(reason)),
     }
 }
 
-enum Verdict {
-    Applied(HistoryKind, String),
-    Unchanged(&'static str),
-    Refused(&'static str),
+/// Does what a sender wants. It waits for no answer, so what cannot be done is put on record.
+pub(super) fn wished(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
+    let (author, actor) = match &wish.author {
+        Some(author) => (author, format!("operator {author}")),
+        None => (&event.integration, events::actor(event)),
+    };
+    match act(change, author, &wish.action) {
+        Verdict::Applied(kind, message) => {
+            carry_out(change, (kind, &message), actor, author, Some(event));
+            remember(change, event.event_id.to_string());
+        }
+        Verdict::Unchanged(_) => change.ignored = Some(Ignored::Refresh),
+        Verdict::Refused(reason) => {
+            let message = format!("{} was not done: {reason}", wish.action.name());
+            change.note(HistoryKind::Refused, actor, message, Some(event));
+        }
+    }
 }
 
-fn remember(change: &mut Change<'_>, command: &Command) {
+pub(super) enum Verdict {
+    Applied(HistoryKind, String),
+    Unchanged(&'static str),
+    Refused(String),
+}
+
+fn carry_out(
+    change: &mut Change<'_>,
+    (kind, message): (HistoryKind, &str),
+    actor: String,
+    author: &str,
+    event: Option<&AlertEvent>,
+) {
+    // Closing and opening write their own line, as events do.
+    match kind {
+        HistoryKind::Closed => events::close(change, actor, message, event),
+        HistoryKind::Reopened => events::reopen(change, actor, message, event),
+        _ => {
+            change.record(kind, actor, message, event);
+            change.tell_followers(kind, &format!("{message} by {author}"));
+        }
+    }
+}
+
+fn remember(change: &mut Change<'_>, key: String) {
     let keys = &mut change.state.applied_keys;
-    keys.push_back(command.idempotency_key.clone());
+    keys.push_back(key);
     if keys.len() > REMEMBERED_KEYS {
         keys.pop_front();
     }
 }
 
-fn act(change: &mut Change<'_>, command: &Command) -> Verdict {
+fn act(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
     let is_open = change.state.is_open();
-    match &command.action {
+    match action {
         Action::Comment { comment } => {
             change.state.alert.comment = Some(comment.clone());
             Verdict::Applied(HistoryKind::Commented, format!("commented: {comment}"))
@@ -77,19 +106,26 @@ fn act(change: &mut Change<'_>, command: &Command) -> Verdict {
         Action::Resolve { .. } if !is_open => Verdict::Unchanged("the alert is closed"),
         Action::Resolve { comment } => Verdict::Applied(
             HistoryKind::Closed,
-            with_comment(format!("resolved by {}", command.author), comment.as_deref()),
+            with_comment(format!("resolved by {author}"), comment.as_deref()),
         ),
-        _ if !is_open => Verdict::Refused("the alert is closed"),
-        action => mute(change, command, action),
+        _ if !is_open => Verdict::Refused("the alert is closed".to_owned()),
+        Action::Amend { amendment, comment } => match amendment::amend(change, author, amendment) {
+            Verdict::Applied(kind, message) => {
+                Verdict::Applied(kind, with_comment(message, comment.as_deref()))
+            }
+            other => other,
+        },
+        Action::Unamend => amendment::unamend(change),
+        action => mute(change, author, action),
     }
 }
 
 /// The actions that say who has an open alert, or for how long it is hidden.
-fn mute(change: &mut Change<'_>, command: &Command, action: &Action) -> Verdict {
+fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
     let now = change.now;
-    let by = command.author.clone();
+    let by = author.to_owned();
     let alert = &mut change.state.alert;
-    let past = "`until` is past: give a time in the future";
+    let past = || Verdict::Refused("`until` is past: give a time in the future".to_owned());
     match action {
         Action::Acknowledge { .. } if alert.acknowledgement.is_some() => {
             Verdict::Unchanged("the alert is acknowledged")
@@ -113,7 +149,7 @@ fn mute(change: &mut Change<'_>, command: &Command, action: &Action) -> Verdict 
             ),
             None => Verdict::Unchanged("the alert is not acknowledged"),
         },
-        Action::Snooze { until, .. } if *until <= now => Verdict::Refused(past),
+        Action::Snooze { until, .. } if *until <= now => past(),
         Action::Snooze {
             until,
             sticky_severity,
@@ -139,7 +175,7 @@ fn mute(change: &mut Change<'_>, command: &Command, action: &Action) -> Verdict 
             Some(_) => Verdict::Applied(HistoryKind::Unsnoozed, "snooze taken back".to_owned()),
             None => Verdict::Unchanged("the alert is not snoozed"),
         },
-        Action::Handle { until, .. } if *until <= now => Verdict::Refused(past),
+        Action::Handle { until, .. } if *until <= now => past(),
         Action::Handle { until, assignee } => {
             let assignee = assignee.clone().unwrap_or_else(|| by.clone());
             let message = format!("{assignee} handles it until {until}");
@@ -157,7 +193,7 @@ fn mute(change: &mut Change<'_>, command: &Command, action: &Action) -> Verdict 
         },
         Action::Assign {
             until: Some(until), ..
-        } if *until <= now => Verdict::Refused(past),
+        } if *until <= now => past(),
         Action::Assign {
             assignee,
             until,
@@ -177,9 +213,12 @@ fn mute(change: &mut Change<'_>, command: &Command, action: &Action) -> Verdict 
             Some(_) => Verdict::Applied(HistoryKind::Unassigned, "assignment taken back".to_owned()),
             None => Verdict::Unchanged("the alert is assigned to nobody"),
         },
-        Action::Comment { .. } | Action::Uncomment | Action::Resolve { .. } | Action::Unresolve => {
-            Verdict::Unchanged("done elsewhere")
-        }
+        Action::Amend { .. }
+        | Action::Unamend
+        | Action::Comment { .. }
+        | Action::Uncomment
+        | Action::Resolve { .. }
+        | Action::Unresolve => Verdict::Unchanged("done elsewhere"),
     }
 }
 

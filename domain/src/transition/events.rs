@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome, expiry, heartbeat};
+use super::{Change, Effect, Ignored, Outcome, amendment, commands, expiry, heartbeat};
 use crate::Site;
 use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
 
@@ -19,7 +19,7 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
     if event.heartbeat.is_some() {
         return Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site).run(Change::keep);
     }
-    if !fires(event) {
+    if event.wish.is_some() || !fires(event) {
         return Outcome {
             ignored: Some(Ignored::NothingOpen),
             ..Outcome::nothing(None)
@@ -57,6 +57,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         snooze: None,
         handling: None,
         assignment: None,
+        amended: None,
         comment: None,
         channels: Vec::new(),
         episode: 1,
@@ -79,6 +80,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         steps: Vec::new(),
         reopened_at: VecDeque::new(),
         applied_keys: VecDeque::new(),
+        said: None,
         expiry: expiry::of(event, now),
         ledger: Vec::new(),
     }
@@ -94,6 +96,10 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     change.state.origin = Some(decorated.origin);
     if let Some(since) = event.unheard_since {
         expiry::answer(change, event.accepted_at, since);
+        return;
+    }
+    if let Some(wish) = &event.wish {
+        commands::wished(change, event, wish);
         return;
     }
     change.state.newest = change.state.newest.max(Some(Accepted::of(event)));
@@ -121,16 +127,21 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 /// the log had it already, or ended before it could keep in mind that it was drained. Then what follows it was applied
 /// too, and `[firing, resolved]` must not become `[firing, resolved, firing, resolved]`. So it counts only if it was
 /// accepted after everything that was applied. This holds also for what other collectors, whose spool was empty
-/// earlier, have said in the meantime.
+/// earlier, have said in the meantime. A wish is not overtaken by what is said of the problem: it is the same again if it
+/// was done already.
 fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
     let same_place = change.state.origin.is_some_and(|last| {
         last.partition == decorated.origin.partition && decorated.origin.offset <= last.offset
     });
-    let not_newer = change
-        .state
-        .newest
-        .is_some_and(|newest| Accepted::of(&decorated.event) <= newest);
-    same_place || (decorated.spooled && not_newer)
+    let event = &decorated.event;
+    let known = || match event.wish {
+        Some(_) => change.state.applied_keys.contains(&event.event_id.to_string()),
+        None => change
+            .state
+            .newest
+            .is_some_and(|newest| Accepted::of(event) <= newest),
+    };
+    same_place || (decorated.spooled && known())
 }
 
 fn fires(event: &AlertEvent) -> bool {
@@ -141,7 +152,7 @@ pub(super) fn actor(event: &AlertEvent) -> String {
     format!("integration {}", event.integration)
 }
 
-fn named_badge(name: &str) -> Option<Badge> {
+pub(super) fn named_badge(name: &str) -> Option<Badge> {
     let name = name.to_lowercase();
     if name.contains("[test]") {
         Some(Badge::Test)
@@ -154,20 +165,21 @@ fn named_badge(name: &str) -> Option<Badge> {
 
 fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
-    let before = change.state.alert.clone();
+    let (before, said_before) = (change.state.alert.clone(), change.state.said.clone());
     let newer = change.now.duration_since(before.last_event_at) >= REFRESH_KEPT_EVERY;
-    take_over(&mut change.state.alert, decorated);
+    amendment::beneath(&mut change.state, |alert| take_over(alert, decorated));
     let alert = &change.state.alert;
     let severity_changed = alert.severity != before.severity;
     let output_changed = alert.output != before.output;
     let text_changed = output_changed
         || alert.labels != before.labels
         || alert.links != before.links
-        || alert.service != before.service;
+        || alert.service != before.service
+        || alert.name != before.name;
     let rerouted = alert.environment != before.environment || alert.scenario != before.scenario;
     if severity_changed || text_changed || rerouted {
         change.state.alert.badge =
-            named_badge(&event.name).or(before.badge.filter(|badge| *badge == Badge::Flapping));
+            named_badge(&change.state.alert.name).or(before.badge.filter(|badge| *badge == Badge::Flapping));
         change.state.alert.last_event_at = change.now;
     }
     if rerouted {
@@ -181,7 +193,7 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     if severity_changed {
         let message = format!(
             "severity changed from {} to {}: {}",
-            before.severity, event.severity, event.output
+            before.severity, change.state.alert.severity, event.output
         );
         change.state.alert.counts.severity_changed += 1;
         change.record(HistoryKind::SeverityChanged, actor(event), &message, Some(event));
@@ -191,15 +203,25 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         let message = if output_changed {
             event.output.clone()
         } else {
-            "labels or links changed".to_owned()
+            "name, labels or links changed".to_owned()
         };
         change.state.alert.counts.updated += 1;
         change.record(HistoryKind::Updated, actor(event), &message, Some(event));
         end_mutes(change, false, output_changed);
         change.tell_followers(HistoryKind::Updated, &message);
-    } else if newer {
-        change.state.alert.last_event_at = change.now;
-        change.keep();
+    } else if change.state.said != said_before && !rerouted {
+        let message = format!(
+            "its source says {}: {}, beneath what was amended",
+            event.severity, event.output
+        );
+        change.record(HistoryKind::Updated, actor(event), message, Some(event));
+    } else if !rerouted {
+        // Which of several servers said it, say, is not worth a version.
+        change.state.alert = before;
+        if newer {
+            change.state.alert.last_event_at = change.now;
+            change.keep();
+        }
     }
     expiry::refresh(change, event);
     if change.effect == Effect::Nothing {
@@ -290,6 +312,7 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
 fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
     let before = change.state.alert.clone();
+    amendment::end(&mut change.state);
     take_over(&mut change.state.alert, decorated);
     change.state.alert.last_event_at = change.now;
     change.state.expiry = expiry::of(event, change.now);

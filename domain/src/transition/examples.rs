@@ -58,6 +58,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             occurred_at: None,
             expires_at: None,
             unheard_since: None,
+            wish: None,
             heartbeat: None,
             status,
             severity,

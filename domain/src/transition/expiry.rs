@@ -150,6 +150,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         expires_at: None,
         unheard_since: Some(since),
         heartbeat: None,
+        wish: None,
         status: EventStatus::Resolved,
         severity: alert.severity,
         integration: alert.integration.clone(),

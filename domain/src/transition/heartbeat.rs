@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use schemas::alert::Counts;
 use schemas::{DecoratedEvent, Status};
 
-use super::{Change, Effect, Ignored, events, expiry};
+use super::{Change, Effect, Ignored, amendment, events, expiry};
 use crate::state::AlertState;
 
 /// What is kept of the first call: an alert that has no episode yet.
@@ -30,6 +30,7 @@ pub(super) fn called(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         events::close(change, events::actor(event), &message, Some(event));
     }
     let before = change.state.alert.clone();
+    amendment::end(&mut change.state);
     events::take_over(&mut change.state.alert, decorated);
     let aged = change.now.duration_since(before.last_event_at) >= events::REFRESH_KEPT_EVERY;
     if aged || change.state.alert != before {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use schemas::{
-    Action, Channel, Command, DeliveryFailure, EventStatus, Notification, NotificationKind, Receipt,
-    ReceiptOutcome, Severity,
+    Action, Amendment, Channel, Command, DeliveryFailure, EventStatus, Notification, NotificationKind,
+    Receipt, ReceiptOutcome, Severity,
 };
 use uuid::Uuid;
 
@@ -47,6 +47,15 @@ fn happening() -> impl Strategy<Value = Happening> {
         }),
         Just(Action::Resolve { comment: None }),
         Just(Action::Unresolve),
+        (any::<bool>(), 0_u8..3).prop_map(|(worse, output)| Action::Amend {
+            amendment: Amendment {
+                severity: worse.then_some(Severity::Urgent),
+                output: (output > 0).then(|| format!("amended {output}")),
+                ..Amendment::default()
+            },
+            comment: None,
+        }),
+        Just(Action::Unamend),
     ];
     prop_oneof![
         3 => (severity, 0_u8..3).prop_map(|(severity, output)| Happening::Fires(severity, output)),

@@ -1,122 +1,17 @@
 //! One behaviour a test, told as it happens.
 
-use jiff::Timestamp;
 use schemas::alert::{Badge, OperatorState};
 use schemas::config::Step;
 use schemas::{
-    Action, Channel, Command, CommandOutcome, DeliveryFailure, EventStatus, HistoryKind, LedgerState,
-    Notification, NotificationKind, Receipt, ReceiptOutcome, Severity, Status,
+    Action, Alert, Amendment, Channel, CommandOutcome, DeliveryFailure, EventStatus, HistoryKind,
+    LedgerState, NotificationKind, ReceiptOutcome, Severity, Status,
 };
-use uuid::Uuid;
 
 use super::examples::{at, event, put, silence, site, step, working_hours};
-use super::{Effect, Ignored, Input, Outcome, transition};
+use super::story::{Story, answer, kinds, sent, told};
+use super::{Effect, Ignored, Input};
 use crate::Site;
-use crate::state::AlertState;
 use crate::steps::{DeadlineKind, next_deadline};
-
-/// One alert, its site, and the offsets of its events.
-struct Story {
-    site: Site,
-    state: Option<AlertState>,
-    offset: u64,
-}
-
-impl Story {
-    fn new(steps: Vec<Step>) -> Self {
-        Self {
-            site: site(steps),
-            state: None,
-            offset: 0,
-        }
-    }
-
-    /// A story whose alert is open since ten o'clock.
-    fn open(steps: Vec<Step>) -> (Self, Outcome) {
-        let mut story = Self::new(steps);
-        let outcome = story.fires(0, Severity::Critical, "99 %");
-        (story, outcome)
-    }
-
-    fn take(&mut self, input: Input<'_>, now: Timestamp) -> Outcome {
-        let outcome = transition(self.state.take(), input, now, &self.site);
-        self.state = outcome.state.clone();
-        outcome
-    }
-
-    fn source(&mut self, second: i64, status: EventStatus, severity: Severity, output: &str) -> Outcome {
-        self.offset += 1;
-        let event = event(self.offset, status, severity, output);
-        self.take(Input::Event(&event), at(second))
-    }
-
-    fn fires(&mut self, second: i64, severity: Severity, output: &str) -> Outcome {
-        self.source(second, EventStatus::Firing, severity, output)
-    }
-
-    fn ends(&mut self, second: i64) -> Outcome {
-        self.source(second, EventStatus::Resolved, Severity::Ok, "fine again")
-    }
-
-    fn operator(&mut self, second: i64, action: Action) -> Outcome {
-        self.operator_with_key(second, action, &format!("{second}"))
-    }
-
-    fn operator_with_key(&mut self, second: i64, action: Action, key: &str) -> Outcome {
-        let command = Command {
-            command_id: Uuid::from_u128(1),
-            idempotency_key: key.to_owned(),
-            fingerprint: crate::fingerprint(["disk full"]),
-            author: "ann".to_owned(),
-            requested_at: at(second),
-            action,
-        };
-        self.take(Input::Command(&command), at(second))
-    }
-
-    fn receipt(&mut self, second: i64, notification: &Notification, outcome: ReceiptOutcome) -> Outcome {
-        let receipt = Receipt {
-            notification_id: notification.notification_id,
-            fingerprint: notification.fingerprint,
-            episode: notification.episode,
-            sequence: notification.sequence,
-            channel: notification.channel,
-            destination: notification.destination.clone(),
-            kind: notification.kind,
-            outcome,
-            attempts: 1,
-            at: at(second),
-        };
-        self.take(Input::Receipt(&receipt), at(second))
-    }
-
-    fn alert(&self) -> &schemas::Alert {
-        &self.state.as_ref().unwrap().alert
-    }
-}
-
-fn kinds(outcome: &Outcome) -> Vec<HistoryKind> {
-    outcome.history.iter().map(|entry| entry.kind).collect()
-}
-
-fn told(outcome: &Outcome) -> Vec<(NotificationKind, &str)> {
-    outcome
-        .notifications
-        .iter()
-        .map(|n| (n.kind, n.destination.as_str()))
-        .collect()
-}
-
-fn answer(outcome: &Outcome) -> CommandOutcome {
-    outcome.answer.as_ref().unwrap().outcome
-}
-
-fn sent(reference: &str) -> ReceiptOutcome {
-    ReceiptOutcome::Sent {
-        reference: Some(reference.to_owned()),
-        latency_ms: 1,
-    }
-}
 
 fn snooze(second: i64, sticky_severity: bool, sticky_output: bool) -> Action {
     Action::Snooze {
@@ -561,6 +456,16 @@ fn every_action_has_its_undo() {
             },
             Action::Uncomment,
         ),
+        (
+            Action::Amend {
+                amendment: Amendment {
+                    severity: Some(Severity::Urgent),
+                    ..Amendment::default()
+                },
+                comment: None,
+            },
+            Action::Unamend,
+        ),
         (Action::Resolve { comment: None }, Action::Unresolve),
     ];
     for (action, undo) in pairs {
@@ -576,30 +481,24 @@ fn every_action_has_its_undo() {
             CommandOutcome::Applied,
             "{action:?}"
         );
-        assert_ne!(
-            (
-                story.alert().operator_state,
-                &story.alert().comment,
-                story.alert().status
-            ),
-            (before.operator_state, &before.comment, before.status),
-            "{action:?}"
-        );
+        assert_ne!(looks(story.alert()), looks(&before), "{action:?}");
         assert_eq!(
             answer(&story.operator(3, undo.clone())),
             CommandOutcome::Applied,
             "{undo:?}"
         );
-        assert_eq!(
-            (
-                story.alert().operator_state,
-                &story.alert().comment,
-                story.alert().status
-            ),
-            (before.operator_state, &before.comment, before.status),
-            "{undo:?}"
-        );
+        assert_eq!(looks(story.alert()), looks(&before), "{undo:?}");
     }
+}
+
+/// What an operator can change.
+fn looks(alert: &Alert) -> (OperatorState, Option<&str>, Status, Severity) {
+    (
+        alert.operator_state,
+        alert.comment.as_deref(),
+        alert.status,
+        alert.severity,
+    )
 }
 
 #[test]

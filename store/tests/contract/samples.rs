@@ -47,6 +47,7 @@ pub fn alert(number: u64) -> Alert {
         snooze: None,
         handling: None,
         assignment: None,
+        amended: None,
         comment: None,
         channels: Vec::new(),
         episode: 1,
@@ -83,6 +84,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         steps: Vec::new(),
         reopened_at: [].into(),
         applied_keys: [].into(),
+        said: None,
         expiry: None,
         ledger: Vec::new(),
     }

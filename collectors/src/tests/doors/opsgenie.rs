@@ -99,19 +99,16 @@ async fn what_a_sender_cannot_do_here_is_said_and_kept() {
     let world = world();
     for (address, status, words) in [
         (
-            "/v2/alerts/a/tags",
+            "/v2/alerts/a/attachments",
             422,
-            "tags is nothing that a sender can do here; create the alert anew",
+            "attachments is nothing that a sender can do here; create the alert anew",
         ),
+        ("/v2/alerts/a/tags", 422, "tags is missing; send a list of tags"),
+        ("/v2/alerts/a/priority", 422, "priority is missing; send P1, P2"),
         (
             "/v2/alerts/7/close?identifierType=tiny",
             422,
             "identifierType is tiny, and alerts have no numbers",
-        ),
-        (
-            "/v2/alerts/a/description",
-            202,
-            "the description of an alert is what its last create says",
         ),
     ] {
         let answer = send(&world, "POST", address, json!({ "note": "n" })).await;
@@ -119,7 +116,7 @@ async fn what_a_sender_cannot_do_here_is_said_and_kept() {
         let said = answer.body.get("message").unwrap_or(&answer.body["result"]);
         assert!(said.as_str().unwrap().starts_with(words), "{}", answer.body);
     }
-    assert_eq!((world.collected().len(), world.rejected().len()), (0, 2));
+    assert_eq!((world.collected().len(), world.rejected().len()), (0, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,55 +142,106 @@ async fn a_wrong_field_and_a_wrong_key_are_told_as_opsgenie_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_operator_would_do_becomes_a_command_to_the_same_alert() {
+async fn what_an_operator_would_do_becomes_a_wish_for_the_same_alert() {
     let world = world();
     create(&world).await;
     let deeds = [
         (
-            "notes",
+            "POST notes",
             json!({ "note": "seen", "user": "ann" }),
             json!({ "type": "comment", "comment": "seen" }),
         ),
         (
-            "snooze",
+            "POST snooze",
             json!({ "endTime": "2026-09-01T10:00:00Z" }),
             json!({
                 "type": "snooze", "until": "2026-09-01T10:00:00Z", "sticky_severity": false, "sticky_output": false,
             }),
         ),
         (
-            "assign",
+            "POST assign",
             json!({ "owner": { "username": "ann" }, "source": "bot" }),
             json!({ "type": "assign", "assignee": "ann" }),
         ),
-        ("unacknowledge", Value::Null, json!({ "type": "unacknowledge" })),
+        (
+            "POST unacknowledge",
+            Value::Null,
+            json!({ "type": "unacknowledge" }),
+        ),
+        (
+            "PUT priority",
+            json!({ "priority": "P1", "note": "worse" }),
+            json!({ "type": "amend", "severity": "urgent", "comment": "worse" }),
+        ),
+        (
+            "PUT message",
+            json!({ "message": "disk is full" }),
+            json!({ "type": "amend", "name": "disk is full" }),
+        ),
+        (
+            "PUT description",
+            json!({ "description": "since ten" }),
+            json!({ "type": "amend", "output": "since ten" }),
+        ),
+        (
+            "POST tags",
+            json!({ "tags": ["night", "team: pay"] }),
+            json!({ "type": "amend", "labels": { "team": "pay" }, "tags": { "night": true } }),
+        ),
+        (
+            "DELETE tags?tags=night,team:pay&user=ann",
+            Value::Null,
+            json!({ "type": "amend", "labels": { "team": null }, "tags": { "night": false } }),
+        ),
+        (
+            "POST details",
+            json!({ "details": { "region": "Oregon", "racks": 2 } }),
+            json!({ "type": "amend", "labels": { "region": "Oregon", "racks": "2" } }),
+        ),
+        (
+            "DELETE details?keys=region,racks",
+            Value::Null,
+            json!({ "type": "amend", "labels": { "region": null, "racks": null } }),
+        ),
+        (
+            "POST escalate",
+            json!({ "escalation": { "name": "database" } }),
+            json!({ "type": "amend", "scenario": "database" }),
+        ),
     ];
-    for (deed, body, _) in &deeds {
-        let address = format!("/v2/alerts/db-1/{deed}?identifierType=alias");
-        let answer = send(&world, "POST", &address, body.clone()).await;
+    for (index, (deed, body, _)) in deeds.iter().enumerate() {
+        let (method, deed) = deed.split_once(' ').unwrap();
+        let address = match index % 2 {
+            0 => format!("/v2/alerts/db-1/{deed}"),
+            _ => format!("/jsm/ops/integration/v2/alerts/db-1/{deed}"),
+        };
+        let answer = send(&world, method, &address, body.clone()).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
         let request = answer.body["requestId"].as_str().unwrap();
         let asked = asked_about(&world, request).await;
         assert_eq!(asked.body["data"]["alias"], "db-1");
     }
-    let commands: Vec<Value> = world
-        .log
-        .records(Topic::ALERTS_COMMANDS)
-        .iter()
-        .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
+    let mut collected = world.collected();
+    let alert = collected.remove(0).fingerprint;
+    assert!(collected.iter().all(|event| event.fingerprint == alert));
+    let wishes: Vec<_> = collected
+        .into_iter()
+        .map(|event| event.wish.expect("a wish"))
         .collect();
-    let actions: Vec<_> = commands.iter().map(|command| &command["action"]).collect();
+    let actions: Vec<_> = wishes
+        .iter()
+        .map(|wish| serde_json::to_value(&wish.action).unwrap())
+        .collect();
     assert_eq!(
         actions,
-        deeds.iter().map(|(_, _, action)| action).collect::<Vec<_>>()
+        deeds
+            .iter()
+            .map(|(_, _, action)| action.clone())
+            .collect::<Vec<_>>()
     );
-    let authors: Vec<_> = commands
-        .iter()
-        .map(|command| command["author"].as_str().unwrap())
-        .collect();
-    assert_eq!(authors, ["ann", "my-opsgenie", "bot", "my-opsgenie"]);
-    let alert = world.collected().remove(0).fingerprint.to_string();
-    assert!(commands.iter().all(|command| command["fingerprint"] == alert));
+    let authors: Vec<_> = wishes.iter().map(|wish| wish.author.as_deref()).collect();
+    assert_eq!(authors[..4], [Some("ann"), None, Some("bot"), None]);
+    assert_eq!(authors[8], Some("ann"));
     let answer = send(
         &world,
         "POST",

@@ -1,0 +1,150 @@
+//! What a sender does to an alert that it has made, by the last segment of the path.
+
+use schemas::{Action, Amendment, EventStatus, Severity, Wish};
+
+use super::{Object, SourceError, SourceEvent, SourceWish, Understood, json, priority};
+
+const TIME: &str = "send the time when it ends, like \"2026-09-01T10:00:00Z\"";
+
+/// What is done to an alert: the last segment of the path.
+pub(crate) struct Deed<'d> {
+    pub(crate) name: &'d str,
+    /// What is named is taken away rather than added.
+    pub(crate) removes: bool,
+    pub(crate) alias: &'d str,
+}
+
+impl Deed<'_> {
+    /// Reads its body, which may be empty.
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Understood, SourceError> {
+        let body = match body.trim_ascii() {
+            b"" => b"{}".as_slice(),
+            body => body,
+        };
+        let body = json::body(body)?.object()?;
+        match self.name {
+            "close" => self.ended(EventStatus::Resolved, &body).map(Understood::from),
+            "acknowledge" => self.ended(EventStatus::Acknowledged, &body).map(Understood::from),
+            _ => {
+                let wish = Wish {
+                    author: body.first(&["user", "source"])?,
+                    action: self.action(&body)?,
+                };
+                Ok(wish_for(self.alias, wish))
+            }
+        }
+    }
+
+    /// The event of a close or an acknowledgement.
+    fn ended(&self, status: EventStatus, body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+        let mut event = SourceEvent::new(["alias", self.alias], status, Severity::Unknown);
+        event.name = self.alias.to_owned();
+        event.source = body.text("source")?.unwrap_or_default();
+        event.output = body.text("note")?.unwrap_or_default();
+        if status == EventStatus::Acknowledged {
+            event.add_label("acknowledged_by", body.text("user")?);
+        }
+        Ok(event)
+    }
+
+    /// What an operator would do.
+    fn action(&self, body: &Object<'_, '_>) -> Result<Action, SourceError> {
+        let comment = body.text("note")?;
+        match self.name {
+            "unacknowledge" => Ok(Action::Unacknowledge),
+            "notes" => Ok(Action::Comment {
+                comment: body.needed(&["note"], "send a note")?,
+            }),
+            "snooze" => {
+                let text = body.needed(&["endTime"], TIME)?;
+                let until = text.parse().map_err(|_| body.refuse(&["endTime"], &text, TIME))?;
+                Ok(Action::Snooze {
+                    until,
+                    sticky_severity: false,
+                    sticky_output: false,
+                    comment,
+                })
+            }
+            "assign" => {
+                let owner = body
+                    .required("owner", "send the owner with a username")?
+                    .object()?;
+                Ok(Action::Assign {
+                    assignee: owner.needed(&["username", "id"], "send the owner with a username")?,
+                    until: None,
+                    comment,
+                })
+            }
+            _ => Ok(Action::Amend {
+                amendment: self.amendment(body)?,
+                comment,
+            }),
+        }
+    }
+
+    fn amendment(&self, body: &Object<'_, '_>) -> Result<Amendment, SourceError> {
+        let mut amendment = Amendment::default();
+        match self.name {
+            "priority" => {
+                body.needed(&["priority"], super::PRIORITIES)?;
+                amendment.severity = Some(priority(body)?);
+            }
+            "message" => amendment.name = Some(body.needed(&["message"], "send a message")?),
+            "description" => amendment.output = Some(body.needed(&["description"], "send a description")?),
+            "tags" => {
+                body.required("tags", "send a list of tags")?;
+                self.tags(&body.flat("tags").unwrap_or_default(), &mut amendment);
+            }
+            "details" if self.removes => {
+                let keys = body.needed(&["keys"], "name the keys, with commas between them")?;
+                let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
+                amendment.labels = keys.map(|key| (key.to_owned(), None)).collect();
+            }
+            "details" => {
+                body.required("details", "send the details, names to texts")?;
+                let details = body.texts("details")?.into_iter();
+                amendment.labels = details.map(|(name, value)| (name, Some(value))).collect();
+            }
+            "escalate" => {
+                let remedy = "send the escalation with the name of a scenario";
+                let escalation = body.required("escalation", remedy)?.object()?;
+                amendment.scenario = Some(escalation.needed(&["name", "id"], remedy)?);
+            }
+            name => {
+                return Err(SourceError::Invalid {
+                    field: name.to_owned(),
+                    reason: "is nothing that a sender can do here".to_owned(),
+                    remedy: "create the alert anew with the same alias and what has changed".to_owned(),
+                });
+            }
+        }
+        Ok(amendment)
+    }
+
+    /// Tags like `name:value` are labels, as where the alert is created.
+    fn tags(&self, tags: &str, amendment: &mut Amendment) {
+        for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            match tag.split_once(':') {
+                Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+                    let value = (!self.removes).then(|| value.trim().to_owned());
+                    amendment.labels.insert(name.trim().to_owned(), value);
+                }
+                _ => {
+                    let tag = tag.trim_end_matches(':').to_owned();
+                    amendment.tags.insert(tag, !self.removes);
+                }
+            }
+        }
+    }
+}
+
+/// Something is to be done to the alert with this alias.
+pub(super) fn wish_for(alias: &str, wish: Wish) -> Understood {
+    Understood {
+        wishes: vec![SourceWish {
+            identity: vec!["alias".to_owned(), alias.to_owned()],
+            wish,
+        }],
+        ..Understood::default()
+    }
+}

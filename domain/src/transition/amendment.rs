@@ -1,0 +1,246 @@
+//! What is said of an alert in place of what its source says.
+//!
+//! The words of the source stay beneath. What it says later changes what nobody amended, and all of it comes back when
+//! the amendment is taken back. A severity holds only while the source keeps to the one that it had when somebody knew
+//! better: that it gets worse, or better, is news. All of it ends when the source opens the alert anew.
+
+use schemas::{Alert, Amended, Amendment, HistoryKind, Severity};
+
+use super::Change;
+use super::commands::Verdict;
+use super::events::named_badge;
+use crate::state::{AlertState, Said};
+
+const TAGS: &str = "tags";
+
+/// Adds to what is amended.
+pub(super) fn amend(change: &mut Change<'_>, by: &str, amendment: &Amendment) -> Verdict {
+    if let Some(reason) = refusal(change, amendment) {
+        return Verdict::Refused(reason);
+    }
+    let now = change.now;
+    alter(change, |amended| {
+        let mut all = amended.map(|amended| amended.amendment).unwrap_or_default();
+        add(&mut all, amendment);
+        Some(Amended {
+            by: by.to_owned(),
+            at: now,
+            amendment: all,
+        })
+    })
+    .map_or(Verdict::Unchanged("the alert is so already"), |(kind, what)| {
+        Verdict::Applied(kind, format!("amended: {what}"))
+    })
+}
+
+/// Takes back all that is amended.
+pub(super) fn unamend(change: &mut Change<'_>) -> Verdict {
+    if change.state.alert.amended.is_none() {
+        return Verdict::Unchanged("nothing is amended");
+    }
+    match alter(change, |_| None) {
+        Some((kind, what)) => Verdict::Applied(kind, format!("amendment taken back: {what}")),
+        None => Verdict::Applied(HistoryKind::Updated, "amendment taken back".to_owned()),
+    }
+}
+
+/// The source speaks while something may be amended.
+pub(super) fn beneath(state: &mut AlertState, source_speaks: impl FnOnce(&mut Alert)) {
+    let Some(before) = state.said.take() else {
+        source_speaks(&mut state.alert);
+        return;
+    };
+    let shown = state.alert.clone();
+    before.clone().put_into(&mut state.alert);
+    source_speaks(&mut state.alert);
+    if let Some(amended) = &mut state.alert.amended
+        && state.alert.severity != before.severity
+    {
+        amended.amendment.severity = None;
+    }
+    if state
+        .alert
+        .amended
+        .as_ref()
+        .is_some_and(|amended| amended.amendment == Amendment::default())
+    {
+        state.alert.amended = None;
+    }
+    lay_over(state);
+    keep_previous_output(&mut state.alert, &shown);
+}
+
+/// Nothing is amended any more.
+pub(super) fn end(state: &mut AlertState) {
+    if let Some(said) = state.said.take() {
+        said.put_into(&mut state.alert);
+    }
+    state.alert.amended = None;
+}
+
+fn refusal(change: &Change<'_>, amendment: &Amendment) -> Option<String> {
+    if *amendment == Amendment::default() {
+        let reason = "nothing is amended: give severity, name, output, scenario, labels or tags";
+        return Some(reason.to_owned());
+    }
+    if amendment.severity == Some(Severity::Ok) {
+        return Some("severity ok would be the end of it: resolve it".to_owned());
+    }
+    let scenario = amendment.scenario.as_ref()?;
+    (!change.site.scenarios.contains_key(scenario)).then(|| {
+        let known: Vec<_> = change.site.scenarios.keys().map(String::as_str).collect();
+        format!(
+            "there is no scenario {scenario:?}: there are {}",
+            known.join(", ")
+        )
+    })
+}
+
+/// Amends the alert otherwise; tells what is another now, unless nothing is.
+fn alter(
+    change: &mut Change<'_>,
+    otherwise: impl FnOnce(Option<Amended>) -> Option<Amended>,
+) -> Option<(HistoryKind, String)> {
+    let state = &mut change.state;
+    let (shown, said) = (state.alert.clone(), state.said.clone());
+    end(state);
+    state.alert.amended = otherwise(shown.amended.clone());
+    lay_over(state);
+    let difference = difference(&shown, &state.alert);
+    match &difference {
+        None if state.alert.amended.is_some() => (state.alert, state.said) = (shown, said),
+        None => {}
+        Some((kind, _)) => {
+            keep_previous_output(&mut state.alert, &shown);
+            let alert = &mut state.alert;
+            match kind {
+                HistoryKind::SeverityChanged => alert.counts.severity_changed += 1,
+                _ => alert.counts.updated += 1,
+            }
+            alert.badge = named_badge(&alert.name).or(shown.badge);
+        }
+    }
+    difference
+}
+
+/// Puts what is amended over what the source says, which the alert is now.
+fn lay_over(state: &mut AlertState) {
+    let alert = &mut state.alert;
+    let Some(amended) = &alert.amended else { return };
+    state.said = Some(Said::of(alert));
+    let amendment = amended.amendment.clone();
+    alert.severity = amendment.severity.unwrap_or(alert.severity);
+    replace(&mut alert.name, amendment.name);
+    replace(&mut alert.output, amendment.output);
+    replace(&mut alert.scenario, amendment.scenario);
+    for (name, value) in amendment.labels {
+        match value {
+            Some(value) => drop(alert.labels.insert(name, value)),
+            None => drop(alert.labels.remove(&name)),
+        }
+    }
+    if !amendment.tags.is_empty() {
+        let before = alert.labels.remove(TAGS).unwrap_or_default();
+        let (gone, here): (Vec<_>, Vec<_>) = amendment.tags.iter().partition(|(_, here)| !**here);
+        let was = before.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        let mut tags: Vec<&str> = was
+            .filter(|tag| !gone.iter().any(|(name, _)| name == tag))
+            .collect();
+        for (tag, _) in here {
+            if !tags.contains(&tag.as_str()) {
+                tags.push(tag);
+            }
+        }
+        if !tags.is_empty() {
+            alert.labels.insert(TAGS.to_owned(), tags.join(", "));
+        }
+    }
+}
+
+fn replace(text: &mut String, other: Option<String>) {
+    if let Some(other) = other {
+        *text = other;
+    }
+}
+
+fn keep_previous_output(alert: &mut Alert, shown: &Alert) {
+    alert.previous_output = match alert.output == shown.output {
+        true => shown.previous_output.clone(),
+        false => Some(shown.output.clone()),
+    };
+}
+
+fn add(all: &mut Amendment, more: &Amendment) {
+    all.severity = more.severity.or(all.severity);
+    for (all, more) in [
+        (&mut all.name, &more.name),
+        (&mut all.output, &more.output),
+        (&mut all.scenario, &more.scenario),
+    ] {
+        if more.is_some() {
+            all.clone_from(more);
+        }
+    }
+    all.labels.extend(more.labels.clone());
+    all.tags.extend(more.tags.clone());
+}
+
+/// What is another now, in words, and what kind of change that is.
+fn difference(before: &Alert, now: &Alert) -> Option<(HistoryKind, String)> {
+    let mut words = Vec::new();
+    let mut kind = HistoryKind::Updated;
+    if before.scenario != now.scenario {
+        kind = HistoryKind::Rerouted;
+        words.push(format!(
+            "scenario {} instead of {}",
+            now.scenario, before.scenario
+        ));
+    }
+    if before.severity != now.severity {
+        kind = HistoryKind::SeverityChanged;
+        words.push(format!(
+            "severity {} instead of {}",
+            now.severity, before.severity
+        ));
+    }
+    if before.name != now.name {
+        words.push(format!("name {:?} instead of {:?}", now.name, before.name));
+    }
+    if before.output != now.output {
+        words.push(format!("output {:?}", now.output));
+    }
+    for (name, value) in &now.labels {
+        if before.labels.get(name) != Some(value) {
+            words.push(format!("{name}={value:?}"));
+        }
+    }
+    let gone = before
+        .labels
+        .keys()
+        .filter(|name| !now.labels.contains_key(*name));
+    words.extend(gone.map(|name| format!("no {name}")));
+    (!words.is_empty()).then(|| (kind, words.join(", ")))
+}
+
+impl Said {
+    fn of(alert: &Alert) -> Self {
+        Self {
+            severity: alert.severity,
+            name: alert.name.clone(),
+            output: alert.output.clone(),
+            scenario: alert.scenario.clone(),
+            labels: alert.labels.clone(),
+        }
+    }
+
+    fn put_into(self, alert: &mut Alert) {
+        alert.severity = self.severity;
+        alert.name = self.name;
+        alert.output = self.output;
+        alert.scenario = self.scenario;
+        alert.labels = self.labels;
+    }
+}
+
+#[cfg(test)]
+mod tests;
