@@ -148,7 +148,7 @@ impl Usage {
             environment: integration.environment,
             scenario: integration.scenario,
             limits: integration.limits,
-            signed: integration.sealed_signing_secret.is_some(),
+            signed: !integration.sealed_signing_secrets.is_empty(),
             sns_topics: integration.sns_topics,
         }
     }

@@ -82,7 +82,7 @@ async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, Ap
                 json!({ "name": integration.name, "type": integration.source_type,
                     "environment": integration.environment, "scenario": integration.scenario,
                     "keys": integration.key_hashes.len(), "limits": integration.limits,
-                    "signed": integration.sealed_signing_secret.is_some(), "sns_topics": integration.sns_topics,
+                    "signed": !integration.sealed_signing_secrets.is_empty(), "sns_topics": integration.sns_topics,
                     "mqtt_topics": integration.mqtt_topics }),
             ),
             ConfigEntry::Bot(bot) => (

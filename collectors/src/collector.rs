@@ -296,10 +296,8 @@ impl Collector {
     /// How what is posted to this source with this key must be signed, if it must; by SNS in its own way.
     fn signing(&self, source: &str, key: &Known) -> Result<Option<Signing>, Refusal> {
         let integration = &key.integration;
-        let Some(sealed) = &integration.sealed_signing_secret else {
-            return Ok(None);
-        };
-        if comes_by_sns(source, key) {
+        let sealed = &integration.sealed_signing_secrets;
+        if sealed.is_empty() || comes_by_sns(source, key) {
             return Ok(None);
         }
         let unusable = |error: String| Refusal::SigningSecret {
@@ -308,14 +306,15 @@ impl Collector {
         };
         let site_key = self.site_key.as_ref();
         let site_key = site_key.ok_or_else(|| unusable("secret_key is not set".to_owned()))?;
-        let secret = site_key
-            .open(sealed)
+        let secrets = sealed.iter().map(|sealed| site_key.open(sealed));
+        let secrets = secrets
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|error| unusable(error.to_string()))?;
         Ok(Some(Signing {
             integration: integration.name.clone(),
             site_key: site_key.clone(),
             scheme: Scheme::of(source),
-            secret,
+            secrets,
             now: self.context.clock.now(),
         }))
     }

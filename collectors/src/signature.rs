@@ -86,7 +86,8 @@ pub(crate) struct Signing {
     /// Vouches for what was proven before.
     pub(crate) site_key: SiteKey,
     pub(crate) scheme: Scheme,
-    pub(crate) secret: String,
+    /// What the sender may have signed with: several while one replaces another.
+    pub(crate) secrets: Vec<String>,
     /// When the request came.
     pub(crate) now: Timestamp,
 }
@@ -108,13 +109,24 @@ impl Signing {
                 Err(SignatureError::Voucher)
             };
         }
-        let secret = self.secret.as_bytes();
+        let (newest, others) = self.secrets.split_last().ok_or(SignatureError::Secret)?;
+        if others
+            .iter()
+            .any(|secret| self.proves(&shown, body, secret).is_ok())
+        {
+            return Ok(());
+        }
+        self.proves(&shown, body, newest)
+    }
+
+    fn proves(&self, shown: &Shown<'_>, body: &[u8], secret: &str) -> Result<(), SignatureError> {
+        let bytes = secret.as_bytes();
         match self.scheme {
-            Scheme::Grafana => grafana(&shown, body, secret),
-            Scheme::PagerDuty => pagerduty(&shown, body, secret),
-            Scheme::Sentry => sentry(&shown, body, secret),
-            Scheme::Slack => slack(&shown, body, secret),
-            Scheme::StandardWebhooks => standard_webhooks(&shown, body, &self.secret),
+            Scheme::Grafana => grafana(shown, body, bytes),
+            Scheme::PagerDuty => pagerduty(shown, body, bytes),
+            Scheme::Sentry => sentry(shown, body, bytes),
+            Scheme::Slack => slack(shown, body, bytes),
+            Scheme::StandardWebhooks => standard_webhooks(shown, body, secret),
         }
     }
 }

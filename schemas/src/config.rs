@@ -188,9 +188,10 @@ pub struct Integration {
     /// How much it may send with each of its keys.
     #[serde(default, skip_serializing_if = "Limits::are_usual")]
     pub limits: Limits,
-    /// What its sender signs with, encrypted with the site's key; nothing needs to be signed when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed_signing_secret: Option<String>,
+    /// What its sender may sign with, each encrypted with the site's key: several while one replaces another. Nothing needs
+    /// to be signed when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed_signing_secrets: Vec<String>,
     /// The SNS topics that may notify it, with `*` for any text. Their messages must be signed by SNS then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sns_topics: Vec<String>,

@@ -303,7 +303,7 @@ impl Check<'_> {
                 key_hashes: self.keys(text, &mut keys),
                 key_terms: named_keys.map(|key| self.key_terms(key)).collect(),
                 limits: self.limits(text.limits.as_ref()),
-                sealed_signing_secret: self.signing_secret(text),
+                sealed_signing_secrets: self.signing_secrets(text),
                 sns_topics: self.sns_topics(text),
                 mqtt_topics: self.mqtt_topics(text, &mut topics),
             };

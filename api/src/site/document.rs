@@ -100,9 +100,18 @@ pub(super) struct IntegrationText {
     pub(super) limits: Option<LimitsText>,
     pub(super) signing_secret: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) signing_secrets: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) sns_topics: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) mqtt_topics: Vec<Spanned<String>>,
+}
+
+impl IntegrationText {
+    /// What its sender may sign with: the one secret, and those of the list.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.signing_secret.iter().chain(&self.signing_secrets)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -140,7 +140,11 @@ async fn a_document_reaches_the_topic_and_applying_it_again_changes_nothing() {
 #[tokio::test]
 async fn secrets_are_sealed_on_the_topic_and_never_shown() {
     let world = World::new().await;
-    let document = DOCUMENT.replacen("key: 0123", "signing_secret: hush-hush, key: 0123", 1);
+    let document = DOCUMENT.replacen(
+        "key: 0123",
+        "signing_secret: hush-hush, signing_secrets: [hush-hush-too], key: 0123",
+        1,
+    );
     world.put(&document).await;
     let on_topic: Vec<_> = world
         .log
@@ -389,6 +393,12 @@ async fn what_an_integration_lets_in_is_checked_at_its_place() {
         ),
         (
             "signing_secret: whsec_#",
+            "whsec_#",
+            "not base64 after whsec_",
+            "copy it from the sender",
+        ),
+        (
+            "signing_secrets: [fine, whsec_#]",
             "whsec_#",
             "not base64 after whsec_",
             "copy it from the sender",

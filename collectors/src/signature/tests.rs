@@ -13,7 +13,7 @@ const SLACK_BODY: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_
 /// A request that was signed well.
 struct Signed {
     scheme: Scheme,
-    secret: &'static str,
+    secrets: Vec<&'static str>,
     body: &'static str,
     headers: Vec<(&'static str, &'static str)>,
     at: i64,
@@ -29,7 +29,7 @@ impl Signed {
             integration: "main".to_owned(),
             site_key: SiteKey::from_bytes([7; 32]),
             scheme: self.scheme,
-            secret: self.secret.to_owned(),
+            secrets: self.secrets.iter().map(|&secret| secret.to_owned()).collect(),
             now: Timestamp::from_second(self.at).unwrap(),
         };
         signing.verify(&headers.collect(), self.body.as_bytes())
@@ -49,7 +49,7 @@ impl Signed {
 fn sentry() -> Signed {
     Signed {
         scheme: Scheme::of("sentry"),
-        secret: "client secret",
+        secrets: vec!["client secret"],
         body: BODY,
         headers: vec![(
             "sentry-hook-signature",
@@ -62,7 +62,7 @@ fn sentry() -> Signed {
 fn grafana() -> Signed {
     Signed {
         scheme: Scheme::of("grafana"),
-        secret: "shared secret",
+        secrets: vec!["shared secret"],
         body: BODY,
         headers: vec![(
             "x-grafana-alerting-signature",
@@ -90,7 +90,7 @@ fn grafana_with_time() -> Signed {
 fn pagerduty() -> Signed {
     Signed {
         scheme: Scheme::of("pagerduty"),
-        secret: "second",
+        secrets: vec!["second"],
         body: BODY,
         headers: vec![(
             "x-pagerduty-signature",
@@ -104,7 +104,7 @@ fn pagerduty() -> Signed {
 fn slack() -> Signed {
     Signed {
         scheme: Scheme::of("slack"),
-        secret: "8f742231b10e8888abcd99yyyzzz85a5",
+        secrets: vec!["8f742231b10e8888abcd99yyyzzz85a5"],
         body: SLACK_BODY,
         headers: vec![
             (
@@ -120,7 +120,7 @@ fn slack() -> Signed {
 fn standard() -> Signed {
     Signed {
         scheme: Scheme::of("api"),
-        secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         body: r#"{"test": 2432232314}"#,
         headers: vec![
             ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
@@ -144,6 +144,17 @@ fn what_the_senders_sign_is_proven() {
 }
 
 #[test]
+fn either_of_two_secrets_will_do_while_one_replaces_the_other() {
+    for signed in ALL {
+        let secret = signed().secrets[0];
+        for secrets in [vec![secret, "newer"], vec!["older", secret]] {
+            let signed = Signed { secrets, ..signed() };
+            assert_eq!(signed.verify(), Ok(()), "{:?}", signed.scheme);
+        }
+    }
+}
+
+#[test]
 fn another_body_another_secret_or_no_signature_proves_nothing() {
     for signed in ALL {
         let scheme = signed().scheme;
@@ -152,7 +163,7 @@ fn another_body_another_secret_or_no_signature_proves_nothing() {
             ..signed()
         };
         let of_another = Signed {
-            secret: "guessed",
+            secrets: vec!["guessed"],
             ..signed()
         };
         let codes = [altered, of_another, signed().without_headers()]
@@ -219,7 +230,7 @@ fn what_cannot_be_read_says_what_is_expected() {
         assert!(error.to_string().contains("is expected"), "{error}");
     }
     let damaged = Signed {
-        secret: "whsec_###",
+        secrets: vec!["whsec_###"],
         ..standard()
     };
     assert_eq!(damaged.verify(), Err(SignatureError::Secret));

@@ -188,9 +188,9 @@ async fn what_was_seen_of_a_key_is_told_when_the_collector_ends() {
 #[tokio::test(start_paused = true)]
 async fn what_its_sender_must_sign_is_taken_only_with_a_signature() {
     let world = World::new();
-    let sealed = |secret: &str| Some(SITE_KEY.seal(secret).unwrap());
+    let sealed = |secrets: [&str; 2]| secrets.map(|secret| SITE_KEY.seal(secret).unwrap()).to_vec();
     world.change("any", |integration| {
-        integration.sealed_signing_secret = sealed("client secret")
+        integration.sealed_signing_secrets = sealed(["an older secret", "client secret"])
     });
     let body = include_str!("../../examples/sentry/installation.json");
     let post = async |signature: Option<&str>| {
@@ -235,7 +235,7 @@ async fn what_its_sender_must_sign_is_taken_only_with_a_signature() {
 
     let other = SiteKey::from_bytes([8; 32]).seal("client secret").unwrap();
     world.change("any", |integration| {
-        integration.sealed_signing_secret = Some(other)
+        integration.sealed_signing_secrets = vec![other]
     });
     let answer = post(Some(good)).await;
     assert_eq!(answer.error(), (503, "no_signing_secret"));

@@ -112,9 +112,14 @@ impl Check<'_> {
         text.value
     }
 
-    /// The secret that the sender signs with, encrypted.
-    pub(super) fn signing_secret(&mut self, text: &IntegrationText) -> Option<String> {
-        let secret = text.signing_secret.as_ref()?;
+    /// The secrets that the sender may sign with, encrypted.
+    pub(super) fn signing_secrets(&mut self, text: &IntegrationText) -> Vec<String> {
+        text.secrets()
+            .filter_map(|secret| self.signing_secret(secret))
+            .collect()
+    }
+
+    fn signing_secret(&mut self, secret: &Spanned<String>) -> Option<String> {
         let encoded = secret.value.strip_prefix("whsec_");
         let unreadable = encoded.is_some_and(|encoded| STANDARD.decode(encoded).is_err());
         if secret.value.trim().is_empty() || unreadable {
@@ -152,7 +157,7 @@ impl Check<'_> {
                     message,
                     "give the integration the type of one source, or of a mapping",
                 );
-            } else if text.signing_secret.is_some() {
+            } else if text.secrets().next().is_some() {
                 self.problem(
                     filter,
                     "nothing that is published is signed",
