@@ -48,6 +48,8 @@ pub(crate) struct Accepted {
     pub(crate) remarks: Vec<String>,
     /// How many things in the body were left out.
     pub(crate) left_out: usize,
+    /// Why something in it was left out that was meant to be an alert.
+    pub(crate) unusable: Option<SourceError>,
 }
 
 /// What a sender can be told of an alert that was taken.
@@ -100,6 +102,7 @@ impl Delivery {
             receipts,
             remarks,
             left_out: understood.left_out,
+            unusable: understood.unusable,
         }
     }
 

@@ -148,10 +148,16 @@ impl Collector {
                     None => None,
                 };
                 match self.work(admitted, held, begun).done().await {
-                    (Ok(prepared), _share) => {
+                    (Ok(prepared), arrived) => {
                         let counts = prepared.counts;
                         let alerts = prepared.taken.receipts.len() as u64;
                         self.limiter.take(&key, alerts, counts.important)?;
+                        // It is held until its alerts are safe, as its share of the budget.
+                        if let (Some(unusable), Some(arrived)) = (prepared.unusable, &arrived) {
+                            let refusal = Refusal::from(unusable);
+                            self.keep(&refusal, arrived).await?;
+                            measured.refused(&refusal);
+                        }
                         self.append(prepared.records).await?;
                         message.into_iter().for_each(|message| self.sns.remember(message));
                         return Ok((counts, prepared.taken));
@@ -165,7 +171,7 @@ impl Collector {
             (refusal, Some(arrived)) if refusal.keeps_body() => {
                 // It costs as much as an alert, or somebody could fill the log with what is refused.
                 self.limiter.take(&key, 1, false)?;
-                self.keep(&refusal, arrived).await?;
+                self.keep(&refusal, &arrived).await?;
                 Err(refusal)
             }
             (refusal, _) => Err(refusal),
@@ -396,7 +402,7 @@ impl Collector {
 
     /// Keeps a body that was refused. If that is not possible now, the sender is asked to come again, since it would
     /// take the refusal itself for the end of it.
-    async fn keep(&self, refusal: &Refusal, arrived: Arrived) -> Result<(), Refusal> {
+    async fn keep(&self, refusal: &Refusal, arrived: &Arrived) -> Result<(), Refusal> {
         let rejected = kept::rejected(refusal, arrived);
         let value = serde_json::to_vec(&rejected).map_err(|error| Refusal::Unavailable(error.to_string()))?;
         let record = Record {

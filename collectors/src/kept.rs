@@ -17,7 +17,7 @@ const KEPT: usize = 1_000_000;
 const ABOUT_THE_BODY: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, mapping::TOPIC];
 
 /// A body that was refused, as it is kept.
-pub(crate) fn rejected(refusal: &Refusal, arrived: Arrived) -> Rejected {
+pub(crate) fn rejected(refusal: &Refusal, arrived: &Arrived) -> Rejected {
     let body = key::hidden(&arrived.held.bytes, &arrived.key.text);
     let kept = &body[..body.len().min(KEPT)];
     let cut = kept.len() < body.len() || matches!(refusal, Refusal::TooLarge { packed: false, .. });
@@ -33,14 +33,14 @@ pub(crate) fn rejected(refusal: &Refusal, arrived: Arrived) -> Rejected {
     };
     Rejected {
         at: arrived.delivery.accepted_at,
-        monitoring_system: arrived.delivery.monitoring_system.into_owned(),
-        integration: Some(arrived.delivery.integration),
+        monitoring_system: arrived.delivery.monitoring_system.to_string(),
+        integration: Some(arrived.delivery.integration.clone()),
         reason,
         kind: RejectedKind::Body,
-        path: Some(arrived.path),
+        path: Some(arrived.path.clone()),
         headers: arrived.headers.iter().filter_map(about).collect(),
-        environment: arrived.delivery.environment,
-        scenario: arrived.delivery.scenario,
+        environment: arrived.delivery.environment.clone(),
+        scenario: arrived.delivery.scenario.clone(),
         body_base64: STANDARD.encode(kept),
         cut,
     }

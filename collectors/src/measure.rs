@@ -51,7 +51,7 @@ impl Measures {
             rejected: counter(
                 metrics,
                 "reveille_collectors_rejected_total",
-                "Requests that were not taken, by reason.",
+                "Requests that were not taken, or not whole, by reason.",
                 &["source", "reason"],
             ),
             seconds: histogram(
@@ -139,6 +139,11 @@ impl Measured {
 
     pub(crate) fn rejected(mut self, refusal: &Refusal) {
         self.told = true;
+        self.refused(refusal);
+    }
+
+    /// The request, or something in it.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
         self.measures
             .rejected
             .with_label_values(&[&*self.source, refusal.code()])

@@ -46,6 +46,8 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<Record>,
     pub(crate) counts: Counts,
     pub(crate) taken: Taken,
+    /// Why the body must be kept although it was taken: something in it was meant to be an alert, and is none.
+    pub(crate) unusable: Option<SourceError>,
 }
 
 /// What was made of a body, once its alerts are safe.
@@ -133,5 +135,6 @@ fn prepared(accepted: Accepted, headers: &[(String, String)]) -> Result<Prepared
             remarks: accepted.remarks,
             left_out: accepted.left_out,
         },
+        unusable: accepted.unusable,
     })
 }

@@ -91,6 +91,9 @@ pub struct Understood {
     pub remarks: Vec<String>,
     /// How many things in the body were left out, where a sender can be told that of some.
     pub left_out: usize,
+    /// Why something in the body that was meant to be an alert is none, where the others are taken all the same. The body is
+    /// kept then.
+    pub unusable: Option<SourceError>,
     /// What its sender wants done to its alerts, as an operator would.
     pub wishes: Vec<SourceWish>,
 }

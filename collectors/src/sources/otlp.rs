@@ -54,10 +54,7 @@ fn understood(export: Export) -> Result<Understood, SourceError> {
             for record in scope.log_records {
                 match event(&resource, &record) {
                     Ok(event) => understood.events.push(event),
-                    Err(reason) => {
-                        understood.left_out += 1;
-                        understood.remarks.push(format!("log record {index} {reason}"));
-                    }
+                    Err(no_alert) => no_alert.told_to(&mut understood, index),
                 }
                 index += 1;
             }
@@ -73,8 +70,40 @@ fn understood(export: Export) -> Result<Understood, SourceError> {
     Ok(understood)
 }
 
-/// The alert of a record, or why it is none.
-fn event(resource: &BTreeMap<String, String>, record: &LogRecord) -> Result<SourceEvent, String> {
+/// Why a record is no alert.
+enum NoAlert {
+    /// A log has lines that nobody would ever close.
+    Line,
+    /// It is meant to be one, but says of it what nobody knows.
+    UnknownState(String),
+}
+
+impl NoAlert {
+    fn told_to(self, understood: &mut Understood, index: usize) {
+        let (reason, remedy) = match &self {
+            NoAlert::Line => (
+                "is no alert".to_owned(),
+                format!("set its attribute {KEY} to what tells the alert from others"),
+            ),
+            NoAlert::UnknownState(state) => (
+                format!("has the {STATE} {}", shortened(state)),
+                "set firing, acknowledged or resolved".to_owned(),
+            ),
+        };
+        let error = SourceError::Invalid {
+            field: format!("log record {index}"),
+            reason,
+            remedy,
+        };
+        understood.left_out += 1;
+        understood.remarks.push(error.to_string());
+        if matches!(self, NoAlert::UnknownState(_)) {
+            understood.unusable.get_or_insert(error);
+        }
+    }
+}
+
+fn event(resource: &BTreeMap<String, String>, record: &LogRecord) -> Result<SourceEvent, NoAlert> {
     let attributes = wire::texts(&record.attributes);
     let filled = |texts: &BTreeMap<String, String>, name: &str| {
         texts.get(name).filter(|text| !text.is_empty()).cloned()
@@ -82,9 +111,7 @@ fn event(resource: &BTreeMap<String, String>, record: &LogRecord) -> Result<Sour
     let own = |name: &str| filled(&attributes, name);
     let of_resource = |name: &str| filled(resource, name);
     let Some(key) = own(KEY) else {
-        return Err(format!(
-            "is no alert; set its attribute {KEY} to what tells the alert from others"
-        ));
+        return Err(NoAlert::Line);
     };
     let status = status(own(STATE).as_deref())?;
     let service = of_resource("service.name");
@@ -114,15 +141,12 @@ fn event(resource: &BTreeMap<String, String>, record: &LogRecord) -> Result<Sour
     Ok(event)
 }
 
-fn status(state: Option<&str>) -> Result<EventStatus, String> {
+fn status(state: Option<&str>) -> Result<EventStatus, NoAlert> {
     match state.map(str::to_ascii_lowercase).as_deref() {
         None | Some("firing" | "open") => Ok(EventStatus::Firing),
         Some("acknowledged") => Ok(EventStatus::Acknowledged),
         Some("resolved" | "closed" | "ok") => Ok(EventStatus::Resolved),
-        Some(other) => Err(format!(
-            "has the {STATE} {}; set firing, acknowledged or resolved",
-            shortened(other)
-        )),
+        Some(other) => Err(NoAlert::UnknownState(other.to_owned())),
     }
 }
 

@@ -35,6 +35,34 @@ async fn records_that_are_no_alerts_are_a_partial_success() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_with_an_alert_of_an_unknown_state_is_kept_and_the_others_are_taken() {
+    let world = world();
+    let record = |attributes: &[(&str, &str)]| {
+        let attribute = |(key, text): &(&str, &str)| json!({ "key": key, "value": { "stringValue": text } });
+        json!({ "attributes": attributes.iter().map(attribute).collect::<Vec<_>>() })
+    };
+    let records = [
+        record(&[("alert.key", "a")]),
+        record(&[("alert.key", "b"), ("alert.state", "Wobbly")]),
+        record(&[]),
+    ];
+    let body = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
+    let answer = world.post(LOGS, body.to_string()).await;
+    assert_eq!(answer.body["partialSuccess"]["rejectedLogRecords"], "2");
+    assert_eq!(world.collected().len(), 1);
+    let rejected = &world.rejected()[0];
+    assert_eq!(
+        rejected.reason,
+        r#"log record 1 has the alert.state "wobbly"; set firing, acknowledged or resolved"#
+    );
+    assert_eq!(
+        STANDARD.decode(&rejected.body_base64).unwrap(),
+        body.to_string().into_bytes()
+    );
+    assert_eq!(world.counted("otlp", "invalid"), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_read_is_answered_in_its_own_encoding() {
     let world = world();
     let answer = world.post(LOGS, "{").await;
