@@ -34,6 +34,8 @@ pub(crate) struct Daemon {
     partitions: BTreeMap<u32, Partition>,
     /// What was read of the assigned partitions, came to nothing, and is not committed yet.
     uncommitted: BTreeMap<u32, Uncommitted>,
+    /// Up to where messages that could not be read were parked: their batch comes again when its commit fails.
+    parked: BTreeMap<(u32, Topic), u64>,
 }
 
 /// Where reading goes on, although the store does not know. The next commit of the partition tells it, whatever it is
@@ -61,7 +63,7 @@ struct Partition {
 
 /// How far the alerts of a partition were looked at again. Its end is stored as the partition's position on the
 /// configuration: the revision under which nobody is held back any more by what is gone. Whoever claims the partition
-/// under another revision looks at all that have a deadline, since it does not know what held them back.
+/// under another revision looks at all that are open, since it does not know what held them back.
 #[derive(Clone, Copy)]
 struct Review {
     after: (Timestamp, Option<Fingerprint>),
@@ -100,6 +102,8 @@ impl Stage for Daemon {
             .retain(|partition, _| !partitions.contains(partition));
         self.uncommitted
             .retain(|partition, _| !partitions.contains(partition));
+        self.parked
+            .retain(|(partition, _), _| !partitions.contains(partition));
     }
 
     async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
@@ -112,7 +116,11 @@ impl Stage for Daemon {
             match Message::read(batch.topic, record) {
                 Ok(message) => messages.push((message, record)),
                 Err(error) => {
-                    self.park(batch, record, &error).await?;
+                    let place = (batch.partition, batch.topic);
+                    if self.parked.get(&place).is_none_or(|last| *last < record.offset) {
+                        self.park(batch, record, &error).await?;
+                        self.parked.insert(place, record.offset);
+                    }
                     parked = true;
                 }
             }
@@ -200,6 +208,7 @@ impl Daemon {
             assigned: BTreeSet::new(),
             partitions: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
+            parked: BTreeMap::new(),
         }
     }
 

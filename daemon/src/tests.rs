@@ -40,13 +40,7 @@ struct World {
 impl World {
     async fn new(steps: Vec<Step>) -> Self {
         let mut site = Site::default();
-        let scenario = Scenario {
-            name: "default".to_owned(),
-            description: String::new(),
-            number: None,
-            steps,
-        };
-        site.apply("scenario/default", Some(ConfigEntry::Scenario(scenario)));
+        site.apply("scenario/default", Some(scenario(steps)));
         site.apply(
             "revision/site",
             Some(ConfigEntry::Revision(Revision { revision: 1 })),
@@ -189,6 +183,15 @@ fn raw_batch(topic: Topic, offset: u64, value: &[u8]) -> Batch {
 
 fn content(batch: &Batch) -> DecoratedEvent {
     serde_json::from_slice(batch.records[0].value.as_deref().unwrap()).unwrap()
+}
+
+fn scenario(steps: Vec<Step>) -> ConfigEntry {
+    ConfigEntry::Scenario(Scenario {
+        name: "default".to_owned(),
+        description: String::new(),
+        number: None,
+        steps,
+    })
 }
 
 fn step(delay_seconds: u64) -> Step {
@@ -368,7 +371,7 @@ async fn a_deadline_fires_at_its_time_after_a_restart() {
         told.iter().map(|n| n.kind).collect::<Vec<_>>(),
         [NotificationKind::Open]
     );
-    assert_eq!(second.wake_at(), None);
+    assert!(second.wake_at() > Some(world.clock.now() + Duration::from_secs(86_400)));
 }
 
 #[tokio::test]
@@ -607,4 +610,36 @@ async fn more_alerts_than_are_looked_at_at_once_are_all_told_and_the_others_are_
     let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
     assert_eq!(told.len(), 1200);
     assert_eq!(world.log.records(Topic::ALERTS_CHANGED).len(), changes + 601);
+}
+
+#[tokio::test]
+async fn a_poison_message_is_parked_once_however_often_its_batch_comes() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    let mut batch = raw_batch(Topic::ALERTS_DECORATED, 0, b"{}");
+    let event = world.event("disk", EventStatus::Firing);
+    batch.records.extend(event.records);
+    batch.records[1].offset = 1;
+    // Somebody else has claimed the partition, so the commit fails.
+    world.store.claim("daemon", 0, "other").await.unwrap();
+    daemon.process(&batch).await.unwrap_err();
+    daemon.process(&batch).await.unwrap();
+    let parked: Vec<schemas::rejection::Parked> = world.published(Topic::ALERTS_DECORATED_PARKED);
+    assert_eq!(parked.len(), 1);
+    assert_eq!(world.history("disk").await, [HistoryKind::Opened]);
+}
+
+#[tokio::test]
+async fn whom_a_scenario_did_not_name_is_told_once_it_does() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon.wake().await.unwrap();
+    let event = world.event("disk", EventStatus::Firing);
+    daemon.process(&event).await.unwrap();
+    world.change_site([scenario(vec![step(0)])]);
+    assert!(daemon.wake_at().unwrap() < world.clock.now());
+    daemon.wake().await.unwrap();
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.len(), 1);
+    assert!(daemon.wake_at().unwrap() > world.clock.now(), "and then no more");
 }

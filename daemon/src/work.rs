@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::steps::{Deadline, next_deadline};
+use domain::steps::{Deadline, kept_deadline};
 use domain::transition::Effect;
 use domain::{AlertState, Input, Outcome, Site, transition};
 use jiff::Timestamp;
@@ -142,7 +142,7 @@ impl<'a> Work<'a> {
         let deadline = outcome
             .state
             .as_ref()
-            .map(|state| next_deadline(state, self.site, self.now));
+            .map(|state| kept_deadline(state, self.site, self.now));
         if deadline.is_some_and(|deadline| deadline.is_none_or(|deadline| deadline.due_at != stored)) {
             self.kept.insert(fingerprint, ());
         }
@@ -258,7 +258,7 @@ impl<'a> Work<'a> {
         kept.into_keys()
             .filter_map(|fingerprint| self.states.remove(&fingerprint))
             .map(|state| {
-                let deadline = next_deadline(&state, self.site, self.now);
+                let deadline = kept_deadline(&state, self.site, self.now);
                 (state, deadline)
             })
             .collect()

@@ -31,6 +31,9 @@ pub struct AlertState {
     /// How far the scenario's steps are in this episode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepState>,
+    /// The scenario that is on record as missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_scenario: Option<String>,
     /// When the last reopenings were, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub reopened_at: VecDeque<Timestamp>,
@@ -77,6 +80,9 @@ pub struct StepState {
     pub destination: String,
     /// Seconds after the opening.
     pub delay_seconds: u64,
+    /// How many steps before it have the same name: they differ in their time window or severity.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub occurrence: usize,
     /// Whether its people were told.
     pub told: bool,
     /// By which rule it was held back when it was last looked at.
@@ -134,4 +140,9 @@ pub fn operator_state(alert: &Alert) -> OperatorState {
     } else {
         OperatorState::Active
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

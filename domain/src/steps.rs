@@ -9,6 +9,9 @@ use crate::state::{AlertState, Expiry, StepState};
 use crate::transition::Change;
 use crate::window::Window;
 
+/// Nobody will see it: the year 9999.
+const END_OF_TIME: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
 /// The next thing that will happen to an alert by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
@@ -31,6 +34,8 @@ pub enum DeadlineKind {
     AssignmentEnd,
     /// The source has been silent for too long.
     Expiry,
+    /// Nothing happens to the open alert by itself, but another site may.
+    Site,
 }
 
 impl DeadlineKind {
@@ -42,6 +47,7 @@ impl DeadlineKind {
             DeadlineKind::HandlingEnd => "handling_end",
             DeadlineKind::AssignmentEnd => "assignment_end",
             DeadlineKind::Expiry => "expiry",
+            DeadlineKind::Site => "site",
         }
     }
 }
@@ -79,9 +85,10 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
     let scenario = site.scenarios.get(&alert.scenario).filter(|_| state.is_open());
     let steps = scenario
         .into_iter()
-        .flat_map(|scenario| &scenario.steps)
-        .filter_map(|step| {
-            let told = state.steps.iter().any(|known| known.is_of(step) && known.told);
+        .flat_map(numbered)
+        .filter_map(|(_, occurrence, step)| {
+            let mut known = state.steps.iter();
+            let told = known.any(|known| known.is_of(step, occurrence) && known.told);
             let due_at = if told {
                 None
             } else {
@@ -93,6 +100,27 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
             })
         });
     ends.chain(steps).min_by_key(|deadline| deadline.due_at)
+}
+
+/// As [`next_deadline`], but every open alert has one, at the end of time if need be: so those that a changed site may
+/// concern are found.
+pub fn kept_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<Deadline> {
+    let on_a_change = Deadline {
+        due_at: END_OF_TIME,
+        kind: DeadlineKind::Site,
+    };
+    next_deadline(state, site, now).or_else(|| state.is_open().then_some(on_a_change))
+}
+
+/// The steps, with their place and how many before them have the same channel, destination and delay.
+fn numbered(scenario: &Scenario) -> impl Iterator<Item = (usize, usize, &Step)> {
+    scenario.steps.iter().enumerate().map(|(index, step)| {
+        let before = scenario.steps[..index].iter();
+        let occurrence = before
+            .filter(|before| StepState::of(step, 0).is_of(before, 0))
+            .count();
+        (index, occurrence, step)
+    })
 }
 
 /// When a step that was not told yet is to be looked at again. A step that is held back by something other than time
@@ -130,27 +158,30 @@ pub(crate) fn advance(change: &mut Change<'_>) {
         return;
     }
     let site = change.site;
-    let Some(scenario) = site.scenarios.get(&change.state.alert.scenario) else {
-        if change.state.steps.is_empty() && change.opens() {
-            let message = format!(
-                "nobody is told: there is no scenario {}",
-                change.state.alert.scenario
-            );
+    let name = &change.state.alert.scenario;
+    let Some(scenario) = site.scenarios.get(name) else {
+        if change.opens() || change.state.missing_scenario.as_ref() != Some(name) {
+            let message = format!("nobody is told: there is no scenario {name}");
+            change.state.missing_scenario = Some(name.clone());
             change.note(HistoryKind::HeldBack, "reveille", message, None);
         }
         return;
     };
-    for (index, step) in scenario.steps.iter().enumerate() {
+    if change.state.missing_scenario.take().is_some() {
+        change.keep();
+    }
+    for (index, occurrence, step) in numbered(scenario) {
         if due_at(&change.state.alert, step) <= change.now {
-            look_at(change, scenario, index, step);
+            look_at(change, scenario, (index, occurrence), step);
         }
     }
 }
 
-fn look_at(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {
-    let known = change.state.steps.iter().position(|known| known.is_of(step));
+fn look_at(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (usize, usize), step: &Step) {
+    let mut known = change.state.steps.iter();
+    let known = known.position(|known| known.is_of(step, occurrence));
     let known = known.unwrap_or_else(|| {
-        change.state.steps.push(StepState::of(step));
+        change.state.steps.push(StepState::of(step, occurrence));
         change.state.steps.len() - 1
     });
     if change.state.steps[known].told {
@@ -260,6 +291,7 @@ fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step)
                 bot: step.bot.clone(),
                 state: LedgerState::Opening,
                 sequence: 0,
+                settled_sequence: 0,
                 reference: None,
                 opened_at: now,
                 changed_at: now,
@@ -279,19 +311,21 @@ fn actor(scenario: &Scenario, index: usize) -> String {
 }
 
 impl StepState {
-    fn of(step: &Step) -> Self {
+    fn of(step: &Step, occurrence: usize) -> Self {
         Self {
             channel: step.channel,
             destination: step.destination.clone(),
             delay_seconds: step.delay_seconds,
+            occurrence,
             told: false,
             held_back: None,
         }
     }
 
-    fn is_of(&self, step: &Step) -> bool {
+    fn is_of(&self, step: &Step, occurrence: usize) -> bool {
         self.channel == step.channel
             && self.destination == step.destination
             && self.delay_seconds == step.delay_seconds
+            && self.occurrence == occurrence
     }
 }

@@ -204,6 +204,9 @@ pub struct LedgerEntry {
     pub state: LedgerState,
     /// Sequence of the last notification that was handed out.
     pub sequence: u32,
+    /// Sequence of the last notification whose fate is known: what is said again of it, or of one before, is old.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settled_sequence: u32,
     /// The provider's id of the message, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -254,4 +257,9 @@ impl LedgerState {
             LedgerState::NotClosed => "not_closed",
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

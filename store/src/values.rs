@@ -58,9 +58,13 @@ impl From<String> for Value {
     }
 }
 
+/// The greatest number that is a time.
+const LAST_MICROSECOND: i64 = 253_402_207_200_000_000;
+
 impl From<Timestamp> for Value {
     fn from(at: Timestamp) -> Self {
-        Value::Integer(at.as_microsecond())
+        // The last microsecond begins before the last time, and could not be read back.
+        Value::Integer(at.as_microsecond().min(LAST_MICROSECOND))
     }
 }
 

@@ -12,6 +12,8 @@ use super::events::named_badge;
 use crate::state::{AlertState, Said};
 
 const TAGS: &str = "tags";
+/// The most bytes of text that all that is amended of an alert may have: it is a part of every message about it.
+const TEXT_MAX: usize = 32 * 1024;
 
 /// Adds to what is amended.
 pub(super) fn amend(change: &mut Change<'_>, by: &str, amendment: &Amendment) -> Verdict {
@@ -85,6 +87,20 @@ fn refusal(change: &Change<'_>, amendment: &Amendment) -> Option<String> {
     }
     if amendment.severity == Some(Severity::Ok) {
         return Some("severity ok would be the end of it: resolve it".to_owned());
+    }
+    let mut all = change
+        .state
+        .alert
+        .amended
+        .as_ref()
+        .map(|amended| amended.amendment.clone())
+        .unwrap_or_default();
+    add(&mut all, amendment);
+    let size = size(&all);
+    if size > TEXT_MAX {
+        return Some(format!(
+            "all that is amended would have {size} bytes: at most {TEXT_MAX} are taken, so give less or take back what is amended"
+        ));
     }
     let scenario = amendment.scenario.as_ref()?;
     (!change.site.scenarios.contains_key(scenario)).then(|| {
@@ -168,6 +184,15 @@ fn keep_previous_output(alert: &mut Alert, shown: &Alert) {
         true => shown.previous_output.clone(),
         false => Some(shown.output.clone()),
     };
+}
+
+fn size(amendment: &Amendment) -> usize {
+    let texts = [&amendment.name, &amendment.output, &amendment.scenario];
+    let texts = texts.into_iter().flatten().map(String::len);
+    let labels = amendment.labels.iter();
+    let labels = labels.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
+    let tags = amendment.tags.keys().map(String::len);
+    texts.chain(labels).chain(tags).sum()
 }
 
 fn add(all: &mut Amendment, more: &Amendment) {

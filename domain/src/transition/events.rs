@@ -78,6 +78,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         newest: Some(Accepted::of(event)),
         history_sequence: 0,
         steps: Vec::new(),
+        missing_scenario: None,
         reopened_at: VecDeque::new(),
         applied_keys: VecDeque::new(),
         said: None,
@@ -102,7 +103,8 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         commands::wished(change, event, wish);
         return;
     }
-    change.state.newest = change.state.newest.max(Some(Accepted::of(event)));
+    let newest_before = change.state.newest;
+    change.state.newest = newest_before.max(Some(Accepted::of(event)));
     if event.heartbeat.is_some() {
         heartbeat::called(change, decorated);
         return;
@@ -116,7 +118,19 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
             close(change, actor(event), &message, Some(event));
         }
         (Status::Closed, _) if fires(event) => reopen_by_event(change, decorated),
-        (Status::Closed, _) => change.ignored = Some(Ignored::NothingOpen),
+        (Status::Closed, _) => nothing_open(change, newest_before),
+    }
+}
+
+/// What is still in a spool was overtaken by this, so that it was heard is kept; but not each time, as there are sources
+/// that say every few seconds that all is well.
+fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
+    change.ignored = Some(Ignored::NothingOpen);
+    match before {
+        Some(before) if change.accepted_at.duration_since(before.at) < REFRESH_KEPT_EVERY => {
+            change.state.newest = Some(before);
+        }
+        _ => change.keep(),
     }
 }
 
@@ -246,12 +260,15 @@ pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
     alert.scenario.clone_from(&decorated.scenario);
 }
 
-/// An acknowledgement ends when the severity changes; a snooze when the severity or the output changes, unless that
-/// is sticky.
+/// An acknowledgement and an assignment end when the severity changes; a snooze when the severity or the output changes,
+/// unless that is sticky.
 fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) {
     if severity_changed && change.state.alert.acknowledgement.take().is_some() {
         let message = "the acknowledgement has ended, as the severity has changed";
         change.record(HistoryKind::Unacknowledged, "reveille", message, None);
+    }
+    if severity_changed {
+        end_assignment(change, "the severity has changed");
     }
     let ends = change.state.alert.snooze.as_ref().is_some_and(|snooze| {
         (severity_changed && !snooze.sticky_severity) || (output_changed && !snooze.sticky_output)
@@ -261,6 +278,14 @@ fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bo
         let what = if severity_changed { "severity" } else { "output" };
         let message = format!("the snooze has ended, as the {what} has changed");
         change.record(HistoryKind::Unsnoozed, "reveille", message, None);
+    }
+}
+
+/// Who had it before may not know that it is another problem now, and nobody else would be told.
+fn end_assignment(change: &mut Change<'_>, why: &str) {
+    if let Some(assignment) = change.state.alert.assignment.take() {
+        let message = format!("the assignment to {} has ended, as {why}", assignment.assignee);
+        change.record(HistoryKind::Unassigned, "reveille", message, None);
     }
 }
 
@@ -299,9 +324,11 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
     alert.counts.closed += 1;
     if let Some(event) = event {
         alert.last_event_at = now;
-        if !event.output.is_empty() && alert.output != event.output {
-            alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
-        }
+        amendment::beneath(&mut change.state, |alert| {
+            if !event.output.is_empty() && alert.output != event.output {
+                alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
+            }
+        });
     }
     change.state.steps.clear();
     change.state.expiry = None;
@@ -333,6 +360,7 @@ pub(super) fn open_anew(change: &mut Change<'_>, before: &Alert, actor: String, 
     let severity_changed = !sticky || before.severity != change.state.alert.severity;
     let output_changed = before.output != change.state.alert.output;
     end_mutes(change, severity_changed, output_changed);
+    end_assignment(change, "the alert is open again");
 }
 
 /// Begins a new episode: the first one, if the alert was only waited for.

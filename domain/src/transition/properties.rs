@@ -23,6 +23,8 @@ enum Happening {
     Operator(Action),
     Delivered,
     Fails,
+    /// A notifier says again what it has said some time ago.
+    SaidAgain(prop::sample::Index),
     Time(i64),
     /// One of three silences is made or made anew: whom it concerns, and for how long.
     Silenced(u8, bool, i64),
@@ -64,6 +66,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => action.prop_map(Happening::Operator),
         3 => Just(Happening::Delivered),
         1 => Just(Happening::Fails),
+        1 => any::<prop::sample::Index>().prop_map(Happening::SaidAgain),
         2 => (1_i64..40_000).prop_map(Happening::Time),
         2 => (0_u8..3, any::<bool>(), 1_i64..50_000)
             .prop_map(|(id, concerned, seconds)| Happening::Silenced(id, concerned, seconds)),
@@ -81,6 +84,7 @@ struct World {
     outbox: Vec<Notification>,
     told: Vec<Notification>,
     failed: BTreeSet<Uuid>,
+    receipts: Vec<Receipt>,
     history: u64,
     version: u64,
 }
@@ -189,6 +193,12 @@ impl World {
                 },
                 site,
             ),
+            Happening::SaidAgain(which) if !self.receipts.is_empty() => {
+                let (receipt, before) = (which.get(&self.receipts).clone(), self.state.clone());
+                self.take(Input::Receipt(&receipt), site);
+                assert_eq!(self.state, before, "what is known changes nothing");
+            }
+            Happening::SaidAgain(_) => {}
             Happening::Time(seconds) => {
                 self.now += seconds;
                 self.wake_all(site);
@@ -233,6 +243,7 @@ impl World {
             at: at(self.now),
         };
         self.take(Input::Receipt(&receipt), site);
+        self.receipts.push(receipt);
     }
 }
 

@@ -16,6 +16,14 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
         return;
     };
     let entry = &mut change.state.ledger[index];
+    // A notifier that was killed says again what it had said, when something else may be on its way.
+    if receipt.sequence <= entry.settled_sequence {
+        change.ignored = Some(Ignored::Settled);
+        return;
+    }
+    if !matches!(receipt.outcome, ReceiptOutcome::Retrying { .. }) {
+        entry.settled_sequence = receipt.sequence;
+    }
     let (state, line) = match &receipt.outcome {
         ReceiptOutcome::Sent { reference, .. } => {
             if let Some(reference) = reference {

@@ -11,7 +11,7 @@ use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::story::{Story, answer, kinds, sent, told};
 use super::{Effect, Ignored, Input};
 use crate::Site;
-use crate::steps::{DeadlineKind, next_deadline};
+use crate::steps::{DeadlineKind, kept_deadline, next_deadline};
 
 fn snooze(second: i64, sticky_severity: bool, sticky_output: bool) -> Action {
     Action::Snooze {
@@ -588,3 +588,5 @@ fn a_spooled_event_that_was_overtaken_changes_nothing_and_a_newer_one_counts() {
     let newer = spooled(&mut story, 30, EventStatus::Firing, Severity::Critical);
     assert_eq!(newer.history[0].kind, HistoryKind::Reopened);
 }
+
+mod late;

@@ -35,11 +35,13 @@ fn odd(number: u64) -> AlertState {
         channel: Channel::Webhook,
         destination: format!("https://example.org/{}", "é".repeat(1_000)),
         delay_seconds: u64::from(u32::MAX),
+        occurrence: 2,
         told: true,
         held_back: Some("snoozed by Zoë".to_owned()),
     };
     AlertState {
         steps: vec![step],
+        missing_scenario: Some("nächtlich".to_owned()),
         reopened_at: [at(1), at(2)].into(),
         applied_keys: ["ключ".to_owned()].into(),
         expiry: Some(Expiry {
@@ -290,6 +292,19 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
         [(fingerprint(1), at(30))],
         "whatever is due or not, after the place"
     );
+
+    // What is due at the end of time is read as such.
+    let last = Deadline {
+        due_at: jiff::Timestamp::MAX,
+        kind: DeadlineKind::Expiry,
+    };
+    write(&claim, vec![(state(4), Some(last))]).await;
+    let after = store
+        .scheduled(0, (at(30), Some(fingerprint(1))), 10)
+        .await
+        .unwrap();
+    assert_eq!(after.len(), 1);
+    write(&claim, vec![(state(4), None)]).await;
 
     // One goes away, one moves, and one comes over from the other partition.
     write(
