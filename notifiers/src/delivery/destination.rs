@@ -16,8 +16,11 @@ use crate::answer::Answer;
 const SUSPECT_AFTER: u32 = 3;
 /// The rest after the first failure; each further one is twice as long.
 const SHORTEST_REST: Duration = Duration::from_millis(250);
-/// A destination that is back is noticed within this time.
+/// What is new is tried after this time at the latest.
 const LONGEST_REST: Duration = Duration::from_secs(15);
+/// So long after a failure something that waits is tried before its time, so that it is noticed when the destination is
+/// back: all that waits for it goes out then.
+const PROBED_AFTER: Duration = Duration::from_secs(60);
 
 /// The lanes of one destination.
 pub(crate) struct Destination {
@@ -33,6 +36,7 @@ pub(crate) struct Destination {
     bucket: Bucket,
     failures: u32,
     resting_until: Timestamp,
+    probe_at: Timestamp,
     /// The provider wants to be left alone.
     asked_until: Timestamp,
     credentials_bad_since: Option<Timestamp>,
@@ -74,6 +78,7 @@ impl Destination {
             bucket: Bucket::new(limits),
             failures: 0,
             resting_until: Timestamp::MIN,
+            probe_at: Timestamp::MIN,
             asked_until: Timestamp::MIN,
             credentials_bad_since: None,
         }
@@ -202,7 +207,11 @@ impl Destination {
         let something = if self.ready.iter().any(|ready| !ready.is_empty()) {
             Timestamp::MIN
         } else {
-            self.delayed.first()?.0
+            let first = self.delayed.first()?.0;
+            match self.failures {
+                0 => first,
+                _ => first.min(self.probe_at),
+            }
         };
         Some(
             something
@@ -212,25 +221,28 @@ impl Destination {
         )
     }
 
-    /// What goes now in one message; empty if it is not yet time for anything.
-    pub(crate) fn take(&mut self, now: Timestamp, limits: &Limits) -> Vec<Waiting> {
+    /// What goes now in one message; empty if it is not yet time for anything. `in_digest` says of what follows an open
+    /// whether that was in a digest.
+    pub(crate) fn take(
+        &mut self,
+        now: Timestamp,
+        limits: &Limits,
+        in_digest: impl Fn(&Waiting) -> bool,
+    ) -> Vec<Waiting> {
         if self.next_at(limits).is_none_or(|at| at > now) {
             return Vec::new();
         }
         self.wake(now);
-        let Some(kind) = self.first_kind() else {
+        let kind = self.first_kind().or_else(|| {
+            let (_, fingerprint) = *self.delayed.first()?;
+            self.hasten(fingerprint, now);
+            self.wake(now);
+            self.first_kind()
+        });
+        let Some(kind) = kind else {
             return Vec::new();
         };
-        let ready = &self.ready[kind];
-        let most = match limits.digest_above {
-            Some(above) if ready.len() > above => ready.len(),
-            _ => 1,
-        };
-        let chosen: Vec<_> = ready
-            .iter()
-            .take(most)
-            .map(|(_, fingerprint)| *fingerprint)
-            .collect();
+        let chosen = self.choose(kind, limits, in_digest);
         self.bucket.take(now);
         self.in_flight += 1;
         chosen
@@ -239,14 +251,37 @@ impl Destination {
             .collect()
     }
 
+    /// The lanes of what goes in one message: all that a digest can stand for if they are many, or else the oldest.
+    fn choose(
+        &self,
+        kind: NotificationKind,
+        limits: &Limits,
+        in_digest: impl Fn(&Waiting) -> bool,
+    ) -> Vec<Fingerprint> {
+        let ready = self.ready[rank(kind)].iter().map(|(_, fingerprint)| *fingerprint);
+        if let Some(above) = limits.digest_above.filter(|above| ready.len() > *above) {
+            let fits = |fingerprint: &Fingerprint| {
+                let first = self.lanes.get(fingerprint).and_then(|lane| lane.waiting.first());
+                !limits.edits
+                    || kind == NotificationKind::Open
+                    || first.is_some_and(|(_, first)| in_digest(first))
+            };
+            let digest: Vec<_> = ready.clone().filter(fits).collect();
+            if digest.len() > above {
+                return digest;
+            }
+        }
+        ready.take(1).collect()
+    }
+
     /// Opens first; updates and closes by age.
-    fn first_kind(&self) -> Option<usize> {
+    fn first_kind(&self) -> Option<NotificationKind> {
         let [opens, updates, closes] = &self.ready;
         match (opens.first(), updates.first(), closes.first()) {
-            (Some(_), _, _) => Some(0),
-            (None, Some(update), Some(close)) if close < update => Some(2),
-            (None, Some(_), _) => Some(1),
-            (None, None, Some(_)) => Some(2),
+            (Some(_), _, _) => Some(NotificationKind::Open),
+            (None, Some(update), Some(close)) if close < update => Some(NotificationKind::Close),
+            (None, Some(_), _) => Some(NotificationKind::Update),
+            (None, None, Some(_)) => Some(NotificationKind::Close),
             (None, None, None) => None,
         }
     }
@@ -272,6 +307,7 @@ impl Destination {
                     self.resting_until = after(rest);
                     self.failures = self.failures.saturating_add(1);
                 }
+                self.probe_at = after(PROBED_AFTER);
                 if let Some(asked) = asked {
                     self.asked_until = self.asked_until.max(after((*asked).min(LONGEST_AFTER)));
                 }
@@ -288,7 +324,7 @@ impl Destination {
                 bad_for
             }
             Answer::Sent { .. } | Answer::BadDestination(_) | Answer::Refused(_) => {
-                if self.failures >= SUSPECT_AFTER {
+                if self.failures > 0 {
                     self.hurry(now);
                 }
                 self.failures = 0;
@@ -318,15 +354,16 @@ impl Destination {
             .map(|(_, lane)| *lane)
             .collect();
         for fingerprint in later {
-            if let Some((_, first)) = self
-                .lanes
-                .get_mut(&fingerprint)
-                .and_then(|lane| lane.waiting.first_mut())
-            {
-                first.next_attempt_at = now;
-            }
-            self.place(fingerprint);
+            self.hasten(fingerprint, now);
         }
+    }
+
+    fn hasten(&mut self, fingerprint: Fingerprint, now: Timestamp) {
+        let lane = self.lanes.get_mut(&fingerprint);
+        if let Some((_, first)) = lane.and_then(|lane| lane.waiting.first_mut()) {
+            first.next_attempt_at = now;
+        }
+        self.place(fingerprint);
     }
 }
 

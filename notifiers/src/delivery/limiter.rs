@@ -18,6 +18,9 @@ pub(crate) struct Limits {
     pub(crate) burst: u32,
     /// More than so many of one kind that wait for one destination become one message.
     pub(crate) digest_above: Option<usize>,
+    /// The message that opened an alert is edited as it moves: a digest can only stand for what a digest has opened, or
+    /// the others would show it as it was forever.
+    pub(crate) edits: bool,
 }
 
 impl Limits {
@@ -29,6 +32,7 @@ impl Limits {
                 interval: Duration::from_micros(50),
                 burst: 1_000,
                 digest_above: None,
+                edits: false,
             },
             Channel::Slack => Self {
                 in_flight: 64,
@@ -36,6 +40,7 @@ impl Limits {
                 interval: Duration::from_secs(1),
                 burst: 5,
                 digest_above: Some(20),
+                edits: true,
             },
             Channel::Email => Self {
                 in_flight: 8,
@@ -43,6 +48,7 @@ impl Limits {
                 interval: Duration::from_millis(500),
                 burst: 20,
                 digest_above: Some(20),
+                edits: false,
             },
         }
     }

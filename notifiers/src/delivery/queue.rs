@@ -44,6 +44,8 @@ struct Opening {
     episode: u32,
     /// The provider's id of the message; none when the open failed for good.
     reference: Option<Arc<str>>,
+    /// That message is a digest.
+    in_digest: bool,
 }
 
 /// What is sent in one message.
@@ -136,7 +138,12 @@ impl Queue {
             let limits = self.limits;
             let destination = self.destinations.get_mut(&place)?;
             let partition = destination.partition;
-            let members = destination.take(now, &limits);
+            let openings = &self.openings;
+            let in_digest = |waiting: &Waiting| {
+                let opening = openings.get(&(Arc::clone(&place), waiting.fingerprint));
+                opening.is_some_and(|opening| opening.in_digest && opening.episode == waiting.episode)
+            };
+            let members = destination.take(now, &limits, in_digest);
             self.len -= members.len();
             self.reschedule(&place);
             if !members.is_empty() {
@@ -173,6 +180,7 @@ impl Queue {
             .map(|destination| destination.heard(answer, now))
             .unwrap_or_default();
         let fingerprints: Vec<_> = members.iter().map(|member| member.fingerprint).collect();
+        let in_digest = members.len() > 1;
         for mut waiting in members {
             waiting.attempts += 1;
             let age = now
@@ -200,7 +208,7 @@ impl Queue {
                     Fate::Again { error }
                 }
             };
-            self.remember(&place, &waiting, &fate);
+            self.remember(&place, &waiting, &fate, in_digest);
             self.settled.push(Settled {
                 place: Arc::clone(&place),
                 partition,
@@ -266,7 +274,7 @@ impl Queue {
     }
 
     /// Remembers what became of an open, for what follows it.
-    fn remember(&mut self, place: &Arc<Place>, waiting: &Waiting, fate: &Fate) {
+    fn remember(&mut self, place: &Arc<Place>, waiting: &Waiting, fate: &Fate, in_digest: bool) {
         let reference = match (waiting.kind, fate) {
             (_, Fate::Again { .. }) | (NotificationKind::Update, _) => return,
             (
@@ -283,6 +291,7 @@ impl Queue {
             let opening = Opening {
                 episode: waiting.episode,
                 reference,
+                in_digest,
             };
             self.openings
                 .insert((Arc::clone(place), waiting.fingerprint), opening);
@@ -340,7 +349,7 @@ impl Queue {
         self.len -= gone.len();
         let partition = destination.partition;
         for waiting in gone {
-            self.remember(place, &waiting, &Fate::Superseded);
+            self.remember(place, &waiting, &Fate::Superseded, false);
             self.settled.push(Settled {
                 place: Arc::clone(place),
                 partition,

@@ -9,7 +9,8 @@ const SECOND: u64 = 1;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// The waits after the first, second … failed attempt: 75 h 37 min in all.
+/// The waits after the first, second … failed attempt: 75 h 37 min in all. Meanwhile a destination that fails is probed
+/// with one of those that wait for it.
 pub(crate) const WAITS: [Duration; 12] = [
     Duration::from_secs(SECOND),
     Duration::from_secs(5 * SECOND),
@@ -25,8 +26,8 @@ pub(crate) const WAITS: [Duration; 12] = [
     Duration::from_secs(24 * HOUR),
 ];
 
-/// A notification is not given up before it is this old, however many attempts were made: some are made early, when a
-/// destination seems to be back.
+/// A notification is not given up before it is this old, however many attempts were made: some are made early, as a
+/// probe or when a destination seems to be back.
 pub(crate) const BUDGET: Duration = Duration::from_secs(75 * HOUR);
 /// No provider can ask for a longer silence.
 pub(crate) const LONGEST_AFTER: Duration = Duration::from_secs(24 * HOUR);

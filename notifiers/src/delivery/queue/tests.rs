@@ -254,3 +254,68 @@ fn destinations_take_turns() {
         1
     );
 }
+
+#[test]
+fn what_was_opened_one_by_one_is_closed_one_by_one_where_messages_are_edited() {
+    for (channel, messages) in [(Channel::Slack, 30), (Channel::Email, 1)] {
+        let mut desk = Desk::new(channel);
+        for alert in 0..30 {
+            desk.push("ops", alert, 1, Open);
+            desk.after(Duration::from_secs(1));
+            for parcel in desk.all() {
+                desk.answer(parcel, &sent());
+            }
+        }
+        for alert in 0..30 {
+            desk.push("ops", alert, 2, Close);
+        }
+        let mut made = 0;
+        while let Some(at) = desk.queue.next_at() {
+            desk.now = desk.now.max(at);
+            for parcel in desk.all() {
+                made += 1;
+                desk.answer(parcel, &sent());
+            }
+        }
+        assert_eq!(made, messages, "{channel}");
+    }
+}
+
+#[test]
+fn a_destination_that_is_back_is_noticed_within_a_minute_although_all_wait_for_hours() {
+    let mut desk = Desk::new(Channel::Webhook);
+    for alert in 0..5 {
+        desk.push("a", alert, 1, Open);
+    }
+    for _ in 0..600 {
+        desk.after(Duration::from_secs(60));
+        for parcel in desk.all() {
+            desk.answer(parcel, &away());
+        }
+    }
+    desk.after(Duration::from_secs(60));
+    let probe = desk.all();
+    assert_eq!(told(&probe).concat().len(), 1, "one of them is tried");
+    for parcel in probe {
+        desk.answer(parcel, &sent());
+    }
+    assert_eq!(told(&desk.all()).concat().len(), 4, "and then all go");
+}
+
+#[test]
+fn a_provider_that_wants_to_be_left_alone_is_not_probed() {
+    let mut desk = Desk::new(Channel::Webhook);
+    desk.push("a", 1, 1, Open);
+    let asks = Answer::Transient {
+        after: Some(Duration::from_secs(600)),
+        error: "429".to_owned(),
+        perhaps_delivered: false,
+    };
+    for parcel in desk.all() {
+        desk.answer(parcel, &asks);
+    }
+    desk.after(Duration::from_secs(599));
+    assert!(desk.all().is_empty());
+    desk.after(Duration::from_secs(1));
+    assert_eq!(desk.all().len(), 1);
+}
