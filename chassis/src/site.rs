@@ -18,6 +18,9 @@ use self::memory::Memory;
 mod memory;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// After so long without a record it is said that all is well. Whoever was publishing then is gone: its change is taken as
+/// far as it came.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Follows the site for as long as the process lives.
 ///
@@ -59,6 +62,8 @@ struct Reader {
 /// What was read of the topic.
 struct Read {
     site: Site,
+    /// The last record was the revision, with which each change ends.
+    whole: bool,
     /// As they came, for a process that remembers them.
     entries: Option<BTreeMap<String, ConfigEntry>>,
 }
@@ -84,10 +89,11 @@ impl Reader {
         let mut follower = self.context.log.follow(Topic::CONFIG, From::Start).await?;
         let mut read = Read {
             site: Site::default(),
+            whole: false,
             entries: self.memory.is_some().then(BTreeMap::new),
         };
         loop {
-            if follower.caught_up() && read.site.revision.is_some() {
+            if follower.caught_up() && read.whole {
                 self.tell(&read).await;
             }
             self.take_in(&mut read, follower.as_mut()).await?;
@@ -109,11 +115,13 @@ impl Reader {
 
     /// Takes in the next records; tells of life while there are none.
     async fn take_in(&self, read: &mut Read, follower: &mut dyn Follower) -> Result<(), LogError> {
-        let sign_of_life = Duration::from_secs(10);
         let batch = loop {
-            match tokio::time::timeout(sign_of_life, follower.next()).await {
+            match tokio::time::timeout(QUIET, follower.next()).await {
                 Ok(batch) => break batch?,
-                Err(_) if read.site.revision.is_some() => self.task.progress(),
+                Err(_) if read.site.revision.is_some() => {
+                    self.tell(read).await;
+                    self.task.progress();
+                }
                 Err(_) => self.task.waiting("configuration"),
             }
         };
@@ -139,6 +147,7 @@ impl Read {
                     entries.remove(&key);
                     entries.extend(entry.clone().map(|entry| (key.clone(), entry)));
                 }
+                self.whole = matches!(entry, Some(ConfigEntry::Revision(_)));
                 self.site.apply(&key, entry);
             }
             Err(error) => tracing::error!(key, %error, "a configuration entry cannot be read"),
@@ -154,3 +163,6 @@ pub async fn complete(site: &mut watch::Receiver<Arc<Site>>) -> Arc<Site> {
         Err(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
