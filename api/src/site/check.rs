@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use chassis::secrets::SiteKey;
 use domain::window::Window;
 use schemas::config::{
-    Bot, ConfigEntry, Environment, Integration, Rule, Rules, SOURCE_TYPES, Scenario, Step, TimeWindow,
-    Weekday,
+    ConfigEntry, Environment, Integration, Rule, Rules, SOURCE_TYPES, Scenario, Step, TimeWindow, Weekday,
 };
 use schemas::{Channel, Severity};
 use serde_saphyr::Spanned;
 
-use super::document::{BotText, Document, Problem, RuleText, ScenarioText, StepText, WindowText};
+use super::document::{Document, Problem, RuleText, ScenarioText, StepText, WindowText, items};
 
+mod bot;
 mod heartbeat;
 mod integration;
 mod mapping;
+mod references;
 
 pub(super) use mapping::mappings;
+
+/// The longest delay, in seconds: 400 days.
+const LONGEST_DELAY: u64 = 400 * 86_400;
 
 /// The whole site after the document, or everything that is wrong with it.
 pub(super) fn resolve(
@@ -37,6 +41,7 @@ pub(super) fn resolve(
     check.integrations(document);
     check.heartbeats(document);
     check.rules(document);
+    check.what_stays(document, before);
     if check.problems.is_empty() {
         Ok(check.after)
     } else {
@@ -132,34 +137,77 @@ impl Check<'_> {
     }
 
     fn environments(&mut self, document: &Document) {
-        for text in document.environments.iter().flatten() {
+        let mut numbers = BTreeSet::new();
+        for text in items(&document.environments) {
+            let number = self.number_of_its_own(text.number.as_ref(), &mut numbers);
             let environment = Environment {
                 name: text.name.value.clone(),
                 description: text.description.clone(),
-                number: text.number,
+                number,
             };
             self.add(&text.name, ConfigEntry::Environment(environment));
         }
     }
 
     fn scenarios(&mut self, document: &Document) {
-        for text in document.scenarios.iter().flatten() {
-            let scenario = self.scenario(text);
+        let mut numbers = BTreeSet::new();
+        for text in items(&document.scenarios) {
+            let number = self.number_of_its_own(text.number.as_ref(), &mut numbers);
+            let scenario = Scenario {
+                number,
+                ..self.scenario(text)
+            };
             self.add(&text.name, ConfigEntry::Scenario(scenario));
         }
     }
 
     fn scenario(&mut self, text: &ScenarioText) -> Scenario {
-        // A step that is not enabled is not a step.
-        let steps = text.steps.iter().filter_map(|step| {
+        let mut steps = Vec::new();
+        for step in &text.steps {
+            // A step that is not enabled is not a step.
             let enabled = step.enabled.unwrap_or(true);
-            self.step(step).filter(|_| enabled)
-        });
+            if let Some(checked) = self.step(step).filter(|_| enabled) {
+                self.beside(&steps, &checked, step);
+                steps.push(checked);
+            }
+        }
         Scenario {
-            steps: steps.collect(),
+            steps,
             name: text.name.value.clone(),
             description: text.description.clone(),
-            number: text.number,
+            number: None,
+        }
+    }
+
+    /// Harp's senders name environments and scenarios by number.
+    fn number_of_its_own(&mut self, number: Option<&Spanned<i64>>, taken: &mut BTreeSet<i64>) -> Option<i64> {
+        let number = number?;
+        if !taken.insert(number.value) {
+            self.problem(
+                number,
+                format!("the number {} stands twice", number.value),
+                "give each a number of its own",
+            );
+        }
+        Some(number.value)
+    }
+
+    /// What one destination is told, it is told once and by one bot: what follows an opening must find it.
+    fn beside(&mut self, others: &[Step], step: &Step, text: &StepText) {
+        let same = |other: &&Step| other.channel == step.channel && other.destination == step.destination;
+        let mut same = others.iter().filter(same);
+        if same.clone().any(|other| other == step) {
+            self.problem(
+                &text.destination,
+                "the step stands twice",
+                "leave one out, or let them differ in delay, window or severity",
+            );
+        } else if same.any(|other| other.bot != step.bot) {
+            self.problem(
+                &text.destination,
+                format!("{:?} is told by different bots", step.destination),
+                "let one bot tell it: it cannot change what another has said",
+            );
         }
     }
 
@@ -170,8 +218,12 @@ impl Check<'_> {
         }
         if let Some(bot) = &text.bot {
             self.reference("bot", bot);
-        } else if let Some(channel) = channel {
-            self.only_bot(channel, &text.channel);
+        }
+        if let Some(channel) = channel.filter(|_| text.enabled.unwrap_or(true)) {
+            let bot = text.bot.as_ref();
+            if let Some((message, remedy)) = self.bot_of(channel, bot.map(|bot| bot.value.as_str())) {
+                self.problem(bot.unwrap_or(&text.channel), message, remedy);
+            }
         }
         let delay_seconds = text.delay.as_ref().map_or(Some(0), |delay| self.delay(delay));
         let window = text.window.as_ref().map(|window| self.window(window));
@@ -216,21 +268,6 @@ impl Check<'_> {
         }
     }
 
-    /// Without a named bot the channel's only one is used, so there must not be two.
-    fn only_bot(&mut self, channel: Channel, at: &Spanned<String>) {
-        let bots = self
-            .after
-            .values()
-            .filter(|entry| matches!(entry, ConfigEntry::Bot(bot) if bot.channel == channel));
-        if bots.count() > 1 {
-            self.problem(
-                at,
-                format!("there are several bots for {channel}"),
-                "name one with `bot`",
-            );
-        }
-    }
-
     fn delay(&mut self, text: &Spanned<String>) -> Option<u64> {
         let value = text.value.trim();
         let (number, unit) = value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
@@ -245,12 +282,13 @@ impl Check<'_> {
             .parse::<u64>()
             .ok()
             .zip(seconds)
-            .and_then(|(number, unit)| number.checked_mul(unit));
+            .and_then(|(number, unit)| number.checked_mul(unit))
+            .filter(|delay| *delay <= LONGEST_DELAY);
         if delay.is_none() {
             self.problem(
                 text,
                 format!("{value:?} is not a delay"),
-                "write a number and s, m, h or d, such as 5m",
+                "write a number and s, m, h or d, such as 5m, and at most 400d",
             );
         }
         delay
@@ -290,7 +328,7 @@ impl Check<'_> {
 
     fn integrations(&mut self, document: &Document) {
         let (mut keys, mut topics) = (BTreeSet::new(), BTreeSet::new());
-        for text in document.integrations.iter().flatten() {
+        for text in items(&document.integrations) {
             self.reference("environment", &text.environment);
             self.reference("scenario", &text.scenario);
             self.source_type(&text.source_type);
@@ -325,64 +363,9 @@ impl Check<'_> {
         self.problem(name, format!("there is no source {:?}", name.value), remedy);
     }
 
-    fn bots(&mut self, document: &Document) {
-        for text in document.bots.iter().flatten() {
-            let channel: Option<Channel> = self.word(&text.channel);
-            let sealed_secrets = self.sealed(text);
-            let Some(channel) = channel else { continue };
-            for (field, place, there) in [
-                (
-                    "token",
-                    "secrets",
-                    channel == Channel::Slack && !text.secrets.contains_key("token"),
-                ),
-                (
-                    "host",
-                    "settings",
-                    channel == Channel::Email && !text.settings.contains_key("host"),
-                ),
-                (
-                    "from",
-                    "settings",
-                    channel == Channel::Email && !text.settings.contains_key("from"),
-                ),
-            ] {
-                if there {
-                    self.problem(
-                        &text.name,
-                        format!("a bot for {channel} needs {field}"),
-                        format!("add it under `{place}`"),
-                    );
-                }
-            }
-            let bot = Bot {
-                name: text.name.value.clone(),
-                channel,
-                settings: text.settings.clone(),
-                sealed_secrets,
-            };
-            self.add(&text.name, ConfigEntry::Bot(bot));
-        }
-    }
-
-    fn sealed(&mut self, text: &BotText) -> BTreeMap<String, String> {
-        let mut sealed = BTreeMap::new();
-        for (name, secret) in &text.secrets {
-            match self.key.seal(secret) {
-                Ok(secret) => drop(sealed.insert(name.clone(), secret)),
-                Err(error) => self.problem(
-                    &text.name,
-                    error.to_string(),
-                    "look at the secret key of this process",
-                ),
-            }
-        }
-        sealed
-    }
-
     fn rules(&mut self, document: &Document) {
         let Some(texts) = &document.rules else { return };
-        let rules = texts.iter().filter_map(|text| self.rule(text)).collect();
+        let rules = texts.value.iter().filter_map(|text| self.rule(text)).collect();
         let rules = ConfigEntry::Rules(Rules { rules });
         self.after.insert(rules.key(), rules);
     }

@@ -29,17 +29,53 @@ impl Problem {
     }
 }
 
+/// A list of the document and where it begins.
+pub(super) type Section<T> = Option<Spanned<Vec<T>>>;
+
 /// A section that is absent leaves what is there; one that is present, even if empty, is all there is to be.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
-    pub(super) environments: Option<Vec<EnvironmentText>>,
-    pub(super) scenarios: Option<Vec<ScenarioText>>,
-    pub(super) integrations: Option<Vec<IntegrationText>>,
-    pub(super) bots: Option<Vec<BotText>>,
-    pub(super) rules: Option<Vec<RuleText>>,
-    pub(super) mappings: Option<Vec<MappingText>>,
-    pub(super) heartbeats: Option<Vec<HeartbeatText>>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) environments: Section<EnvironmentText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) scenarios: Section<ScenarioText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) integrations: Section<IntegrationText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) bots: Section<BotText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) rules: Section<RuleText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) mappings: Section<MappingText>,
+    #[serde(default, deserialize_with = "section")]
+    pub(super) heartbeats: Section<HeartbeatText>,
+}
+
+/// What a section lists.
+pub(super) fn items<T>(section: &Section<T>) -> impl Iterator<Item = &T> {
+    section.iter().flat_map(|section| &section.value)
+}
+
+/// A section that is there has a list: after `bots:` and nothing else it may be that all are to go, or that none were
+/// written yet.
+fn section<'de, D, T>(deserializer: D) -> Result<Section<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let section: Spanned<Option<Vec<T>>> = Spanned::deserialize(deserializer)?;
+    let (referenced, defined) = (section.referenced, section.defined);
+    match section.value {
+        Some(value) => Ok(Some(Spanned {
+            value,
+            referenced,
+            defined,
+        })),
+        None => Err(serde::de::Error::custom(
+            "the section is empty: write [] for none, or leave it out",
+        )),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +84,7 @@ pub(super) struct EnvironmentText {
     pub(super) name: Spanned<String>,
     #[serde(default)]
     pub(super) description: String,
-    pub(super) number: Option<i64>,
+    pub(super) number: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +93,7 @@ pub(super) struct ScenarioText {
     pub(super) name: Spanned<String>,
     #[serde(default)]
     pub(super) description: String,
-    pub(super) number: Option<i64>,
+    pub(super) number: Option<Spanned<i64>>,
     #[serde(default)]
     pub(super) steps: Vec<StepText>,
 }
@@ -138,9 +174,9 @@ pub(super) struct BotText {
     pub(super) name: Spanned<String>,
     pub(super) channel: Spanned<String>,
     #[serde(default)]
-    pub(super) settings: BTreeMap<String, String>,
+    pub(super) settings: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) secrets: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

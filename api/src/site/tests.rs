@@ -177,7 +177,7 @@ async fn a_section_that_is_absent_stays_and_one_that_is_there_is_all_there_is() 
     let world = World::new().await;
     world.put(DOCUMENT).await;
     let (_, applied) = world
-        .put("rules: []\nbots:\n  - {name: hooks, channel: webhook}\n")
+        .put("rules: []\nbots:\n  - {name: chat, channel: slack, secrets: {token: xoxb-2}}\n")
         .await;
     let changes = applied["changes"].to_string();
     assert!(
@@ -185,7 +185,7 @@ async fn a_section_that_is_absent_stays_and_one_that_is_there_is_all_there_is() 
         "{changes}"
     );
     assert!(
-        changes.contains(r#"{"change":"add","key":"bot/hooks"}"#),
+        changes.contains(r#"{"change":"add","key":"bot/chat"}"#),
         "{changes}"
     );
     assert!(
@@ -283,6 +283,41 @@ async fn every_mistake_has_its_place_and_its_remedy_and_nothing_is_applied() {
             "did you mean \"environments\"?",
         ),
         ("labels.env ==", "labels.env =", "'labels.env = ", "", ""),
+        (
+            "number: 2}",
+            "number: 2}\n  - {name: test, number: 2}",
+            "2}\nscenarios",
+            "the number 2 stands twice",
+            "a number of its own",
+        ),
+        (
+            "{channel: email, destination: a@example.org, enabled: false}",
+            "{channel: email, destination: a@example.org}",
+            "email, destination",
+            "there is no bot for email",
+            "declare one under `bots`",
+        ),
+        (
+            "delay: 5m, minimum_severity: critical}",
+            "delay: 401d, minimum_severity: critical}",
+            "401d",
+            "\"401d\" is not a delay",
+            "at most 400d",
+        ),
+        (
+            "{channel: email, destination: a@example.org, enabled: false}",
+            "{channel: slack, destination: \"#ops\", delay: 300s, minimum_severity: critical}",
+            "\"#ops\", delay: 300s",
+            "the step stands twice",
+            "leave one out",
+        ),
+        (
+            "{channel: email, destination: a@example.org, enabled: false}",
+            "{channel: slack, destination: \"#ops\", bot: slack}",
+            "\"#ops\", bot: slack",
+            "is told by different bots",
+            "let one bot tell it",
+        ),
     ] {
         let document = DOCUMENT.replacen(from, to, 1);
         assert_ne!(document, DOCUMENT);
@@ -556,4 +591,112 @@ async fn what_is_wrong_with_a_mapping_or_a_heartbeat_is_named_at_its_place() {
         let document = format!("{DOCUMENT}{}", MORE.replacen(from, to, 1));
         world.refuses(&document, at, message, remedy).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_bot_cannot_be_is_refused_at_its_place() {
+    let world = World::new().await;
+    let mail = |settings: &str, secrets: &str| {
+        format!(
+            "bots:\n  - {{name: mail, channel: email, settings: {{host: smtp, from: a@b, {settings}}}, secrets: {{{secrets}}}}}\n"
+        )
+    };
+    let hook = |secret: &str| {
+        format!("bots:\n  - {{name: hook, channel: webhook, secrets: {{signing_secret: {secret}}}}}\n")
+    };
+    for (document, at, message, remedy) in [
+        (
+            mail("port: 65536", ""),
+            "65536",
+            "\"65536\" is no port",
+            "from 1 to 65535",
+        ),
+        (
+            mail("tls: ssl", ""),
+            "ssl",
+            "\"ssl\" is no tls",
+            "none, starttls or implicit",
+        ),
+        (
+            mail("", "").replace("a@b", "reveille"),
+            "reveille",
+            "\"reveille\" is no from",
+            "an address",
+        ),
+        (
+            mail("usr: x", ""),
+            "x}",
+            "has no \"usr\" among its settings",
+            "there are host",
+        ),
+        (
+            mail("prt: 1", ""),
+            "1}",
+            "has no \"prt\" among its settings",
+            "\"port\"?",
+        ),
+        (
+            mail("username: x", ""),
+            "x}",
+            "one without the other",
+            "or neither",
+        ),
+        (
+            mail("username: x", "password: \" \""),
+            "\" \"",
+            "password is empty",
+            "leave it out",
+        ),
+        (hook("secret"), "secret}", "this is no signing_secret", "base64"),
+    ] {
+        world.refuses(&document, at, message, remedy).await;
+    }
+    let others = "bots:\n  - {name: hooks, channel: webhook}\nscenarios:\n  - name: all\n    steps: [{channel: slack, \
+                  destination: \"#a\", bot: hooks}]\n";
+    let message = "bot \"hooks\" is one for webhook";
+    world
+        .refuses(others, "hooks}]", message, "name a bot for slack")
+        .await;
+    let good = mail("port: \"587\", username: x", "password: y").replace("a@b", "\"On call <a@b>\"");
+    let (status, body) = world.put(&good).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
+async fn what_stays_must_find_what_it_refers_to() {
+    let world = World::new().await;
+    world.put(&format!("{DOCUMENT}{MORE}")).await;
+    for (document, message) in [
+        (
+            "scenarios: []\n",
+            "integration/main, which stays, refers to scenario \"everybody\", which is gone",
+        ),
+        (
+            "environments: []\n",
+            "refers to environment \"production\", which is gone",
+        ),
+        (
+            "integrations: []\n",
+            "heartbeat/nightly, which stays, refers to integration \"main\"",
+        ),
+        (
+            "bots: []\n",
+            "scenario/everybody, which stays, finds no bot: there is no bot for slack",
+        ),
+    ] {
+        world.refuses(document, "[]", message, "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_section_without_a_list_is_not_taken_for_an_absent_one() {
+    let world = World::new().await;
+    let (status, body) = world.put("environments: []\nrules:\n").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    let problem = &body["error"]["problems"][0];
+    assert_eq!(problem["line"], 2, "{problem}");
+    assert!(
+        problem["message"].as_str().unwrap().contains("write [] for none"),
+        "{problem}"
+    );
 }

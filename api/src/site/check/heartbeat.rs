@@ -7,7 +7,7 @@ use schemas::config::{ConfigEntry, Heartbeat};
 use serde_saphyr::Spanned;
 
 use super::Check;
-use crate::site::document::{Document, HeartbeatText};
+use crate::site::document::{Document, HeartbeatText, items};
 
 /// How much later than expected a call may come, if nothing else is said.
 const GRACE_SECONDS: u64 = 60;
@@ -17,7 +17,7 @@ const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=400 * 86_400;
 impl Check<'_> {
     pub(super) fn heartbeats(&mut self, document: &Document) {
         let mut armed_by = BTreeSet::new();
-        for text in document.heartbeats.iter().flatten() {
+        for text in items(&document.heartbeats) {
             if let Some(alert) = &text.alert
                 && !armed_by.insert((&text.integration.value, &alert.value))
             {

@@ -8,12 +8,12 @@ use schemas::{EventStatus, Severity};
 use serde_saphyr::Spanned;
 
 use super::Check;
-use crate::site::document::{Document, MappedAlertText, MappingText, Problem};
+use crate::site::document::{Document, MappedAlertText, MappingText, Problem, items};
 
 /// The mappings of a document, or everything that is wrong with them.
 pub(in crate::site) fn mappings(document: &Document) -> Result<Vec<Mapping>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let texts = document.mappings.iter().flatten();
+    let texts = items(&document.mappings);
     let mappings = texts.map(|text| mapping(text, &mut problems)).collect();
     if problems.is_empty() {
         Ok(mappings)
@@ -24,7 +24,7 @@ pub(in crate::site) fn mappings(document: &Document) -> Result<Vec<Mapping>, Vec
 
 impl Check<'_> {
     pub(super) fn mappings(&mut self, document: &Document) {
-        for text in document.mappings.iter().flatten() {
+        for text in items(&document.mappings) {
             let mapping = mapping(text, &mut self.problems);
             self.add(&text.name, ConfigEntry::Mapping(Box::new(mapping)));
         }
