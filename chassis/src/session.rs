@@ -1,5 +1,6 @@
 //! Who may use console, API and websocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -95,7 +96,29 @@ fn same(shown: &str, wanted: &str) -> bool {
     shown.as_bytes().ct_eq(wanted.as_bytes()).into()
 }
 
+/// Whether a browser may have been led here under a name that is not ours: a page of somebody else's whose name is made
+/// to point at this machine could use the console like its own. Nobody can do that with an address, or with localhost.
+fn misled(headers: &HeaderMap) -> bool {
+    let Some(host) = header_text(headers, header::HOST) else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    let local = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    !local && name.parse::<IpAddr>().is_err()
+}
+
 async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
+    if access.0.is_none() && misled(request.headers()) {
+        let error = json!({ "error": {
+            "code": "unknown_host",
+            "message": "this name is not known here while nobody has to show who they are: use 127.0.0.1 or localhost, or set access_token",
+        } });
+        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+    }
     if access.admits(request.headers()) {
         next.run(request).await
     } else {
@@ -146,6 +169,44 @@ mod tests {
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn without_a_token_only_names_that_nobody_can_bend_are_known() {
+        for host in [
+            "127.0.0.1:8080",
+            "localhost",
+            "LOCALHOST:80",
+            "[::1]:8080",
+            "a.localhost:1",
+            "10.0.0.1",
+        ] {
+            assert!(!misled(&headers(header::HOST, host)), "{host}");
+        }
+        for host in [
+            "evil.example:8080",
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost.evil.example",
+        ] {
+            assert!(misled(&headers(header::HOST, host)), "{host}");
+        }
+        assert!(!misled(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn whoever_was_misled_is_refused_unless_they_show_the_token() {
+        use axum::body::Body;
+        use tower::ServiceExt;
+        for (token, status) in [(None, 403), (Some("a token that is long"), 200)] {
+            let routes = Access::new(token).guard(Router::new().route("/", get(|| async { "in" })));
+            let request = Request::get("/")
+                .header(header::HOST, "evil.example:8080")
+                .header(header::AUTHORIZATION, "Bearer a token that is long")
+                .body(Body::empty())
+                .unwrap();
+            assert_eq!(routes.oneshot(request).await.unwrap().status(), status);
+        }
     }
 
     #[test]

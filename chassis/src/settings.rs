@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
@@ -15,6 +16,9 @@ pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
 
 /// What may wait in the spool.
 const SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Shorter tokens can be guessed.
+const ACCESS_TOKEN_LENGTH_MIN: usize = 16;
 
 /// Variables with the prefix that are not settings of a process.
 const NOT_SETTINGS: &[&str] = &["bin", "url", "integration_key", "curl_key", "demo", "data"];
@@ -161,8 +165,10 @@ impl Settings {
             Some(path) => read(path)?,
         };
         let place = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
+        let mut places = BTreeMap::new();
         for name in table.keys() {
             known(name, &place)?;
+            places.insert(name.clone(), place.clone());
         }
         for (variable, value) in environment {
             let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX).map(str::to_lowercase) else {
@@ -171,15 +177,41 @@ impl Settings {
             if NOT_SETTINGS.contains(&name.as_str()) || name.starts_with("test_") {
                 continue;
             }
-            known(&name, &format!("environment variable {variable}"))?;
+            let place = format!("environment variable {variable}");
+            known(&name, &place)?;
             table.insert(name.clone(), typed(&name, value));
+            places.insert(name, place);
+        }
+        let wrong = |name: &str, error: &str| SettingsError::Wrong {
+            place: places.get(name).unwrap_or(&place).clone(),
+            error: format!("{name}: {error}"),
+        };
+        // One by one, as the library does not say which of several is wrong.
+        for (name, value) in &table {
+            let alone = toml::Table::from_iter([(name.clone(), value.clone())]);
+            let settings: Settings = alone
+                .try_into()
+                .map_err(|error: toml::de::Error| wrong(name, error.message()))?;
+            settings.check(name).map_err(|error| wrong(name, error))?;
         }
         table
             .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::Wrong {
-                place,
-                error: error.message().to_owned(),
-            })
+            .map_err(|error: toml::de::Error| wrong("settings", error.message()))
+    }
+
+    /// What is of the right type and yet of no use.
+    fn check(&self, name: &str) -> Result<(), &'static str> {
+        let short = |token: &String| token.trim().len() < ACCESS_TOKEN_LENGTH_MIN;
+        if name == "access_token" && self.access_token.as_ref().is_some_and(short) {
+            return Err(
+                "an access token has at least 16 characters: make one, for example with `head -c 24 /dev/urandom | base64`, or leave it out",
+            );
+        }
+        let level = self.log_level.as_deref();
+        if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
+            return Err("use error, warn, info, debug, trace or a filter of the tracing library");
+        }
+        Ok(())
     }
 
     /// Where the stage listens for its users.
@@ -412,7 +444,29 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused() {
         let error = Settings::load(None, environment(&[("REVEILLE_LISTEN", "everywhere")])).unwrap_err();
-        assert!(error.to_string().contains("invalid socket address"), "{error}");
+        let words = "environment variable REVEILLE_LISTEN: listen: invalid socket address";
+        assert!(error.to_string().starts_with(words), "{error}");
+        for (variable, value, words) in [
+            (
+                "REVEILLE_ACCESS_TOKEN",
+                "",
+                "REVEILLE_ACCESS_TOKEN: access_token: an access token has at least 16",
+            ),
+            ("REVEILLE_ACCESS_TOKEN", "fifteen letters", "has at least 16"),
+            (
+                "REVEILLE_LOG_LEVEL",
+                "=loud",
+                "REVEILLE_LOG_LEVEL: log_level: use error, warn",
+            ),
+            (
+                "REVEILLE_SPOOL_BYTES",
+                "many",
+                "REVEILLE_SPOOL_BYTES: spool_bytes: invalid type",
+            ),
+        ] {
+            let error = Settings::load(None, environment(&[(variable, value)])).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]
@@ -423,7 +477,7 @@ mod tests {
             .listen()
             .unwrap_err();
         assert!(error.to_string().contains("no access_token is set"), "{error}");
-        let guarded = [everywhere[0], ("REVEILLE_ACCESS_TOKEN", "x")];
+        let guarded = [everywhere[0], ("REVEILLE_ACCESS_TOKEN", "sixteen letters!")];
         assert!(
             Settings::load(None, environment(&guarded))
                 .unwrap()

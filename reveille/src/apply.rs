@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::server::Server;
+use crate::variables::with_environment;
 
 /// Apply a site document.
 ///
@@ -43,30 +44,6 @@ pub(crate) async fn run(arguments: Apply) -> anyhow::Result<()> {
     let applied: Applied = serde_json::from_value(body).context("the answer is not understood")?;
     std::io::stdout().write_all(told(&applied, arguments.dry_run).as_bytes())?;
     Ok(())
-}
-
-/// `${NAME}` is replaced; a variable that is not set is a mistake.
-pub(crate) fn with_environment(
-    text: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<String> {
-    let mut out = String::with_capacity(text.len());
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let mut rest = line;
-        while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, after)) = after.split_once('}') else {
-                bail!("line {}: ${{ is not closed: write ${{NAME}}", index + 1);
-            };
-            let Some(value) = variable(name) else {
-                bail!("line {}: the environment variable {name} is not set", index + 1);
-            };
-            out.push_str(before);
-            out.push_str(&value);
-            rest = after;
-        }
-        out.push_str(rest);
-    }
-    Ok(out)
 }
 
 /// Every mistake on a line of its own, as compilers do.
@@ -121,22 +98,4 @@ fn told(applied: &Applied, dry_run: bool) -> String {
         );
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_replaced_and_missing_ones_are_named_with_their_line() {
-        let variable = |name: &str| (name == "TOKEN").then(|| "xoxb-1".to_owned());
-        assert_eq!(
-            with_environment("a\ntoken: ${TOKEN}x\n", variable).unwrap(),
-            "a\ntoken: xoxb-1x\n"
-        );
-        let error = with_environment("a\nb: ${OTHER}\n", variable)
-            .unwrap_err()
-            .to_string();
-        assert_eq!(error, "line 2: the environment variable OTHER is not set");
-    }
 }

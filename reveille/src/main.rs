@@ -16,6 +16,7 @@ mod server;
 mod stages;
 mod trial;
 mod up;
+mod variables;
 
 /// Alerts are made of many small texts, which this allocator gives out and takes back at half the cost of the system's.
 #[global_allocator]

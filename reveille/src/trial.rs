@@ -12,7 +12,8 @@ use pipeline::Clock;
 use schemas::EventStatus;
 use serde_json::json;
 
-use crate::apply::{told_problem, with_environment};
+use crate::apply::told_problem;
+use crate::variables::with_environment;
 
 /// Show what would become of a body; nothing is sent, and nothing has to run.
 ///
