@@ -21,6 +21,9 @@ use crate::{Api, ApiError};
 const ALERTS_MAX: usize = 10_000;
 const AUTHOR_MAX: usize = 200;
 const TEXT_MAX: usize = 10_000;
+const KEY_MAX: usize = 200;
+/// Bytes of all fields of an action: each alert of the request gets them in a message of its own.
+const FIELDS_MAX: usize = 64 * 1024;
 /// How long the daemon may take; it applies the command later all the same.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -89,9 +92,10 @@ async fn act(
     let author = author(request.author)?;
     let action = action(&name, request.fields)?;
     let fingerprints = fingerprints(&request.alerts)?;
-    let key = request
-        .idempotency_key
-        .unwrap_or_else(|| Uuid::now_v7().to_string());
+    let key = match request.idempotency_key {
+        None => Uuid::now_v7().to_string(),
+        Some(key) => idempotency_key(key)?,
+    };
     let requested_at = api.context.clock.now();
     let commands: Vec<_> = fingerprints
         .into_iter()
@@ -185,6 +189,16 @@ fn author(author: Option<String>) -> Result<String, ApiError> {
     }
 }
 
+fn idempotency_key(key: String) -> Result<String, ApiError> {
+    match key.chars().count() {
+        1..=KEY_MAX => Ok(key),
+        _ => Err(ApiError::invalid(
+            "idempotency_key",
+            format!("must have 1 to {KEY_MAX} characters, or be left out"),
+        )),
+    }
+}
+
 /// Reads the fields of the named action; fields that it does not have are refused.
 fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError> {
     let known = known_fields(name).ok_or_else(|| {
@@ -207,6 +221,11 @@ fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError
                 format!("longer than {TEXT_MAX} characters"),
             ));
         }
+    }
+    let size = Value::Object(fields.clone()).to_string().len();
+    if size > FIELDS_MAX {
+        let message = format!("the fields of the action have {size} bytes: at most {FIELDS_MAX} are taken");
+        return Err(ApiError::Body(message));
     }
     // A field that is there must be of its type, and the message must name it.
     for field in known {
@@ -352,6 +371,21 @@ mod tests {
         ] {
             let error = read(name, fields).unwrap_err();
             assert!(error.starts_with(message), "{error}");
+        }
+        let long = json!({ "labels": { "team": "x".repeat(FIELDS_MAX) } });
+        let error = read("amend", long).unwrap_err();
+        assert!(error.starts_with("the fields of the action have 65"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_tells_nothing_apart_or_is_endless_is_refused() {
+        for (key, good) in [
+            ("a", true),
+            ("", false),
+            (&"ä".repeat(200), true),
+            (&"ä".repeat(201), false),
+        ] {
+            assert_eq!(idempotency_key(key.to_owned()).is_ok(), good, "{key}");
         }
     }
 }

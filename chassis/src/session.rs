@@ -26,6 +26,8 @@ struct Token {
     token: String,
     /// What the cookie holds: it proves that the token was known, and does not tell it.
     session: String,
+    /// The cookie goes over TLS only.
+    secure: bool,
 }
 
 #[derive(Deserialize)]
@@ -34,8 +36,8 @@ struct SignIn {
 }
 
 impl Access {
-    /// Access with this token, or for everybody.
-    pub fn new(token: Option<&str>) -> Self {
+    /// Access with this token, or for everybody, to a console at this address.
+    pub fn new(token: Option<&str>, console_url: &str) -> Self {
         Self(token.map(|token| {
             let digest = Sha256::new()
                 .chain_update(b"reveille session")
@@ -45,6 +47,7 @@ impl Access {
             Arc::new(Token {
                 token: token.to_owned(),
                 session,
+                secure: console_url.starts_with("https://"),
             })
         }))
     }
@@ -139,7 +142,11 @@ async fn sign_in(State(access): State<Access>, Json(body): Json<SignIn>) -> Resp
     match &access.0 {
         None => Json(json!({ "user": null, "authentication": "none" })).into_response(),
         Some(token) if same(&body.token, &token.token) => {
-            let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", token.session);
+            let secure = if token.secure { "; Secure" } else { "" };
+            let cookie = format!(
+                "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}",
+                token.session
+            );
             (
                 [(header::SET_COOKIE, cookie)],
                 Json(json!({ "user": null, "authentication": "token" })),
@@ -199,7 +206,7 @@ mod tests {
         use axum::body::Body;
         use tower::ServiceExt;
         for (token, status) in [(None, 403), (Some("a token that is long"), 200)] {
-            let routes = Access::new(token).guard(Router::new().route("/", get(|| async { "in" })));
+            let routes = Access::new(token, "").guard(Router::new().route("/", get(|| async { "in" })));
             let request = Request::get("/")
                 .header(header::HOST, "evil.example:8080")
                 .header(header::AUTHORIZATION, "Bearer a token that is long")
@@ -211,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_token_or_its_session_is_let_in_and_nothing_else() {
-        let access = Access::new(Some("correct horse"));
+        let access = Access::new(Some("correct horse"), "http://127.0.0.1:8080");
         let session = access.0.as_ref().unwrap().session.clone();
         assert!(access.admits(&headers(header::AUTHORIZATION, "Bearer correct horse")));
         assert!(access.admits(&headers(
@@ -229,6 +236,17 @@ mod tests {
         assert!(!access.admits(&headers(header::AUTHORIZATION, "Bearer correct")));
         assert!(!access.admits(&headers(header::COOKIE, "reveille_session=correct horse")));
         assert!(!access.admits(&HeaderMap::new()));
-        assert!(Access::new(None).admits(&HeaderMap::new()));
+        assert!(Access::new(None, "").admits(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn a_session_of_a_console_with_tls_goes_over_tls_only() {
+        for (console_url, secure) in [("https://a.example", true), ("http://127.0.0.1:8080", false)] {
+            let access = Access::new(Some("correct horse"), console_url);
+            let token = "correct horse".to_owned();
+            let answer = sign_in(State(access), Json(SignIn { token })).await;
+            let cookie = header_text(answer.headers(), header::SET_COOKIE).unwrap();
+            assert_eq!(cookie.ends_with("; Secure"), secure, "{cookie}");
+        }
     }
 }

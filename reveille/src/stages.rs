@@ -187,7 +187,7 @@ async fn start(
             .clone()
             .ok_or_else(|| anyhow::anyhow!("the stage has no database"))
     };
-    let access = Access::new(settings.access_token.as_deref());
+    let access = Access::new(settings.access_token.as_deref(), &settings.console_url());
     let routes = match stage {
         Stage::Collectors => {
             let site_key = settings.site_key_if_set()?;

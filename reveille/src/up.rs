@@ -81,7 +81,7 @@ pub(crate) async fn run(
             allow_private_destinations: settings.allow_private_destinations,
         },
     ));
-    let access = Access::new(settings.access_token.as_deref());
+    let access = Access::new(settings.access_token.as_deref(), &settings.console_url());
     let guarded = access.guard(
         Router::new()
             .merge(api.routes())
