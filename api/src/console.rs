@@ -2,10 +2,12 @@
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use rust_embed::RustEmbed;
+
+use crate::ApiError;
 
 /// What `npm run build` has made in `console/`.
 #[derive(RustEmbed)]
@@ -23,10 +25,18 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { file("index.html") }))
+        .route("/api/{*path}", any(no_such_path))
         .route(
             "/{*path}",
             get(|Path(path): Path<String>| async move { file(&path) }),
         )
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    let path = uri.path();
+    ApiError::NotFound(format!(
+        "there is no {path}: /api/v1/openapi.json lists what there is"
+    ))
 }
 
 fn file(path: &str) -> Response {

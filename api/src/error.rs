@@ -7,6 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use store::StoreError;
 
+/// Bytes of an error that are read.
+const LONGEST_ERROR: usize = 10_000;
+
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -17,6 +20,9 @@ pub enum ApiError {
     /// The body is not what is expected.
     #[error("{0}")]
     Body(String),
+    /// The body is too large.
+    #[error("{0}")]
+    TooLarge(String),
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
@@ -47,6 +53,7 @@ impl ApiError {
         match self {
             ApiError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             ApiError::Body(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            ApiError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             ApiError::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             ApiError::Site(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_site"),
@@ -94,7 +101,11 @@ impl From<StoreError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        ApiError::Body(format!("the body is not understood: {}", rejection.body_text()))
+        let error = format!("the body is not understood: {}", rejection.body_text());
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(error),
+            _ => ApiError::Body(error),
+        }
     }
 }
 
@@ -102,4 +113,35 @@ impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
         ApiError::Body(format!("the query is not understood: {}", rejection.body_text()))
     }
+}
+
+/// Errors that the library answers as text, or as nothing at all, in the shape of all others.
+pub(crate) async fn in_json(response: Response) -> Response {
+    let status = response.status();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let json =
+        content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"application/json"));
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, LONGEST_ERROR)
+        .await
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let reason = status.canonical_reason().unwrap_or("refused");
+    let message = match (status, text.trim()) {
+        (StatusCode::METHOD_NOT_ALLOWED, _) => {
+            "this path is not asked so: the header `allow` lists the methods"
+        }
+        (_, "") => reason,
+        (_, text) => text,
+    };
+    let code = reason.to_ascii_lowercase().replace([' ', '-'], "_");
+    let body = Json(json!({ "error": { "code": code, "message": message } }));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    let mut answer = (status, body).into_response();
+    answer.headers_mut().extend(parts.headers);
+    answer
 }

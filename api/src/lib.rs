@@ -63,9 +63,11 @@ impl Api {
             .merge(rejected::routes())
             .merge(silences::routes())
             .merge(site::routes())
-            .merge(alertmanager::routes())
             .merge(integrations::routes())
             .route("/api/v1/openapi.json", axum::routing::get(openapi::document))
+            .layer(axum::middleware::map_response(error::in_json))
+            // Has the errors of Alertmanager.
+            .merge(alertmanager::routes())
             .with_state(Arc::new(self.clone()))
     }
 

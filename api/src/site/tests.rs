@@ -386,6 +386,7 @@ async fn a_wrong_request_is_answered_in_json_with_the_field() {
             404,
             "",
         ),
+        ("PUT", "/api/v1/alerts", "", 405, ""),
     ] {
         let (found, answer) = world.request(method, path, body).await;
         assert_eq!(found.as_u16(), status, "{path}: {answer}");
@@ -394,6 +395,29 @@ async fn a_wrong_request_is_answered_in_json_with_the_field() {
             field,
             "{path}: {answer}"
         );
+        assert!(answer["error"]["message"].is_string(), "{path}: {answer}");
+    }
+    let large = format!(r#"{{"alerts":["{}"]}}"#, "x".repeat(3_000_000));
+    for (method, path) in [("POST", "/api/v1/actions/acknowledge"), ("PUT", "/api/v1/site")] {
+        let (found, answer) = world.request(method, path, &large).await;
+        assert_eq!(found, StatusCode::PAYLOAD_TOO_LARGE, "{path}: {answer}");
+        assert!(answer["error"]["message"].is_string(), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_of_the_api_that_is_not_there_is_said_to_be_so_in_json() {
+    for method in ["GET", "POST"] {
+        let request = Request::builder().method(method).uri("/api/v1/nothing");
+        let answer = Api::console()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("there is no /api/v1/nothing"), "{message}");
     }
 }
 
