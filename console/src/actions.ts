@@ -2,7 +2,7 @@
 import type { ActionFields, ActionResult, Alert } from "./protocol";
 
 export type Verb = "acknowledge" | "snooze" | "handle" | "assign" | "comment" | "resolve";
-export type Undoing = "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "uncomment" | "unresolve";
+export type Undoing = "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "unamend" | "uncomment" | "unresolve";
 
 export const UNDOING: Record<Verb, Undoing> = {
   acknowledge: "unacknowledge",
@@ -24,6 +24,7 @@ const DONE: Record<Verb | Undoing, string> = {
   unsnooze: "Ended the snooze of",
   unhandle: "Ended the handling of",
   unassign: "Took back the assignment of",
+  unamend: "Took back what was amended of",
   uncomment: "Took back the comment on",
   unresolve: "Reopened",
 };

@@ -41,9 +41,9 @@ export function beginAction(verb: Verb, ids: string[], ask: boolean): void {
   });
 }
 
-/** Undo of resolve, for an alert in the list of closed ones. */
-export function reopen(id: string): void {
-  withAuthor(() => void runShown({ verb: "unresolve", alerts: [id], fields: {} }));
+/** Take back what somebody has done to an alert, however long ago. */
+export function takeBack(verb: Undoing, id: string): void {
+  withAuthor(() => void runShown({ verb, alerts: [id], fields: {} }));
 }
 
 function withAuthor(afterwards: () => void): void {

@@ -111,6 +111,15 @@ test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and g
   await first.keyboard.press("u");
   await row(second, "[data-state=active]").waitFor();
 
+  // What was done long ago is taken back where it is shown.
+  await first.keyboard.press("a");
+  await row(second, "[data-state=acknowledged]").waitFor();
+  await row(first).click();
+  await first.getByTestId("take-back-unacknowledge").click();
+  await first.getByTestId("toast").filter({ hasText: "Took back the acknowledgement of 1 alert" }).waitFor();
+  await row(second, "[data-state=active]").waitFor();
+  await first.getByTestId("close-details").click();
+
   await first.keyboard.press("r");
   await first.getByTestId("resolve-dialog").waitFor();
   await first.keyboard.press("Enter");

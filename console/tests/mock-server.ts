@@ -340,6 +340,7 @@ const KINDS: Record<string, HistoryKind> = {
   unhandle: "unhandled",
   assign: "assigned",
   unassign: "unassigned",
+  unamend: "updated",
   comment: "commented",
   uncomment: "uncommented",
   resolve: "closed",
@@ -378,6 +379,8 @@ function after(verb: string, alert: Alert, fields: ActionFields & { author: stri
       return alert.handling ? restate(without(alert, "handling")) : null;
     case "unassign":
       return alert.assignment ? restate(without(alert, "assignment")) : null;
+    case "unamend":
+      return alert.amended ? without(alert, "amended") : null;
     case "uncomment":
       return alert.comment ? without(alert, "comment") : null;
     default:

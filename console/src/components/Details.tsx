@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Undoing } from "../actions";
 import { ApiError, readAlert } from "../api";
 import { matcherFor, withMatcher } from "../filter";
-import { beginAction, reopen } from "../operate";
+import { beginAction, takeBack } from "../operate";
 import type { Alert } from "../protocol";
 import { safeLink } from "../safe-link";
 import * as state from "../state";
@@ -100,7 +101,7 @@ function AlertDetails({ alert }: { alert: Alert }) {
       </div>
       <div class="details-actions">
         {alert.status === "closed" ? (
-          <button type="button" class="button" data-testid="reopen" onClick={() => reopen(id)}>
+          <button type="button" class="button" data-testid="reopen" onClick={() => takeBack("unresolve", id)}>
             <Icon name="reopen" /> Reopen
           </button>
         ) : (
@@ -180,6 +181,7 @@ function States({ alert }: { alert: Alert }) {
             Acknowledged by <b>{acknowledgement.by}</b> <Moment at={acknowledgement.at} />
             <Said comment={acknowledgement.comment} />
           </span>
+          <TakeBack verb="unacknowledge" alert={alert} />
         </li>
       )}
       {snooze && (
@@ -191,6 +193,7 @@ function States({ alert }: { alert: Alert }) {
             {stickyWords(snooze.sticky_severity, snooze.sticky_output)}
             <Said comment={snooze.comment} />
           </span>
+          <TakeBack verb="unsnooze" alert={alert} />
         </li>
       )}
       {handling && (
@@ -200,6 +203,7 @@ function States({ alert }: { alert: Alert }) {
             <b>{handling.assignee}</b> works on it, <Moment at={handling.until} future />
             {handling.by !== handling.assignee && <>, says {handling.by}</>}
           </span>
+          <TakeBack verb="unhandle" alert={alert} />
         </li>
       )}
       {assignment && (
@@ -214,6 +218,7 @@ function States({ alert }: { alert: Alert }) {
             )}
             <Said comment={assignment.comment} />
           </span>
+          <TakeBack verb="unassign" alert={alert} />
         </li>
       )}
       {amended && (
@@ -222,15 +227,32 @@ function States({ alert }: { alert: Alert }) {
           <span>
             Amended by <b>{amended.by}</b> <Moment at={amended.at} />: {amendedWords(amended)}
           </span>
+          <TakeBack verb="unamend" alert={alert} />
         </li>
       )}
       {comment && (
         <li>
           <Icon name="comment" />
           <q>{comment}</q>
+          <TakeBack verb="uncomment" alert={alert} />
         </li>
       )}
     </ul>
+  );
+}
+
+/** What is done can be taken back as long as it stands: of a closed alert only the comment does. */
+function TakeBack({ verb, alert }: { verb: Undoing; alert: Alert }) {
+  if (alert.status === "closed" && verb !== "uncomment") return null;
+  return (
+    <button
+      type="button"
+      class="text-button take-back"
+      data-testid={`take-back-${verb}`}
+      onClick={() => takeBack(verb, alert.fingerprint)}
+    >
+      Take back
+    </button>
   );
 }
 
