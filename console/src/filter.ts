@@ -18,11 +18,12 @@ export interface Query {
 
 export type Parsed = { ok: true; query: Query } | { ok: false; message: string };
 
-const MATCHER = /^([A-Za-z_][\w.:/-]*)(=~|!~|!=|=)(?:"((?:[^"\\]|\\.)*)"|([^\s",{}]*))$/s;
+const MATCHER = /^(?:([A-Za-z_][\w.:/-]*)|"((?:[^"\\]|\\.)+)")(=~|!~|!=|=)(?:"((?:[^"\\]|\\.)*)"|([^\s",{}]*))$/s;
+const PLAIN_NAME = /^[A-Za-z_][\w.:/-]*$/;
 
 /**
  * Read the text of the box: `name="value"`, `name!=value`, `name=~"regex"` and `name!~regex` are matchers, all other
- * words are text to be found together. Braces and commas around matchers are let through, so that a selector of
+ * words are text to be found together. A name with odd characters stands in quotation marks. Braces and commas around matchers are let through, so that a selector of
  * Alertmanager can be pasted.
  */
 export function parseQuery(input: string): Parsed {
@@ -33,9 +34,11 @@ export function parseQuery(input: string): Parsed {
   for (const token of tokens) {
     const bare = unbrace(token);
     const match = MATCHER.exec(bare);
-    if (match)
-      matchers.push(`${match[1]}${match[2]}${quote(match[3] === undefined ? (match[4] ?? "") : unquote(match[3]))}`);
-    else if (/^(=~|!~|!=|=)/.test(bare) && words.length > 0)
+    if (match) {
+      const [, plain, quotedName = "", operator, quoted, bareValue = ""] = match;
+      const name = plain ?? quoteName(unquote(quotedName));
+      matchers.push(`${name}${operator}${quote(quoted === undefined ? bareValue : unquote(quoted))}`);
+    } else if (/^(=~|!~|!=|=)/.test(bare) && words.length > 0)
       return { ok: false, message: `Write matchers without spaces, as in ${words.at(-1)}="value".` };
     else if (token.startsWith('"') && token.endsWith('"') && token.length > 1) words.push(unquote(token.slice(1, -1)));
     else if (token !== "" && token !== "{" && token !== "}" && token !== ",") words.push(token);
@@ -85,7 +88,11 @@ function quote(text: string): string {
 
 /** A matcher for one label, as it is written in the box. */
 export function matcherFor(name: string, value: string): string {
-  return `${name}=${quote(value)}`;
+  return `${quoteName(name)}=${quote(value)}`;
+}
+
+function quoteName(name: string): string {
+  return PLAIN_NAME.test(name) ? name : quote(name);
 }
 
 /** The text of the box with one more matcher; unchanged when it is there already. */

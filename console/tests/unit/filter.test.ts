@@ -40,6 +40,12 @@ describe("the filter box", () => {
     expect(withMatcher(once, matcher)).toBe(once);
   });
 
+  test.each(["host name", 'a"b', "größe", "1st", "a,b"])("takes the label %s, in quotation marks", (name) => {
+    const matcher = matcherFor(name, "x y");
+    expect(matcher).toBe(`${JSON.stringify(name)}="x y"`);
+    expect(read(`disk ${matcher}`)).toEqual({ matchers: [matcher], text: "disk" });
+  });
+
   test("asks the server only for what is asked", () => {
     expect(toFilter(NO_CHOICE, { matchers: [], text: "" })).toEqual({});
     expect(
