@@ -227,8 +227,10 @@ fn keyspace_options() -> KeyspaceCreateOptions {
         .filter_policy(FilterPolicy::disabled())
 }
 
+/// Not at once: what was accepted before a long rest of the process is read first.
 async fn ask_for_retention(work: mpsc::Sender<Work>, clock: Clock) {
-    let mut interval = tokio::time::interval(RETENTION_INTERVAL);
+    let first = tokio::time::Instant::now() + RETENTION_INTERVAL;
+    let mut interval = tokio::time::interval_at(first, RETENTION_INTERVAL);
     loop {
         interval.tick().await;
         if work

@@ -44,13 +44,19 @@ async fn retain(log: &EmbeddedLog, hours: i64) {
     finished.await.unwrap();
 }
 
-/// No test needs the periodic retention, and its first round would be in the way.
 fn open(folder: &Path, clock: Clock) -> EmbeddedLog {
-    let log = EmbeddedLog::open(folder, clock).unwrap();
-    if let Some(retention) = &log.retention {
-        retention.abort();
-    }
-    log
+    EmbeddedLog::open(folder, clock).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_removed_for_its_age_before_readers_had_time_to_read_it() {
+    let (work, asked) = std::sync::mpsc::channel();
+    let asking = tokio::spawn(ask_for_retention(work, Clock::system()));
+    tokio::time::sleep(RETENTION_INTERVAL / 2).await;
+    assert!(asked.try_recv().is_err());
+    tokio::time::sleep(RETENTION_INTERVAL).await;
+    assert!(matches!(asked.try_recv(), Ok(Work::Retain { .. })));
+    asking.abort();
 }
 
 #[tokio::test]
