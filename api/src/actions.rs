@@ -239,7 +239,7 @@ fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError
     })
 }
 
-fn known_fields(name: &str) -> Option<&'static [&'static str]> {
+pub(crate) fn known_fields(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "acknowledge" | "resolve" | "comment" => &["comment"],
         "snooze" => &["until", "sticky_severity", "sticky_output", "comment"],

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use schemars::generate::SchemaSettings;
-use schemas::{Alert, HistoryEntry, LedgerEntry};
+use schemas::{Action, Alert, HistoryEntry, LedgerEntry};
 use serde_json::{Map, Value, json};
 
 use crate::actions::{ActionRequest, ActionResults, NAMES};
@@ -26,6 +26,7 @@ fn build() -> Value {
         generator.subschema_for::<AlertPage>(),
         generator.subschema_for::<HistoryPage>(),
         generator.subschema_for::<Notifications>(),
+        generator.subschema_for::<Action>(),
         generator.subschema_for::<ActionRequest>(),
         generator.subschema_for::<ActionResults>(),
         generator.subschema_for::<SilenceRequest>(),
@@ -43,6 +44,8 @@ fn build() -> Value {
     let mut definitions = Map::new();
     definitions.extend(generator.take_definitions(true));
     definitions.insert("Error".to_owned(), error_schema());
+    // What is put into it are the fields of each action.
+    let actions = definitions.remove("Action").unwrap_or_default();
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -51,7 +54,7 @@ fn build() -> Value {
             "license": { "name": "Apache-2.0" },
             "description": "Alerts, their histories, operators' actions and the site's configuration.",
         },
-        "paths": paths(),
+        "paths": paths(&actions),
         "components": {
             "schemas": definitions,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
@@ -60,7 +63,28 @@ fn build() -> Value {
     })
 }
 
-fn paths() -> Value {
+/// What a request for this action has: what all have, and its own fields.
+fn action_request(actions: &Value, name: &str) -> Value {
+    let variants = actions["oneOf"].as_array().into_iter().flatten();
+    let is_of = |variant: &&Value| {
+        let named = &variant["properties"]["type"];
+        named["const"] == name || named["enum"][0] == name
+    };
+    let variant = variants.clone().find(is_of);
+    let mut fields = variant.cloned().unwrap_or_default();
+    if let Some(properties) = fields["properties"].as_object_mut() {
+        properties.remove("type");
+    }
+    if let Some(required) = fields["required"].as_array_mut() {
+        required.retain(|field| field != "type");
+        if required.is_empty() {
+            fields.as_object_mut().map(|fields| fields.remove("required"));
+        }
+    }
+    json!({ "allOf": [{ "$ref": "#/components/schemas/ActionRequest" }, fields] })
+}
+
+fn paths(actions: &Value) -> Value {
     let mut paths = Map::new();
     let list = [
         ("environment", "Names of environments, with commas between them."),
@@ -98,7 +122,7 @@ fn paths() -> Value {
         let operation = json!({ "post": {
             "summary": format!("{name} alerts"),
             "operationId": name,
-            "requestBody": { "required": true, "content": content("ActionRequest") },
+            "requestBody": { "required": true, "content": { "application/json": { "schema": action_request(actions, name) } } },
             "responses": responses("ActionResults"),
         } });
         paths.insert(format!("/api/v1/actions/{name}"), operation);
@@ -223,5 +247,24 @@ mod tests {
             references += 1;
         }
         assert!(references > 20);
+    }
+
+    #[test]
+    fn every_action_has_its_own_fields() {
+        let document = build();
+        for name in NAMES {
+            let path = format!("/api/v1/actions/{name}");
+            let body = &document["paths"][path]["post"]["requestBody"];
+            let fields = &body["content"]["application/json"]["schema"]["allOf"][1];
+            let properties = fields["properties"].as_object().into_iter().flatten();
+            let mut found: Vec<_> = properties.map(|(name, _)| name.as_str()).collect();
+            let mut known = crate::actions::known_fields(name).unwrap().to_vec();
+            (found.sort_unstable(), known.sort_unstable());
+            assert_eq!(found, known, "{name}: {fields}");
+            let until = fields["required"]
+                .as_array()
+                .is_some_and(|all| all.contains(&json!("until")));
+            assert_eq!(until, ["snooze", "handle"].contains(&name), "{name}: {fields}");
+        }
     }
 }
