@@ -16,7 +16,7 @@ const STATUSES: &str = "send open, ack, closed or none at all";
 
 /// Reads one alert.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     let resource = body.needed(&["resource"], "send the resource")?;
     let name = body.needed(&["event"], "send the event")?;
     let environment = body.text("environment")?.unwrap_or_default();

@@ -36,14 +36,14 @@ const KNOWN: [&str; 11] = [
 pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
     if headers.contains_key("ce-specversion") {
         let structured = structured(headers, body)?;
-        return event(json::body(&structured)?).map(Understood::from);
+        return event(json::made(&structured)?).map(Understood::from);
     }
-    let node = json::body(body)?;
+    let node = json::made(body)?;
     if !node.is_list() {
         return event(node).map(Understood::from);
     }
     let items = node.list()?.into_iter().enumerate();
-    let events = items.map(|(index, raw)| event(Node::new(raw, Place::Item(&Place::Body, index))));
+    let events = items.map(|(index, raw)| event(Node::new(raw, Place::Item(&Place::Made, index))));
     Ok(events.collect::<Result<Vec<_>, _>>()?.into())
 }
 
@@ -75,7 +75,7 @@ fn binary_data(headers: &HeaderMap, body: &[u8]) -> Result<Option<Box<RawValue>>
         content.is_none_or(|content| content.as_bytes().windows(4).any(|letters| letters == b"json"));
     let text = String::from_utf8_lossy(body);
     let data = if is_json {
-        json::body(body)?;
+        json::made(body)?;
         text.trim_start_matches('\u{feff}').to_owned()
     } else {
         Value::String(text.into_owned()).to_string()

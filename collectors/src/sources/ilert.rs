@@ -17,7 +17,7 @@ const KEYS: [&str; 2] = ["alertKey", "incidentKey"];
 
 /// Reads one event.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     let kind = body.needed(&["eventType"], TYPES)?;
     let status = match kind.as_str() {
         "ALERT" => EventStatus::Firing,
@@ -31,7 +31,7 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 
 /// The key that the sender was given.
 pub(crate) fn integration_key(body: &[u8]) -> Option<String> {
-    let body = json::body(body).ok()?.object().ok()?;
+    let body = json::made(body).ok()?.object().ok()?;
     body.first(&["integrationKey", "apiKey"]).ok()?
 }
 

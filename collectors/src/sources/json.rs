@@ -16,7 +16,10 @@ use super::{MOST_ALERTS, SourceError, lenient};
 /// Where in a body a value stands.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
+    /// The body of a sender whose user writes it as a template: what was not filled in is as good as none.
     Body,
+    /// The body that a program makes: every text in it is meant, `{disk}` and `null` too.
+    Made,
     Member(&'p Place<'p>, &'p str),
     Item(&'p Place<'p>, usize),
 }
@@ -24,16 +27,25 @@ pub(super) enum Place<'p> {
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Body => f.write_str("body"),
-            Place::Member(Place::Body, name) => f.write_str(name),
+            Place::Body | Place::Made => f.write_str("body"),
+            Place::Member(Place::Body | Place::Made, name) => f.write_str(name),
             Place::Member(parent, name) => write!(f, "{parent}.{name}"),
-            Place::Item(Place::Body, index) => write!(f, "[{index}]"),
+            Place::Item(Place::Body | Place::Made, index) => write!(f, "[{index}]"),
             Place::Item(parent, index) => write!(f, "{parent}[{index}]"),
         }
     }
 }
 
 impl Place<'_> {
+    /// Whether a text that stands here was filled in.
+    fn is_filled_in(&self, text: &str) -> bool {
+        match self {
+            Place::Body => !lenient::is_placeholder(text),
+            Place::Made => true,
+            Place::Member(parent, _) | Place::Item(parent, _) => parent.is_filled_in(text),
+        }
+    }
+
     pub(super) fn invalid(&self, reason: impl Into<String>, remedy: impl Into<String>) -> SourceError {
         SourceError::Invalid {
             field: self.to_string(),
@@ -50,8 +62,17 @@ pub(super) struct Node<'a, 'p> {
     pub(super) place: Place<'p>,
 }
 
-/// The value of a whole body.
+/// The value of a whole body that its sender's user writes.
 pub(super) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
+    whole(bytes, Place::Body)
+}
+
+/// The value of a whole body that a program makes.
+pub(super) fn made(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
+    whole(bytes, Place::Made)
+}
+
+fn whole<'a>(bytes: &'a [u8], place: Place<'static>) -> Result<Node<'a, 'static>, SourceError> {
     let text = std::str::from_utf8(bytes).map_err(|error| SourceError::Malformed {
         reason: format!(
             "the body is not UTF-8 text: its byte {} cannot be read",
@@ -71,10 +92,7 @@ pub(super) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
         reason: format!("the body is not JSON: {error}"),
         remedy: "look at that place; texts need their quotes and backslashes escaped",
     })?;
-    Ok(Node {
-        raw: raw.get(),
-        place: Place::Body,
-    })
+    Ok(Node::new(raw, place))
 }
 
 /// The value of a whole body, built.
@@ -178,6 +196,23 @@ impl<'a, 'p> Node<'a, 'p> {
             _ => Ok(Cow::Borrowed(self.raw)),
         }
     }
+
+    /// As text for a person, whatever it is: the items of a list after one another.
+    pub(super) fn flat(self) -> Option<String> {
+        let text = match self.kind() {
+            "text" => unquoted(self.raw).into_owned(),
+            "a list" => {
+                let items: Vec<&RawValue> = serde_json::from_str(self.raw).unwrap_or_default();
+                let texts = items.into_iter().map(|item| match item.get().as_bytes().first() {
+                    Some(b'"') => unquoted(item.get()).into_owned(),
+                    _ => compact(item.get()),
+                });
+                texts.collect::<Vec<_>>().join(", ")
+            }
+            _ => compact(self.raw),
+        };
+        Some(text).filter(|text| !text.is_empty() && self.place.is_filled_in(text))
+    }
 }
 
 /// The members of an object.
@@ -213,7 +248,7 @@ impl<'a> Object<'a, '_> {
 
     /// A text that its sender filled in, if it did: neither empty nor a placeholder.
     pub(super) fn set(&self, name: &str) -> Result<Option<String>, SourceError> {
-        Ok(self.text(name)?.filter(|text| !lenient::is_placeholder(text)))
+        Ok(self.text(name)?.filter(|text| self.place.is_filled_in(text)))
     }
 
     /// The first of these that its sender filled in.
@@ -263,22 +298,9 @@ impl<'a> Object<'a, '_> {
         Some(json).filter(|json| !matches!(json.trim(), "" | "null"))
     }
 
-    /// What is there, as text for a person, whatever it is: the items of a list after one another.
+    /// What is there, as [`flat`](Node::flat) has it.
     pub(super) fn flat(&self, name: &str) -> Option<String> {
-        let node = self.get(name)?;
-        let text = match node.kind() {
-            "text" => unquoted(node.raw).into_owned(),
-            "a list" => {
-                let items: Vec<&RawValue> = serde_json::from_str(node.raw).unwrap_or_default();
-                let texts = items.into_iter().map(|item| match item.get().as_bytes().first() {
-                    Some(b'"') => unquoted(item.get()).into_owned(),
-                    _ => compact(item.get()),
-                });
-                texts.collect::<Vec<_>>().join(", ")
-            }
-            _ => compact(node.raw),
-        };
-        Some(text).filter(|text| !text.is_empty() && !lenient::is_placeholder(text))
+        self.get(name)?.flat()
     }
 
     /// A text that must be there; it may be empty.
@@ -495,6 +517,20 @@ mod tests {
             object(r#"{"a": "1", "a": "2"}"#).text("a").unwrap().as_deref(),
             Some("2")
         );
+    }
+
+    #[test]
+    fn what_looks_like_a_placeholder_is_one_only_where_a_user_writes_the_body() {
+        let text = br#"{"inner": {"a": "{disk}", "b": "null", "c": ["{{x}}"]}}"#;
+        for (root, meant) in [(body(text), false), (made(text), true)] {
+            let root = root.unwrap().object().unwrap();
+            let inner = root.member("inner").unwrap();
+            assert_eq!(inner.set("a").unwrap().is_some(), meant);
+            assert_eq!(inner.first(&["b"]).unwrap().is_some(), meant);
+            assert_eq!(inner.needed(&["b"], "").is_ok(), meant);
+            assert_eq!(inner.flat("c").is_some(), meant);
+            assert_eq!(inner.place.to_string(), "inner");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const ACTIONS: &str = "let the webhook send Create, Acknowledge, UnAcknowledge, 
 
 /// Reads the body of a create, or of a webhook.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     match body.text("action")? {
         Some(action) => webhook(&body, &action),
         None => created(&body).map(Understood::from),

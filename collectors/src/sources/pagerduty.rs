@@ -14,7 +14,7 @@ const STATES: &str = "send triggered, acknowledged or resolved, as PagerDuty doe
 
 /// Reads one body.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     match body.get("messages") {
         Some(messages) => version_2(messages),
         None => {

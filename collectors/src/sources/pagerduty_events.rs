@@ -17,7 +17,7 @@ const ABOUT: [&str; 5] = ["source", "component", "group", "class", "summary"];
 
 /// Reads one event.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     let word = body.needed(&["event_action"], ACTIONS)?;
     let status = match word.as_str() {
         "trigger" => return triggered(&body).map(Understood::from),
@@ -39,7 +39,7 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 
 /// Reads one change event: it is well formed, and no alert.
 pub(crate) fn read_change(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     let payload = body
         .required("payload", "send a payload with a summary")?
         .object()?;
@@ -49,7 +49,7 @@ pub(crate) fn read_change(_: &HeaderMap, body: &[u8]) -> Result<Understood, Sour
 
 /// The key that the sender was given.
 pub(crate) fn routing_key(body: &[u8]) -> Option<String> {
-    json::body(body).ok()?.object().ok()?.text("routing_key").ok()?
+    json::made(body).ok()?.object().ok()?.text("routing_key").ok()?
 }
 
 fn triggered(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {

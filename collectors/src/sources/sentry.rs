@@ -19,7 +19,7 @@ const OF_EVENTS: &str = "send triggered or created, as Sentry does";
 
 /// Reads one notification.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let body = json::made(body)?.object()?;
     let action = body.needed(&[ACTION], AS_IT_IS)?;
     let data = body.required("data", AS_IT_IS)?.object()?;
     if let Some(alert) = data.get("metric_alert") {

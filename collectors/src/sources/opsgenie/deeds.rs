@@ -21,7 +21,7 @@ impl Deed<'_> {
             b"" => b"{}".as_slice(),
             body => body,
         };
-        let body = json::body(body)?.object()?;
+        let body = json::made(body)?.object()?;
         match self.name {
             "close" => self.ended(EventStatus::Resolved, &body).map(Understood::from),
             "acknowledge" => self.ended(EventStatus::Acknowledged, &body).map(Understood::from),
