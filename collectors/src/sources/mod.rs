@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
-use schemas::{EventStatus, Severity, Wish};
+use schemas::{Action, EventStatus, Severity, Wish};
 
 use self::json::{Node, Object, Place};
 
@@ -113,6 +113,22 @@ impl Understood {
         Self {
             remarks: vec![remark.into()],
             ..Self::default()
+        }
+    }
+
+    /// An alert that nobody has acknowledged any more. It fires for whoever missed its beginning; that alone would end no
+    /// acknowledgement.
+    fn unacknowledged(event: SourceEvent, author: Option<String>) -> Self {
+        let wish = SourceWish {
+            identity: event.identity.clone(),
+            wish: Wish {
+                author,
+                action: Action::Unacknowledge,
+            },
+        };
+        Self {
+            wishes: vec![wish],
+            ..Self::from(event)
         }
     }
 

@@ -18,12 +18,12 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     let understood = if body.get("current_state").is_some() {
         legacy(&body)?
     } else {
-        Understood::from(workflow(&body)?)
+        workflow(&body)?
     };
     Ok(understood.with_remark(mended.remark))
 }
 
-fn workflow(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+fn workflow(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
     let state = body.needed(&["state"], STATES)?;
     let trigger = body.set("trigger")?.unwrap_or_default().to_ascii_uppercase();
     let status = match state.to_ascii_uppercase().as_str() {
@@ -68,7 +68,10 @@ fn workflow(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         body.first(&["issueUrl", "issuePageUrl"])?.unwrap_or_default(),
     );
     event.occurred_at = body.moment("updatedAt", &mut event.remarks)?;
-    Ok(event)
+    match status {
+        EventStatus::Firing if trigger.contains("UNACK") => Ok(Understood::unacknowledged(event, None)),
+        _ => Ok(event.into()),
+    }
 }
 
 fn legacy(body: &Object<'_, '_>) -> Result<Understood, SourceError> {

@@ -59,7 +59,7 @@ fn webhook(body: &Object<'_, '_>, action: &str) -> Result<Understood, SourceErro
         return altered(&alert, &alias, action);
     };
     let message = alert.needed(&["message"], "send the alert with its message")?;
-    let mut event = fired(&alert, message, alias.clone())?;
+    let mut event = fired(&alert, message, alias)?;
     event.status = status;
     if status == EventStatus::Resolved {
         event.severity = Severity::Ok;
@@ -68,14 +68,10 @@ fn webhook(body: &Object<'_, '_>, action: &str) -> Result<Understood, SourceErro
         event.add_label("acknowledged_by", alert.text("username")?);
     }
     event.occurred_at = alert.moment("updatedAt", &mut event.remarks)?;
-    let mut understood = Understood::from(event);
-    if action == "UnAcknowledge" {
-        // It fires for whoever missed its beginning; that alone would end no acknowledgement.
-        let author = alert.text("username")?;
-        let action = Action::Unacknowledge;
-        understood.wishes = deeds::wish_for(&alias, Wish { author, action }).wishes;
+    match action {
+        "UnAcknowledge" => Ok(Understood::unacknowledged(event, alert.text("username")?)),
+        _ => Ok(event.into()),
     }
-    Ok(understood)
 }
 
 /// What somebody has changed of an alert at Opsgenie, or said of it.

@@ -29,51 +29,108 @@ fn version_2(messages: Node<'_, '_>) -> Result<Understood, SourceError> {
     let mut understood = Understood::default();
     for (index, raw) in messages.list()?.into_iter().enumerate() {
         let message = Node::new(raw, Place::Item(&place, index)).object()?;
-        let word = message.needed(&["event"], EVENTS)?;
-        let status = match word.as_str() {
-            "incident.trigger"
-            | "incident.unacknowledge"
-            | "incident.assign"
-            | "incident.escalate"
-            | "incident.delegate" => EventStatus::Firing,
-            "incident.acknowledge" => EventStatus::Acknowledged,
-            "incident.resolve" => EventStatus::Resolved,
-            "incident.annotate" => {
-                understood
-                    .remarks
-                    .push("a note is no alert, so nothing was done".to_owned());
-                continue;
+        let told = told_by_message(&message)?;
+        for event in &told.events {
+            // Wishes are done after all events of a body, so what was acknowledged anew would not stay so.
+            if event.status == EventStatus::Acknowledged {
+                understood.wishes.retain(|wish| wish.identity != event.identity);
             }
-            _ => return Err(message.refuse(&["event"], &word, EVENTS)),
-        };
-        let incident = message
-            .required("incident", "send the body of PagerDuty's webhook as it is")?
-            .object()?;
-        let mut event = incident_event(&incident, status)?;
-        let webhook = message.member("webhook");
-        if let Some(name) = webhook.map(|webhook| webhook.text("name")).transpose()?.flatten() {
-            event.source = name;
         }
-        event.occurred_at = message.moment("created_on", &mut event.remarks)?;
-        if status == EventStatus::Acknowledged {
-            event.add_label("acknowledged_by", acknowledger(&incident, &message)?);
-        }
-        understood.events.push(event);
+        understood.events.extend(told.events);
+        understood.wishes.extend(told.wishes);
+        understood.remarks.extend(told.remarks);
     }
     Ok(understood)
 }
 
-/// Who did it, by the log entry of the message, or else who acknowledged the incident first.
-fn acknowledger(incident: &Object<'_, '_>, message: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
-    if let Some(entries) = message.get("log_entries") {
-        let place = entries.place;
-        for (index, raw) in entries.list()?.into_iter().enumerate() {
-            let entry = Node::new(raw, Place::Item(&place, index)).object()?;
-            if let Some(agent) = named(&entry, "agent")? {
-                return Ok(Some(agent));
+fn told_by_message(message: &Object<'_, '_>) -> Result<Understood, SourceError> {
+    let word = message.needed(&["event"], EVENTS)?;
+    let status = match word.as_str() {
+        "incident.trigger"
+        | "incident.unacknowledge"
+        | "incident.assign"
+        | "incident.escalate"
+        | "incident.delegate" => EventStatus::Firing,
+        "incident.acknowledge" => EventStatus::Acknowledged,
+        "incident.resolve" => EventStatus::Resolved,
+        "incident.annotate" => return Ok(Understood::nothing("a note is no alert, so nothing was done")),
+        _ => return Err(message.refuse(&["event"], &word, EVENTS)),
+    };
+    let incident = message
+        .required("incident", "send the body of PagerDuty's webhook as it is")?
+        .object()?;
+    let mut event = incident_event(&incident, status)?;
+    let webhook = message.member("webhook");
+    if let Some(name) = webhook.map(|webhook| webhook.text("name")).transpose()?.flatten() {
+        event.source = name;
+    }
+    event.occurred_at = message.moment("created_on", &mut event.remarks)?;
+    let agent = agent_of_entries(message)?;
+    if agent.took_back(&incident, &word)? {
+        return Ok(Understood::unacknowledged(event, agent.name));
+    }
+    if status == EventStatus::Acknowledged {
+        let by = agent.name.or(first_acknowledger(&incident)?);
+        event.add_label("acknowledged_by", by);
+    }
+    Ok(event.into())
+}
+
+/// Who did it: a person, or PagerDuty itself.
+#[derive(Default)]
+struct Agent {
+    name: Option<String>,
+    is_person: bool,
+}
+
+impl Agent {
+    fn of(object: &Object<'_, '_>) -> Result<Self, SourceError> {
+        let Some(agent) = object.member("agent") else {
+            return Ok(Self::default());
+        };
+        let kind = agent.text("type")?;
+        Ok(Self {
+            name: agent.first(&["summary", "name"])?,
+            is_person: kind.is_some_and(|kind| kind.starts_with("user")),
+        })
+    }
+
+    /// Whether that took an acknowledgement back: by itself, or since a person handed the incident on, which is triggered
+    /// again then. PagerDuty itself hands on only what nobody had acknowledged.
+    fn took_back(&self, incident: &Object<'_, '_>, word: &str) -> Result<bool, SourceError> {
+        match word {
+            "incident.unacknowledge" | "incident.unacknowledged" => Ok(true),
+            "incident.assign"
+            | "incident.escalate"
+            | "incident.delegate"
+            | "incident.reassigned"
+            | "incident.escalated"
+            | "incident.delegated"
+                if self.is_person =>
+            {
+                Ok(incident.text("status")?.as_deref() == Some("triggered"))
             }
+            _ => Ok(false),
         }
     }
+}
+
+/// By the first log entry of the message that says so.
+fn agent_of_entries(message: &Object<'_, '_>) -> Result<Agent, SourceError> {
+    let Some(entries) = message.get("log_entries") else {
+        return Ok(Agent::default());
+    };
+    let place = entries.place;
+    for (index, raw) in entries.list()?.into_iter().enumerate() {
+        let agent = Agent::of(&Node::new(raw, Place::Item(&place, index)).object()?)?;
+        if agent.name.is_some() {
+            return Ok(agent);
+        }
+    }
+    Ok(Agent::default())
+}
+
+fn first_acknowledger(incident: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     let Some(acknowledgements) = incident.get("acknowledgements") else {
         return Ok(None);
     };
@@ -111,8 +168,12 @@ fn version_3(event: &Object<'_, '_>) -> Result<Understood, SourceError> {
     };
     let mut alert = incident_event(&data, status)?;
     alert.occurred_at = event.moment("occurred_at", &mut alert.remarks)?;
+    let agent = Agent::of(event)?;
+    if agent.took_back(&data, &kind)? {
+        return Ok(Understood::unacknowledged(alert, agent.name));
+    }
     if status == EventStatus::Acknowledged {
-        alert.add_label("acknowledged_by", named(event, "agent")?);
+        alert.add_label("acknowledged_by", agent.name);
     }
     Ok(alert.into())
 }

@@ -136,12 +136,17 @@ fn issue_event(
     describe(&mut event, issue, &id, project)?;
     event.output = detail(issue)?;
     event.add_label("number", issue.text("shortId")?);
-    if status == EventStatus::Acknowledged
-        && let Some(actor) = body.member("actor")
-    {
-        event.add_label("acknowledged_by", actor.text("name")?);
-    }
+    let actor = match body.member("actor") {
+        Some(actor) => actor.text("name")?,
+        None => None,
+    };
     add_address(&mut event, issue.first(&["permalink", "web_url"])?);
+    if action == "unresolved" {
+        return Ok(Understood::unacknowledged(event, actor));
+    }
+    if status == EventStatus::Acknowledged {
+        event.add_label("acknowledged_by", actor);
+    }
     Ok(event.into())
 }
 
