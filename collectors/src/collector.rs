@@ -150,7 +150,9 @@ impl Collector {
                 match self.work(admitted, held, begun).done().await {
                     (Ok(prepared), arrived) => {
                         let counts = prepared.counts;
-                        let alerts = prepared.taken.receipts.len() as u64;
+                        // A body that is kept costs as much as an alert, or somebody could fill the log with them.
+                        let kept = usize::from(prepared.unusable.is_some());
+                        let alerts = (prepared.taken.receipts.len() + kept) as u64;
                         self.limiter.take(&key, alerts, counts.important)?;
                         // It is held until its alerts are safe, as its share of the budget.
                         if let (Some(unusable), Some(arrived)) = (prepared.unusable, &arrived) {
@@ -169,7 +171,7 @@ impl Collector {
         };
         match refused {
             (refusal, Some(arrived)) if refusal.keeps_body() => {
-                // It costs as much as an alert, or somebody could fill the log with what is refused.
+                // As above.
                 self.limiter.take(&key, 1, false)?;
                 self.keep(&refusal, &arrived).await?;
                 Err(refusal)

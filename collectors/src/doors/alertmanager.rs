@@ -22,6 +22,10 @@ async fn take(State(collector): State<Arc<Collector>>, posted: Posted) -> Respon
     let mut call = Call::new(&PROMETHEUS, posted);
     call.read = Box::new(move |_, body| prometheus::read_posted(now, body));
     match collector.take(call).await {
+        Ok(taken) if taken.left_out > 0 => {
+            // As Alertmanager has it: the others were taken, and the sender is told of these.
+            (StatusCode::BAD_REQUEST, Json(taken.remarks.join("; "))).into_response()
+        }
         Ok(_) => StatusCode::OK.into_response(),
         Err(refusal) => refused(&refusal),
     }

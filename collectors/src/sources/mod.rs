@@ -132,6 +132,13 @@ impl Understood {
         }
     }
 
+    /// Leaves out what was meant to be an alert and is none. Of several the first is why the body is kept.
+    fn leave_out(&mut self, error: SourceError) {
+        self.left_out += 1;
+        self.remarks.push(error.to_string());
+        self.unusable.get_or_insert(error);
+    }
+
     /// The same, and something that the sender should know.
     fn with_remark(mut self, remark: Option<&str>) -> Self {
         self.remarks.extend(remark.map(str::to_owned));

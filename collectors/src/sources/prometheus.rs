@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemas::{EventStatus, Severity};
 
 use super::address::host_and_port;
@@ -17,6 +17,8 @@ const OBJECT_LABELS: [&str; 5] = ["instance", "host", "hostname", "node", "pod"]
 const OUTPUT_ANNOTATIONS: [&str; 3] = ["description", "message", "summary"];
 /// The alert that always fires, to show that the path works.
 const WATCHDOG: &str = "Watchdog";
+/// How long an alert holds that is posted without an end: Alertmanager's `resolve_timeout`, where it is not configured.
+const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
 const UNNAMED: &str = "alert without alertname";
 
 /// Reads the body of one notification: all the alerts of a group.
@@ -46,26 +48,35 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 }
 
 /// Reads what is sent to an Alertmanager: a list of alerts. One whose end has come is resolved; the end of another is the
-/// time until which it holds, unless it is sent again.
+/// time until which it holds, unless it is sent again. As there, what is wrong costs only the alert that it is wrong with.
 pub(crate) fn read_posted(now: Timestamp, body: &[u8]) -> Result<Understood, SourceError> {
-    let alerts = json::body(body)?.list()?;
-    let mut events = Vec::with_capacity(alerts.len());
-    for (index, raw) in alerts.into_iter().enumerate() {
-        let alert = Node::new(raw, Place::Item(&Place::Body, index)).object()?;
-        let ends_at = end(&alert)?;
-        let status = match ends_at {
-            Some(ends_at) if ends_at <= now => EventStatus::Resolved,
-            _ => EventStatus::Firing,
-        };
-        let mut event = of_status(&alert, status, None)?;
-        if alert.texts("labels")?.values().all(String::is_empty) {
-            let remedy = "at least one label pair required";
-            return Err(Place::Member(&alert.place, "labels").invalid("says nothing", remedy));
+    let mut understood = Understood::default();
+    for (index, raw) in json::made(body)?.list()?.into_iter().enumerate() {
+        match posted(now, Node::new(raw, Place::Item(&Place::Made, index))) {
+            Ok(event) => understood.events.push(event),
+            Err(error) => understood.leave_out(error),
         }
-        event.expires_at = ends_at.filter(|_| status == EventStatus::Firing);
-        events.push(event);
     }
-    Ok(events.into())
+    Ok(understood)
+}
+
+fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let alert = alert.object()?;
+    let ends_at = end(&alert)?;
+    let status = match ends_at {
+        Some(ends_at) if ends_at <= now => EventStatus::Resolved,
+        _ => EventStatus::Firing,
+    };
+    let mut event = of_status(&alert, status, None)?;
+    if alert.texts("labels")?.values().all(String::is_empty) {
+        let remedy = "at least one label pair required";
+        return Err(Place::Member(&alert.place, "labels").invalid("says nothing", remedy));
+    }
+    if status == EventStatus::Firing {
+        event.expires_at = ends_at;
+        event.lifetime = ends_at.is_none().then_some(RESOLVE_TIMEOUT);
+    }
+    Ok(event)
 }
 
 /// Here the end is the status, so one that cannot be read is refused.
@@ -98,6 +109,8 @@ fn of_status(
 ) -> Result<SourceEvent, SourceError> {
     alert.required("labels", "every alert of Alertmanager has labels")?;
     let mut labels = alert.texts("labels")?;
+    // A label that is empty is none, as for Prometheus itself; it tells no alert from another.
+    labels.retain(|_, value| !value.is_empty());
     let annotations = alert.texts("annotations")?;
     let generator = alert.text("generatorURL")?.unwrap_or_default();
     let fingerprint = alert.text("fingerprint")?;
@@ -108,11 +121,8 @@ fn of_status(
     };
     let identity = identity(fingerprint.as_deref(), &labels);
     let object = object(fingerprint.as_deref(), &identity, &labels);
-    let name = labels
-        .remove("alertname")
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| UNNAMED.to_owned());
-    let label = |name: &str| labels.get(name).filter(|text| !text.is_empty()).cloned();
+    let name = labels.remove("alertname").unwrap_or_else(|| UNNAMED.to_owned());
+    let label = |name: &str| labels.get(name).cloned();
     let mut event = SourceEvent {
         identity,
         status,
@@ -157,10 +167,7 @@ fn identity(fingerprint: Option<&str>, labels: &BTreeMap<String, String>) -> Vec
 }
 
 fn object(fingerprint: Option<&str>, identity: &[String], labels: &BTreeMap<String, String>) -> String {
-    let named = OBJECT_LABELS
-        .iter()
-        .filter_map(|label| labels.get(*label))
-        .find(|text| !text.is_empty());
+    let named = OBJECT_LABELS.iter().find_map(|label| labels.get(*label));
     match (named, fingerprint) {
         (Some(object), _) => object.clone(),
         (None, Some(fingerprint)) => format!("AlertID:{fingerprint}"),

@@ -85,16 +85,59 @@ async fn two_of_a_pair_speak_of_one_alert_and_another_label_is_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_alert_without_an_end_holds_until_it_is_resolved() {
+async fn an_alert_without_an_end_holds_for_five_minutes_unless_it_is_sent_again() {
     let world = World::new();
     let mut body = alerts(240);
     for none in [Value::Null, json!("0001-01-01T00:00:00Z")] {
         body[0]["endsAt"] = none;
         assert_eq!(send(&world, "prometheus-key", &body).await.status, StatusCode::OK);
     }
-    for event in world.collected() {
-        assert_eq!((event.status, event.expires_at), (EventStatus::Firing, None));
+    let collected = world.collected();
+    assert_eq!(collected.len(), 2);
+    for event in collected {
+        let lasts = event.expires_at.map(|at| at.duration_since(event.accepted_at));
+        assert_eq!(event.status, EventStatus::Firing);
+        assert_eq!(lasts.map(|lasts| lasts.as_secs()), Some(300));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_that_is_empty_is_none() {
+    let world = World::new();
+    let mut with_empty = alerts(240);
+    with_empty[0]["labels"]["team"] = json!("");
+    for body in [alerts(240), with_empty] {
+        assert_eq!(send(&world, "prometheus-key", &body).await.status, StatusCode::OK);
+    }
+    let collected = world.collected();
+    assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
+    assert_eq!(collected[0].labels, collected[1].labels);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_alert_that_cannot_be_used_does_not_cost_the_others() {
+    let world = World::new();
+    let mut body = alerts(240);
+    let list = body.as_array_mut().unwrap();
+    list.insert(0, json!({ "labels": { "alertname": "A" }, "endsAt": "soon" }));
+    list.push(json!("no alert"));
+    let answer = send(&world, "prometheus-key", &body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let told = answer.body.as_str().unwrap();
+    assert!(
+        told.starts_with("[0].endsAt is no time") && told.contains("[2] must be an object"),
+        "{told}"
+    );
+    let names: Vec<_> = world.collected().into_iter().map(|event| event.name).collect();
+    assert_eq!(names, ["DiskFull"]);
+    let rejected = world.rejected();
+    assert_eq!(rejected.len(), 1);
+    assert!(
+        rejected[0].reason.starts_with("[0].endsAt"),
+        "{}",
+        rejected[0].reason
+    );
+    assert_eq!(world.counted("prometheus", "invalid"), 1.0);
 }
 
 #[tokio::test(start_paused = true)]
