@@ -1,15 +1,17 @@
 //! The events API of ilert.
 //!
-//! Identity: `alertKey`, without regard to case as in ilert; what has none is known by its summary, where ilert would
-//! open a new alert each time.
+//! Identity: `alertKey`, without regard to case as in ilert. What has none gets a key that is made of its summary, where
+//! ilert would open a new alert each time.
 
 use axum::http::HeaderMap;
-use schemas::{EventStatus, Severity};
+use schemas::{Action, EventStatus, Severity, Wish};
 
-use super::json::{self, Node, Object};
-use super::{SourceError, SourceEvent, Understood};
+use super::json::{self, Node, Object, Place};
+use super::{SourceError, SourceEvent, SourceWish, Understood};
 
-const TYPES: &str = "send ALERT, ACCEPT or RESOLVE";
+const TYPES: &str = "send ALERT, ACCEPT, RESOLVE or COMMENT";
+const SUMMARY: &str = "send a summary";
+const COMMENTS: &str = "send comments, each with its content";
 const SEVERITIES: &str = "send a number from 1 to 5";
 const PRIORITIES: &str = "send HIGH or LOW";
 /// The second is what clients of old send.
@@ -23,7 +25,7 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         "ALERT" => EventStatus::Firing,
         "ACCEPT" => EventStatus::Acknowledged,
         "RESOLVE" => EventStatus::Resolved,
-        "COMMENT" => return Ok(Understood::nothing("a comment is no alert, so nothing was done")),
+        "COMMENT" => return commented(&body),
         _ => return Err(body.refuse(&["eventType"], &kind, TYPES)),
     };
     event(&body, status).map(Understood::from)
@@ -36,29 +38,76 @@ pub(crate) fn integration_key(body: &[u8]) -> Option<String> {
 }
 
 fn event(body: &Object<'_, '_>, status: EventStatus) -> Result<SourceEvent, SourceError> {
-    let key = body.first(&KEYS)?.map(|key| key.trim().to_lowercase());
-    let name = match (&key, body.text("summary")?) {
+    let given = given_key(body)?;
+    let name = match (&given, body.text("summary")?) {
         (_, Some(summary)) => summary,
         (Some(key), None) if status != EventStatus::Firing => key.clone(),
-        _ => body.needed(&["summary"], "send a summary")?,
+        _ => body.needed(&["summary"], SUMMARY)?,
     };
-    let identity = match &key {
-        Some(key) => ["key", key],
-        None => ["summary", &name],
-    };
-    let mut event = SourceEvent::new(identity, status, severity(body)?);
+    let key = given.clone().unwrap_or_else(|| made_key(&name));
+    let mut event = SourceEvent::new(["key", &key], status, severity(body)?);
     event.output = body.text("details")?.unwrap_or_else(|| name.clone());
-    event.object = key.clone().unwrap_or_else(|| name.clone());
+    event.object = given.unwrap_or_else(|| name.clone());
     event.name = name;
     for list in ["labels", "customDetails"] {
         if body.get(list).is_some_and(Node::is_object) {
             event.labels.extend(body.texts(list)?);
         }
     }
-    event.add_label("alert_key", key);
+    event.add_label("alert_key", Some(key));
     event.ask_by_labels();
     event.add_lists_of_links(body)?;
     Ok(event)
+}
+
+fn given_key(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    Ok(body.first(&KEYS)?.map(|key| key.trim().to_lowercase()))
+}
+
+/// The key of an alert that came without one. Its sender is told of it, so it is a key like any other.
+fn made_key(summary: &str) -> String {
+    domain::fingerprint(["summary", summary]).to_string()
+}
+
+/// What somebody has said of an alert that is known by its key, or else by its summary.
+fn commented(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
+    let key = match given_key(body)? {
+        Some(key) => key,
+        None => made_key(&body.needed(&["summary"], "send the alertKey of the alert")?),
+    };
+    let comments = comments(body)?;
+    if comments.is_empty() {
+        return Err(Place::Member(&body.place, "comments").invalid("says nothing", COMMENTS));
+    }
+    let wishes = comments.into_iter().map(|(author, comment)| SourceWish {
+        identity: vec!["key".to_owned(), key.clone()],
+        wish: Wish {
+            author,
+            action: Action::Comment { comment },
+        },
+    });
+    Ok(Understood {
+        wishes: wishes.collect(),
+        ..Understood::default()
+    })
+}
+
+/// Who has said what: the comments, else the details as one.
+fn comments(body: &Object<'_, '_>) -> Result<Vec<(Option<String>, String)>, SourceError> {
+    let mut comments = Vec::new();
+    if let Some(list) = body.get("comments") {
+        let place = list.place;
+        for (index, raw) in list.list()?.into_iter().enumerate() {
+            let comment = Node::new(raw, Place::Item(&place, index)).object()?;
+            if let Some(content) = comment.text("content")? {
+                comments.push((comment.text("creator")?, content));
+            }
+        }
+    }
+    if comments.is_empty() {
+        comments.extend(body.text("details")?.map(|details| (None, details)));
+    }
+    Ok(comments)
 }
 
 /// By the number, else by the priority.

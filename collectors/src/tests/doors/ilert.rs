@@ -26,3 +26,40 @@ async fn an_event_is_answered_with_its_key() {
     );
     assert_eq!(world.collected().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_made_resolves_what_it_was_made_for_and_can_be_commented_on() {
+    let world = World::new();
+    declare(&world, "ilert");
+    let send = async |event: Value| {
+        let mut event = event;
+        event["integrationKey"] = json!("ilert-key");
+        let answer = world.post("/api/events", event.to_string()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        answer.body["alertKey"].clone()
+    };
+    let key = send(json!({ "eventType": "ALERT", "summary": "Disk is full" })).await;
+    send(json!({ "eventType": "COMMENT", "summary": "s", "alertKey": key,
+        "comments": [{ "creator": "Ann", "content": "looking" }] }))
+    .await;
+    send(json!({ "eventType": "RESOLVE", "alertKey": key })).await;
+    send(json!({ "eventType": "RESOLVE", "summary": "Disk is full" })).await;
+    let collected = world.collected();
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.fingerprint == collected[0].fingerprint)
+    );
+    let wish = collected[1].wish.as_ref().expect("a wish");
+    assert_eq!(
+        (
+            wish.author.as_deref(),
+            serde_json::to_value(&wish.action).unwrap()
+        ),
+        (Some("Ann"), json!({ "type": "comment", "comment": "looking" }))
+    );
+    assert_eq!(
+        (collected[2].status, collected[3].status),
+        (EventStatus::Resolved, EventStatus::Resolved)
+    );
+}
