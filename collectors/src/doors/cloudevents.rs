@@ -40,8 +40,13 @@ async fn shake_hands(
     key: Result<Path<String>, PathRejection>,
     posted: Posted,
 ) -> Response {
-    let origin = posted.headers.get(ORIGIN).cloned();
-    match collector.consents(call(key, posted)) {
+    shaken(&collector, call(key, posted))
+}
+
+/// The answer to a sender that asks, at whichever address.
+pub(super) fn shaken(collector: &Collector, call: Call) -> Response {
+    let origin = call.posted.headers.get(ORIGIN).cloned();
+    match collector.consents(call) {
         Ok(()) => {
             let mut response = StatusCode::OK.into_response();
             let headers = response.headers_mut();

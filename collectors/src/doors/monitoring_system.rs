@@ -12,10 +12,11 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cloudevents;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
-use crate::sources;
+use crate::sources::{self, CLOUDEVENTS};
 use crate::work::Taken;
 
 /// How the bodies of mappings come.
@@ -63,6 +64,11 @@ async fn ingest(
     posted: Posted,
 ) -> Response {
     let address = address.map(|Path(address)| address).unwrap_or_default();
+    if posted.method == Method::OPTIONS && address.source == CLOUDEVENTS.name {
+        let mut call = Call::new(&CLOUDEVENTS, posted).again_at_its_source();
+        call.keys.extend(address.key);
+        return cloudevents::shaken(&collector, call);
+    }
     let taken = match call(&collector, &address.source, posted) {
         Ok(call) => {
             let mut call = call.again_at_its_source();

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use schemas::{EventStatus, Severity};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +19,7 @@ use super::{SourceError, SourceEvent, Understood, severity};
 const EVENT: &str = "send specversion, id, source and type, as CloudEvents 1.0 has them";
 const STATES: &str = "let it end in .opened, .updated, .acknowledged or .closed, or send data with a state: firing, \
                       acknowledged or resolved";
+const STATE: &str = "send firing, acknowledged or resolved";
 /// Attributes that have places of their own.
 const KNOWN: [&str; 11] = [
     "type",
@@ -43,7 +46,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Understood, Sourc
         return event(node).map(Understood::from);
     }
     let items = node.list()?.into_iter().enumerate();
-    let events = items.map(|(index, raw)| event(Node::new(raw, Place::Item(&Place::Made, index))));
+    let events = items.map(|(index, raw)| event(Node::new(raw, Place::Item(&node.place, index))));
     Ok(events.collect::<Result<Vec<_>, _>>()?.into())
 }
 
@@ -71,16 +74,47 @@ fn binary_data(headers: &HeaderMap, body: &[u8]) -> Result<Option<Box<RawValue>>
         return Ok(None);
     }
     let content = headers.get(header::CONTENT_TYPE);
-    let is_json =
-        content.is_none_or(|content| content.as_bytes().windows(4).any(|letters| letters == b"json"));
-    let text = String::from_utf8_lossy(body);
-    let data = if is_json {
+    let is_json = content.is_none_or(|content| is_json(content.as_bytes()));
+    if is_json {
         json::made(body)?;
-        text.trim_start_matches('\u{feff}').to_owned()
-    } else {
-        Value::String(text.into_owned()).to_string()
+    }
+    as_json(body, is_json).map(Some).map_err(unreadable)
+}
+
+/// Whether data of this type is JSON.
+fn is_json(content: &[u8]) -> bool {
+    content
+        .windows(4)
+        .any(|letters| letters.eq_ignore_ascii_case(b"json"))
+}
+
+/// Data as JSON; what is none is a text.
+fn as_json(data: &[u8], is_json: bool) -> Result<Box<RawValue>, serde_json::Error> {
+    let text = String::from_utf8_lossy(data);
+    RawValue::from_string(match is_json {
+        true => text.trim_start_matches('\u{feff}').to_owned(),
+        false => Value::String(text.into_owned()).to_string(),
+    })
+}
+
+/// The data of a structured event that came in base64.
+fn decoded(event: &Object<'_, '_>) -> Result<Option<Box<RawValue>>, SourceError> {
+    let Some(text) = event.text("data_base64")? else {
+        return Ok(None);
     };
-    RawValue::from_string(data).map(Some).map_err(unreadable)
+    let place = Place::Member(&event.place, "data_base64");
+    let data = STANDARD
+        .decode(text.as_bytes())
+        .map_err(|_| place.invalid("is not base64", "send the data in base64, or as `data`"))?;
+    let content = event.text("datacontenttype")?;
+    let is_json = content.is_none_or(|content| is_json(content.as_bytes()));
+    let data = as_json(&data, is_json).map_err(|error| {
+        place.invalid(
+            format!("is not JSON: {error}"),
+            "say in datacontenttype what it is",
+        )
+    })?;
+    Ok(Some(data))
 }
 
 fn unreadable(error: serde_json::Error) -> SourceError {
@@ -113,14 +147,19 @@ fn event(node: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
     let source = event.needed(&["source"], EVENT)?;
     let kind = event.needed(&["type"], EVENT)?;
     let subject = event.text("subject")?;
-    let data = event.member("data");
+    let decoded = decoded(&event)?;
+    let place = Place::Member(&event.place, "data_base64");
+    let node = match &decoded {
+        Some(decoded) => Some(Node::new(decoded, place)),
+        None => event.get("data"),
+    };
+    let data = node.and_then(|node| node.object().ok());
     let of_data = |names: &[&str]| match &data {
         Some(data) => data.first(names),
         None => Ok(None),
     };
     let (stem, by_type) = told_by_type(&kind);
-    let state = of_data(&["state", "status"])?;
-    let Some(status) = state.as_deref().and_then(state_of_word).or(by_type) else {
+    let Some(status) = data.as_ref().map_or(Ok(None), state)?.or(by_type) else {
         return Err(event.refuse(&["type"], &kind, STATES));
     };
     let severity = of_data(&["severity", "level", "priority"])?.or(event.text("severity")?);
@@ -133,7 +172,7 @@ fn event(node: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
     };
     let mut alert = SourceEvent::new(identity, status, severity);
     let text = of_data(&["message", "description", "text", "summary", "output"])?;
-    alert.output = text.or(event.flat("data")).unwrap_or_default();
+    alert.output = text.or(node.and_then(Node::flat)).unwrap_or_default();
     alert.name = of_data(&["name", "title", "summary"])?.unwrap_or_else(|| stem.to_owned());
     alert.object = match of_data(&["object", "host", "resource"])? {
         Some(object) => object,
@@ -145,6 +184,18 @@ fn event(node: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
     add_labels(&mut alert, &event, data.as_ref())?;
     alert.add_label("type", Some(stem.to_owned()));
     Ok(alert)
+}
+
+/// What the data says of how things stand. What nobody knows is no reason to believe the type instead.
+fn state(data: &Object<'_, '_>) -> Result<Option<EventStatus>, SourceError> {
+    const NAMES: [&str; 2] = ["state", "status"];
+    let Some(word) = data.first(&NAMES)? else {
+        return Ok(None);
+    };
+    match state_of_word(&word) {
+        Some(status) => Ok(Some(status)),
+        None => Err(data.refuse(&NAMES, &word, STATE)),
+    }
 }
 
 fn add_labels(

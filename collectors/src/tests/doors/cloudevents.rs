@@ -39,10 +39,19 @@ async fn the_handshake_gives_consent_to_who_shows_a_key() {
         let request = Request::options(address).header("webhook-request-origin", "eventgrid.azure.net");
         world.send(request.body(Body::empty()).unwrap())
     };
-    let answer = ask("/cloudevents?integration_key=cloudevents-key").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.headers["webhook-allowed-origin"], "eventgrid.azure.net");
-    assert_eq!(answer.headers["webhook-allowed-rate"], "*");
+    for address in [
+        "/cloudevents?integration_key=cloudevents-key",
+        "/cloudevents/cloudevents-key",
+        "/monitoring-system/cloudevents?integration_key=cloudevents-key",
+        "/monitoring-system/cloudevents/cloudevents-key",
+    ] {
+        let answer = ask(address).await;
+        assert_eq!(answer.status, StatusCode::OK, "{address}");
+        assert_eq!(answer.headers["webhook-allowed-origin"], "eventgrid.azure.net");
+        assert_eq!(answer.headers["webhook-allowed-rate"], "*");
+    }
+    let other_source = ask("/monitoring-system/api?integration_key=api-key").await;
+    assert_eq!(other_source.error(), (405, "method_not_allowed"));
     let stranger = ask("/cloudevents/other-key").await;
     assert_eq!(stranger.error(), (401, "unauthenticated"));
     assert!(!stranger.headers.contains_key("webhook-allowed-origin"));
