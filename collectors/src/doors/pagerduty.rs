@@ -1,4 +1,5 @@
-//! PagerDuty's Events API, version 2, with its own answers. The key is the `routing_key` of the body.
+//! PagerDuty's Events API, version 2, with its own answers. The key is the `routing_key` of the body, or the
+//! header `X-Routing-Key`.
 
 use std::sync::Arc;
 
@@ -13,7 +14,6 @@ use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
 use crate::sources::{PAGERDUTY_EVENTS, pagerduty_events};
-use crate::work::Taken;
 
 pub(super) fn routes() -> Router<Arc<Collector>> {
     Router::new()
@@ -36,9 +36,9 @@ async fn enqueue_change(State(collector): State<Arc<Collector>>, posted: Posted)
     let mut call = call(posted);
     call.read = Box::new(pagerduty_events::read_change);
     match collector.take(call).await {
-        Ok(Taken { remarks, .. }) => {
-            let message = format!("Change event processed: {}", remarks.join("; "));
-            let answer = json!({ "status": "success", "message": message });
+        Ok(_) => {
+            // Word for word, as there are clients that compare it.
+            let answer = json!({ "status": "success", "message": "Change event processed" });
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
         Err(refusal) => refused(&refusal),
@@ -46,7 +46,13 @@ async fn enqueue_change(State(collector): State<Arc<Collector>>, posted: Posted)
 }
 
 fn call(posted: Posted) -> Call {
+    let in_header = posted
+        .headers
+        .get("x-routing-key")
+        .and_then(|key| key.to_str().ok());
+    let in_header = in_header.map(|key| key.trim().to_owned());
     let mut call = Call::new(&PAGERDUTY_EVENTS, posted);
+    call.keys.extend(in_header);
     call.key_in_body = Some(pagerduty_events::routing_key);
     call
 }

@@ -107,7 +107,7 @@ async fn a_change_is_answered_well_and_opens_nothing() {
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(
         answer.body,
-        json!({ "status": "success", "message": "Change event processed: a change is no alert, so nothing was done" })
+        json!({ "status": "success", "message": "Change event processed" })
     );
     let without = json!({ "routing_key": "pagerduty-events-key", "payload": {} });
     let answer = world.post("/v2/change/enqueue", without.to_string()).await;
@@ -116,4 +116,34 @@ async fn a_change_is_answered_well_and_opens_nothing() {
         "payload.summary is missing; send a summary of the change"
     );
     assert!(world.collected().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_may_be_a_header_of_its_own() {
+    let world = world();
+    let mut event = trigger("");
+    event["routing_key"] = Value::Null;
+    let change = json!({ "payload": { "summary": "deployed" } });
+    for (address, body) in [("/v2/enqueue", &event), ("/v2/change/enqueue", &change)] {
+        for (key, status) in [("pagerduty-events-key", 202), ("other", 400)] {
+            let request = Request::post(address).header("x-routing-key", key);
+            let request = request.body(Body::from(body.to_string())).unwrap();
+            assert_eq!(world.send(request).await.status.as_u16(), status, "{address}");
+        }
+    }
+    assert_eq!(world.collected().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_in_braces_can_be_resolved() {
+    let world = world();
+    let mut event = trigger("pagerduty-events-key");
+    event["dedup_key"] = json!("{disk}");
+    for action in ["trigger", "resolve"] {
+        event["event_action"] = json!(action);
+        let answer = world.post("/v2/enqueue", event.to_string()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    }
+    let collected = world.collected();
+    assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
 }
