@@ -30,13 +30,12 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     event.source = body.text("origin")?.unwrap_or_default();
     event.output = body.first(&["text", "value"])?.unwrap_or_default();
     event.occurred_at = body.time("createTime", &mut event.remarks)?;
-    let seconds = body.text("timeout")?.and_then(|seconds| seconds.parse().ok());
-    let lasting = seconds
-        .filter(|seconds| *seconds > 0)
-        .map(SignedDuration::from_secs);
-    let fired_at = event.occurred_at.filter(|_| status == EventStatus::Firing);
-    let end = fired_at.zip(lasting);
-    event.expires_at = end.and_then(|(begun, lasting)| begun.checked_add(lasting).ok());
+    if status == EventStatus::Firing {
+        let lasting = timeout(&body)?;
+        event.lifetime = lasting;
+        let end = event.occurred_at.zip(lasting);
+        event.expires_at = end.and_then(|(begun, lasting)| begun.checked_add(lasting).ok());
+    }
     if body.get("attributes").is_some_and(Node::is_object) {
         event.labels = body.texts("attributes")?;
     }
@@ -47,6 +46,14 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     event.add_label("environment", Some(environment));
     event.ask_by_labels();
     Ok(event.into())
+}
+
+/// For how long it holds, from when it was created; of an alert that does not say when, from when it comes here.
+fn timeout(body: &Object<'_, '_>) -> Result<Option<SignedDuration>, SourceError> {
+    let seconds = body.text("timeout")?.and_then(|seconds| seconds.parse().ok());
+    Ok(seconds
+        .filter(|seconds| *seconds > 0)
+        .map(SignedDuration::from_secs))
 }
 
 /// The event and those that say something of the same problem, in an order that does not depend on which it is.

@@ -24,7 +24,8 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let group = body.needed(&["group"], GROUP)?;
     let status = match group.to_ascii_lowercase().as_str() {
-        "recovered" => EventStatus::Resolved,
+        // The second is what rules of containment, which track where something is, recover to.
+        "recovered" | "notgeocontained" => EventStatus::Resolved,
         // All other groups of a rule are kinds of being ill; every type of rule has its own names for them.
         _ => EventStatus::Firing,
     };
