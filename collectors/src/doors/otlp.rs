@@ -97,7 +97,10 @@ fn refused(refusal: &Refusal, protobuf: bool) -> Response {
     let (status, code) = match refusal.status() {
         StatusCode::UNAUTHORIZED => (StatusCode::UNAUTHORIZED, 16),
         StatusCode::TOO_MANY_REQUESTS => (StatusCode::TOO_MANY_REQUESTS, 8),
-        StatusCode::SERVICE_UNAVAILABLE => (StatusCode::SERVICE_UNAVAILABLE, 14),
+        // A body that came too slowly may come in time when it is sent again, so they must come again.
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT => {
+            (StatusCode::SERVICE_UNAVAILABLE, 14)
+        }
         StatusCode::UNPROCESSABLE_ENTITY => (StatusCode::BAD_REQUEST, 3),
         other => (other, 3),
     };

@@ -1,5 +1,6 @@
 //! What the doors of other systems answer: their own words.
 
+use super::troubles::endless;
 use super::*;
 
 /// Gives the site an integration of this type.

@@ -85,7 +85,7 @@ async fn before_the_configuration_is_known_senders_are_asked_to_come_again() {
 }
 
 /// A body whose end never comes.
-fn endless(beginning: &'static str) -> Body {
+pub(super) fn endless(beginning: &'static str) -> Body {
     let beginning = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(beginning.as_bytes()))]);
     Body::from_stream(futures_util::StreamExt::chain(beginning, stream::pending()))
 }

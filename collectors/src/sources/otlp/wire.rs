@@ -1,9 +1,10 @@
-//! The messages of OTLP, as far as an alert needs them: one shape for protobuf and for JSON.
+//! The messages of OTLP, as far as an alert needs them: one shape for protobuf and for JSON, in which `null` is as good as
+//! nothing.
 
 use std::collections::BTreeMap;
 
 use prost::{Message, Oneof};
-use serde::de::Error;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
@@ -11,6 +12,7 @@ use serde_json::json;
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Export {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) resource_logs: Vec<ResourceLogs>,
 }
 
@@ -20,6 +22,7 @@ pub(super) struct ResourceLogs {
     #[prost(message, optional, tag = "1")]
     pub(super) resource: Option<Resource>,
     #[prost(message, repeated, tag = "2")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) scope_logs: Vec<ScopeLogs>,
 }
 
@@ -27,6 +30,7 @@ pub(super) struct ResourceLogs {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Resource {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) attributes: Vec<KeyValue>,
 }
 
@@ -34,6 +38,7 @@ pub(super) struct Resource {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ScopeLogs {
     #[prost(message, repeated, tag = "2")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) log_records: Vec<LogRecord>,
 }
 
@@ -41,20 +46,24 @@ pub(super) struct ScopeLogs {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct LogRecord {
     #[prost(fixed64, tag = "1")]
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "number_or_none")]
     pub(super) time_unix_nano: u64,
     #[prost(int32, tag = "2")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) severity_number: i32,
     #[prost(string, tag = "3")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) severity_text: String,
     #[prost(message, optional, tag = "5")]
     pub(super) body: Option<AnyValue>,
     #[prost(message, repeated, tag = "6")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) attributes: Vec<KeyValue>,
     #[prost(fixed64, tag = "11")]
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "number_or_none")]
     pub(super) observed_time_unix_nano: u64,
     #[prost(string, tag = "12")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) event_name: String,
 }
 
@@ -62,17 +71,28 @@ pub(super) struct LogRecord {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct KeyValue {
     #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "or_default")]
     pub(super) key: String,
     #[prost(message, optional, tag = "2")]
     pub(super) value: Option<AnyValue>,
 }
 
-#[derive(Clone, PartialEq, Message, Deserialize)]
-#[serde(default)]
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct AnyValue {
     #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7")]
-    #[serde(flatten)]
     pub(super) value: Option<Value>,
+}
+
+/// Some senders write all members, of which all but one are `null`.
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = serde_json::Map::deserialize(deserializer)?.into_iter();
+        let said = members.filter(|(_, member)| !member.is_null());
+        let value = said
+            .into_iter()
+            .find_map(|(name, member)| serde_json::from_value(json!({ name: member })).ok());
+        Ok(Self { value })
+    }
 }
 
 #[derive(Clone, PartialEq, Oneof, Deserialize)]
@@ -107,6 +127,7 @@ pub(super) enum Value {
 #[serde(default)]
 pub(super) struct ArrayValue {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "or_default")]
     values: Vec<AnyValue>,
 }
 
@@ -114,7 +135,16 @@ pub(super) struct ArrayValue {
 #[serde(default)]
 pub(super) struct KeyValueList {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "or_default")]
     values: Vec<KeyValue>,
+}
+
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + DeserializeOwned,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Whole numbers of 64 bits are texts in JSON, though some senders write them as numbers.
@@ -123,12 +153,27 @@ where
     D: Deserializer<'de>,
     N: std::str::FromStr,
 {
-    let text = match serde_json::Value::deserialize(deserializer)? {
+    whole(serde_json::Value::deserialize(deserializer)?)
+}
+
+fn number_or_none<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: std::str::FromStr + Default,
+{
+    match Option::deserialize(deserializer)? {
+        Some(value) => whole(value),
+        None => Ok(N::default()),
+    }
+}
+
+fn whole<N: std::str::FromStr, E: Error>(value: serde_json::Value) -> Result<N, E> {
+    let text = match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     };
     text.parse()
-        .map_err(|_| D::Error::custom(format!("{text:?} is no whole number")))
+        .map_err(|_| E::custom(format!("{text:?} is no whole number")))
 }
 
 fn letters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {

@@ -111,3 +111,43 @@ async fn a_packed_export_in_protobuf_is_taken() {
     assert!(bytes.is_empty(), "nothing was left out");
     assert_eq!(world.collected()[0].name, "a");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_comes_too_slowly_is_to_be_sent_again() {
+    let world = world();
+    let answer = world.post(LOGS, endless("{")).await;
+    assert_eq!(
+        (answer.status, &answer.body["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!(14))
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_null_is_as_good_as_nothing() {
+    let world = world();
+    let others = json!({ "boolValue": null, "intValue": null, "arrayValue": null });
+    let mut key = others.clone();
+    key["stringValue"] = json!("a");
+    let mut tries = others;
+    tries["stringValue"] = Value::Null;
+    tries["intValue"] = json!("3");
+    let record = json!({
+        "timeUnixNano": null, "observedTimeUnixNano": null, "severityNumber": null, "severityText": null,
+        "eventName": null, "body": { "arrayValue": { "values": null } },
+        "attributes": [{ "key": "alert.key", "value": key }, { "key": "tries", "value": tries }, { "key": null }],
+    });
+    let body = json!({ "resourceLogs": [
+        { "resource": { "attributes": null }, "scopeLogs": [{ "logRecords": [record] }, { "logRecords": null }] },
+        { "resource": null, "scopeLogs": null },
+    ] });
+    let answer = world.post(LOGS, body.to_string()).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, json!({})));
+    let event = &world.collected()[0];
+    assert_eq!((event.name.as_str(), event.occurred_at), ("a", None));
+    assert_eq!(event.labels["tries"], "3");
+    let answer = world
+        .post(LOGS, json!({ "resourceLogs": null }).to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
