@@ -12,8 +12,10 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::opsgenie;
 use crate::body;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
@@ -24,8 +26,9 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
     Router::new()
         .route("/heartbeat/{name}", any(called))
         .route("/heartbeat/{name}/{key}", any(called))
-        // As Opsgenie has it.
+        // As Opsgenie has it, and Jira Service Management.
         .route("/v2/heartbeats/{name}/ping", any(pinged))
+        .route("/jsm/ops/integration/v2/heartbeats/{name}/ping", any(pinged))
 }
 
 #[derive(Default, Deserialize)]
@@ -47,14 +50,16 @@ async fn called(State(collector): State<Arc<Collector>>, address: AddressFound, 
 }
 
 async fn pinged(State(collector): State<Arc<Collector>>, address: AddressFound, posted: Posted) -> Response {
+    let started = Instant::now();
     let address = address.map(|Path(address)| address).unwrap_or_default();
     match call(&collector, address, posted).await {
         Ok(_) => {
+            let took = started.elapsed().as_secs_f64();
             let id = Uuid::now_v7();
-            let answer = json!({ "result": "PONG - Heartbeat received", "took": 0.001, "requestId": id });
+            let answer = json!({ "result": "PONG - Heartbeat received", "took": took, "requestId": id });
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => opsgenie::refused(&refusal, started),
     }
 }
 

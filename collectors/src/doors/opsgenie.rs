@@ -59,6 +59,7 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
                 &format!("{address}/{{id}}/{{deed}}"),
                 post(act).put(act).patch(act).delete(act),
             )
+            .route(&format!("{address}/{{id}}/actions/{{name}}"), post(act_as_named))
             .route(&format!("{address}/requests/{{request}}"), get(asked_about))
     })
 }
@@ -88,20 +89,22 @@ async fn act(
     answered(&collector, action, to_known(id, deed, posted)).await
 }
 
+/// An action of a team's own. They are refused as all that a sender cannot do here.
+async fn act_as_named(
+    state: State<Arc<Collector>>,
+    Path((id, _)): Path<(String, String)>,
+    posted: Posted,
+) -> Response {
+    act(state, Path((id, "actions".to_owned())), posted).await
+}
+
 /// A deed to an alert that its sender names. What is to be removed stands in the query, as nothing else has its place.
 fn to_known(alias: String, name: String, posted: Posted) -> Call {
     let removes = posted.method == Method::DELETE && name != CLOSE;
     let fields = posted.fields();
-    let by_number = fields.get("identifierType").is_some_and(|by| by == "tiny");
     let mut call = Call::new(&OPSGENIE, posted);
     call.read = Box::new(move |_, body| {
-        if by_number {
-            return Err(SourceError::Invalid {
-                field: "identifierType".to_owned(),
-                reason: "is tiny, and alerts have no numbers here".to_owned(),
-                remedy: "name the alert by its alias, with identifierType=alias".to_owned(),
-            });
-        }
+        named_by_alias(fields.get("identifierType").map(String::as_str))?;
         let deed = Deed {
             name: &name,
             removes,
@@ -113,6 +116,23 @@ fn to_known(alias: String, name: String, posted: Posted) -> Call {
         }
     });
     call
+}
+
+/// The id of an alert is its alias. What is named in another way would be another alert.
+fn named_by_alias(identifier_type: Option<&str>) -> Result<(), SourceError> {
+    let reason = match identifier_type {
+        None | Some("" | "id" | "alias") => return Ok(()),
+        Some("tiny") => "is tiny, and alerts have no numbers here".to_owned(),
+        Some(other) => {
+            let shown: String = other.chars().take(60).collect();
+            format!("is {shown:?}, which is no way to name an alert")
+        }
+    };
+    Err(SourceError::Invalid {
+        field: "identifierType".to_owned(),
+        reason,
+        remedy: "name the alert by its alias, with identifierType=alias".to_owned(),
+    })
 }
 
 async fn answered(collector: &Collector, action: &str, call: Call) -> Response {
@@ -171,7 +191,8 @@ fn outcome(request: &str) -> Option<Value> {
     }))
 }
 
-fn refused(refusal: &Refusal, started: Instant) -> Response {
+/// What Opsgenie says of what it refuses.
+pub(super) fn refused(refusal: &Refusal, started: Instant) -> Response {
     let message = refusal.to_string();
     let mut answer = json!({ "message": message, "took": started.elapsed().as_secs_f64() });
     if let Refusal::Source(error) = refusal

@@ -73,19 +73,20 @@ async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
         let answer = world.send(request).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     }
-    let ping = with(
-        "authorization",
-        "GenieKey prometheus-key",
-        Request::get("/v2/heartbeats/nightly/ping"),
-    );
-    let pong = world.send(ping).await;
-    assert_eq!(
-        (pong.status, &pong.body["result"]),
-        (StatusCode::ACCEPTED, &json!("PONG - Heartbeat received"))
-    );
+    for address in [
+        "/v2/heartbeats/nightly/ping",
+        "/jsm/ops/integration/v2/heartbeats/nightly/ping",
+    ] {
+        let ping = with("authorization", "GenieKey prometheus-key", Request::get(address));
+        let pong = world.send(ping).await;
+        assert_eq!(
+            (pong.status, &pong.body["result"]),
+            (StatusCode::ACCEPTED, &json!("PONG - Heartbeat received"))
+        );
+    }
 
     let calls = world.collected();
-    assert_eq!(calls.len(), 6);
+    assert_eq!(calls.len(), 7);
     for call in &calls {
         assert_eq!(call.fingerprint, calls[0].fingerprint);
         assert_eq!(
@@ -129,6 +130,25 @@ async fn a_heartbeat_is_not_called_by_others_or_when_it_is_not_declared() {
         refused("/heartbeat/nigthly/any-key").await,
         (404, "unknown_heartbeat".to_owned())
     );
+    // In Opsgenie's words at Opsgenie's address.
+    for (address, status, words) in [
+        (
+            "/v2/heartbeats/nightly/ping",
+            401,
+            "the integration key is missing",
+        ),
+        (
+            "/v2/heartbeats/nigthly/ping",
+            404,
+            "there is no heartbeat \"nigthly\"",
+        ),
+    ] {
+        let answer = world.post(address, "").await;
+        assert_eq!(answer.status.as_u16(), status, "{address}");
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.starts_with(words), "{message}");
+        assert!(answer.body["took"].is_number());
+    }
     world.site.send_replace(Arc::new(Site::default()));
     assert_eq!(
         refused("/heartbeat/nightly/prometheus-key").await,

@@ -110,13 +110,23 @@ async fn what_a_sender_cannot_do_here_is_said_and_kept() {
             422,
             "identifierType is tiny, and alerts have no numbers",
         ),
+        (
+            "/v2/alerts/a/close?identifierType=name",
+            422,
+            "identifierType is \"name\", which is no way to name an alert; name the alert by its alias",
+        ),
+        (
+            "/v2/alerts/a/actions/restart?identifierType=alias",
+            422,
+            "actions is nothing that a sender can do here; create the alert anew",
+        ),
     ] {
         let answer = send(&world, "POST", address, json!({ "note": "n" })).await;
         assert_eq!(answer.status.as_u16(), status, "{address}");
         let said = answer.body.get("message").unwrap_or(&answer.body["result"]);
         assert!(said.as_str().unwrap().starts_with(words), "{}", answer.body);
     }
-    assert_eq!((world.collected().len(), world.rejected().len()), (0, 4));
+    assert_eq!((world.collected().len(), world.rejected().len()), (0, 6));
 }
 
 #[tokio::test(start_paused = true)]
