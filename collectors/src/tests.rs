@@ -225,5 +225,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 mod answers;
 mod declared;
 mod doors;
+mod front_door;
 mod keys;
 mod troubles;
