@@ -28,6 +28,11 @@ const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 100;
 /// How far into the list one can ask.
 const DEPTH_MAX: usize = 900;
+/// How many alerts are counted, and how many of them are read at once.
+const COUNT_MAX: usize = 10_000;
+const COUNTED_AT_ONCE: usize = 500;
+/// The scheme of `Authorization`.
+const SCHEME: &str = "GenieKey";
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -43,6 +48,7 @@ pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>) -> Router {
         .fold(Router::new(), |router, address| {
             router
                 .route(address, get(list))
+                .route(&format!("{address}/count"), get(counted))
                 .route(&format!("{address}/{{id}}"), get(one))
         })
         .with_state(Reading { api, site })
@@ -92,9 +98,10 @@ impl Reading {
         let shown = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let key = shown
-            .and_then(|text| text.strip_prefix("GenieKey "))
-            .ok_or(Refusal::Key)?;
+        let shown = shown.and_then(|text| text.trim().split_once(' '));
+        // As everywhere in HTTP, it does not matter how the scheme is written.
+        let key = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
+        let (_, key) = key.ok_or(Refusal::Key)?;
         let hash = key_hash(key.trim());
         let integration = site.integration_of_key(&hash).ok_or(Refusal::Key)?;
         let now = self.api.context.clock.now();
@@ -125,7 +132,39 @@ async fn list(
     let integration = reading.integration(&headers)?;
     let offset = number(&asked, "offset", 0, DEPTH_MAX)?;
     let limit = number(&asked, "limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let query = AlertQuery {
+    let query = query(&integration, &asked, offset + limit)?;
+    let page = reading.api.store.alerts(&query).await.map_err(ApiError::from)?;
+    let alerts: Vec<_> = page.rows.iter().skip(offset).map(shown).collect();
+    Ok(answer("data", json!(alerts)))
+}
+
+/// How many there are. To count all that ever were could take long, so the answer may be that there are too many.
+async fn counted(
+    State(reading): State<Reading>,
+    Query(asked): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let integration = reading.integration(&headers)?;
+    let mut query = query(&integration, &asked, COUNTED_AT_ONCE)?;
+    let mut count = 0;
+    // A page has fewer than asked for, or none, where most alerts are of others.
+    for _ in 0..COUNT_MAX / COUNTED_AT_ONCE {
+        let page = reading.api.store.alerts(&query).await.map_err(ApiError::from)?;
+        count += page.rows.len();
+        if page.next_cursor.is_none() {
+            return Ok(answer("data", json!({ "count": count })));
+        }
+        query.cursor = page.next_cursor;
+    }
+    Err(Refusal::Parameter {
+        name: "query",
+        message: "there are too many to count: ask for status:open".to_owned(),
+    })
+}
+
+/// Alerts of an integration, as its sender asks for them.
+fn query(integration: &str, asked: &HashMap<String, String>, limit: usize) -> Result<AlertQuery, Refusal> {
+    Ok(AlertQuery {
         status: status(asked.get("query").map_or("", String::as_str))?,
         filter: Filter {
             matchers: vec![
@@ -134,12 +173,9 @@ async fn list(
             ],
             ..Filter::default()
         },
-        limit: offset + limit,
+        limit,
         ..AlertQuery::default()
-    };
-    let page = reading.api.store.alerts(&query).await.map_err(ApiError::from)?;
-    let alerts: Vec<_> = page.rows.iter().skip(offset).map(shown).collect();
-    Ok(answer("data", json!(alerts)))
+    })
 }
 
 fn number(
@@ -187,6 +223,8 @@ fn shown(alert: &Alert) -> Value {
         Severity::Warning | Severity::Unknown => "P3",
         Severity::Information | Severity::Ok => "P5",
     };
+    let tags = alert.labels.get("tags").map_or("", String::as_str).split(',');
+    let tags: Vec<_> = tags.map(str::trim).filter(|tag| !tag.is_empty()).collect();
     json!({
         "id": alias,
         "alias": alias,
@@ -205,6 +243,7 @@ fn shown(alert: &Alert) -> Value {
         "updatedAt": alert.changed_at,
         "lastOccurredAt": alert.last_event_at,
         "details": alert.labels,
+        "tags": tags,
         "integration": { "name": alert.integration, "type": "API" },
     })
 }

@@ -18,7 +18,7 @@ fn event(integration: &str, alias: &str) -> DecoratedEvent {
         "event_id": Uuid::nil(), "accepted_at": "2026-09-01T10:00:00Z", "status": "firing", "severity": "critical",
         "fingerprint": domain::fingerprint([integration, TYPE, "alias", alias]), "integration": integration,
         "monitoring_system": TYPE, "source": "prometheus", "object": "db", "name": "disk", "output": "full",
-        "labels": { "alias": alias },
+        "labels": { "alias": alias, "tags": "night, urgent" },
     }))
     .unwrap();
     DecoratedEvent {
@@ -88,6 +88,7 @@ async fn an_alert_is_shown_by_its_alias_to_whom_it_belongs() {
         (&data["id"], &data["message"], &data["priority"], &data["status"]),
         (&json!("pay-3/5xx"), &json!("disk"), &json!("P2"), &json!("open"))
     );
+    assert_eq!(data["tags"], json!(["night", "urgent"]));
     let (status, answer) = asked(&routes, "theirs", "/v2/alerts/pay-3%2F5xx").await;
     assert_eq!(status, 404, "{answer}");
     for stranger in ["metrics", "old", "nobody", ""] {
@@ -130,5 +131,40 @@ async fn the_list_has_the_alerts_of_the_key_and_no_other() {
             answer["message"].as_str().unwrap().starts_with(message),
             "{answer}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_alerts_of_the_key_are_counted() {
+    let routes = routes().await;
+    for (query, count) in [
+        ("", 1),
+        ("?query=status%3Aopen", 1),
+        ("?query=status%3Aclosed", 0),
+    ] {
+        for address in ["/v2/alerts/count", "/jsm/ops/integration/v2/alerts/count"] {
+            let (status, answer) = asked(&routes, "mine", &format!("{address}{query}")).await;
+            assert_eq!(
+                (status, &answer["data"]),
+                (200, &json!({ "count": count })),
+                "{answer}"
+            );
+        }
+    }
+    let (status, answer) = asked(&routes, "mine", "/v2/alerts/count?query=tag%3Apay").await;
+    assert_eq!(status, 422, "{answer}");
+}
+
+#[tokio::test]
+async fn it_does_not_matter_how_the_scheme_is_written() {
+    let routes = routes().await;
+    for (shown, status) in [
+        ("geniekey mine", 200),
+        ("GENIEKEY  mine", 200),
+        ("Bearer mine", 401),
+    ] {
+        let request = Request::get("/v2/alerts").header("authorization", shown);
+        let response = routes.clone().oneshot(request.body(Body::empty()).unwrap());
+        assert_eq!(response.await.unwrap().status().as_u16(), status, "{shown}");
     }
 }
