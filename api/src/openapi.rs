@@ -107,7 +107,11 @@ fn paths(actions: &Value) -> Value {
     let page = &list[5..];
     paths.insert(
         "/api/v1/alerts".to_owned(),
-        read("List alerts, newest opening first", &list, "AlertPage"),
+        read(
+            "List alerts, newest opening first; closed ones newest closing first",
+            &list,
+            "AlertPage",
+        ),
     );
     paths.insert("/api/v1/alerts/{id}".to_owned(), read("One alert", &[], "Alert"));
     paths.insert(

@@ -15,11 +15,42 @@ const SCANNED_MAX: usize = 20_000;
 /// Alerts that are read at once when not each of them is wanted.
 const SCANNED_AT_ONCE: usize = 500;
 
-/// A place in the list: newest opening first, then by fingerprint, downwards.
+/// A place in the list: newest first, then by fingerprint, downwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
-    opened_at: Timestamp,
+    at: Timestamp,
     fingerprint: Fingerprint,
+}
+
+/// What is newest: what has closed last where all have, and else what has opened last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newest {
+    Opened,
+    Closed,
+}
+
+impl Newest {
+    const fn of(wanted: StatusWanted) -> Self {
+        match wanted {
+            StatusWanted::Open | StatusWanted::Any => Newest::Opened,
+            StatusWanted::Closed => Newest::Closed,
+        }
+    }
+
+    const fn column(self) -> &'static str {
+        match self {
+            Newest::Opened => "opened_at",
+            Newest::Closed => "closed_at",
+        }
+    }
+
+    fn place(self, alert: &Alert) -> Place {
+        let closed_at = alert.closed_at.filter(|_| self == Newest::Closed);
+        Place {
+            at: closed_at.unwrap_or(alert.opened_at),
+            fingerprint: alert.fingerprint,
+        }
+    }
 }
 
 impl Store {
@@ -46,7 +77,7 @@ impl Store {
             let last = alerts.len() < at_once;
             scanned += alerts.len();
             for alert in alerts {
-                let here = Place::of(&alert);
+                let here = Newest::of(query.status).place(&alert);
                 if filter.matches(&alert) {
                     if found.len() == query.limit {
                         return Ok(page(found, place));
@@ -122,7 +153,8 @@ async fn scan(
 }
 
 fn select(query: &AlertQuery, after: Option<Place>, limit: usize) -> (String, Vec<Value>) {
-    let order = "ORDER BY opened_at DESC, fingerprint DESC LIMIT ?";
+    let newest = Newest::of(query.status);
+    let order = format!("ORDER BY {} DESC, fingerprint DESC LIMIT ?", newest.column());
     match query.status {
         StatusWanted::Open | StatusWanted::Closed => {
             let wanted = if query.status == StatusWanted::Open {
@@ -130,7 +162,7 @@ fn select(query: &AlertQuery, after: Option<Place>, limit: usize) -> (String, Ve
             } else {
                 Status::Closed
             };
-            let (conditions, mut values) = conditions(wanted, &query.filter, after);
+            let (conditions, mut values) = conditions(wanted, newest, &query.filter, after);
             values.push(count(limit));
             (
                 format!("SELECT document FROM alerts WHERE {conditions} {order}"),
@@ -139,15 +171,15 @@ fn select(query: &AlertQuery, after: Option<Place>, limit: usize) -> (String, Ve
         }
         // The newest of each, then the newest of both: so each comes from the index in its order.
         StatusWanted::Any => {
-            let (open, mut values) = conditions(Status::Open, &query.filter, after);
+            let (open, mut values) = conditions(Status::Open, newest, &query.filter, after);
             values.push(count(limit));
-            let (closed, further) = conditions(Status::Closed, &query.filter, after);
+            let (closed, further) = conditions(Status::Closed, newest, &query.filter, after);
             values.extend(further);
             values.extend([count(limit), count(limit)]);
-            let newest = |conditions| {
+            let first = |conditions| {
                 format!("SELECT document, opened_at, fingerprint FROM alerts WHERE {conditions} {order}")
             };
-            let (open, closed) = (newest(open), newest(closed));
+            let (open, closed) = (first(open), first(closed));
             let both = format!(
                 "SELECT * FROM ({open}) AS opened UNION ALL SELECT * FROM ({closed}) AS ended {order}"
             );
@@ -156,8 +188,12 @@ fn select(query: &AlertQuery, after: Option<Place>, limit: usize) -> (String, Ve
     }
 }
 
-fn conditions(wanted: Status, filter: &Filter, after: Option<Place>) -> (String, Vec<Value>) {
+fn conditions(wanted: Status, newest: Newest, filter: &Filter, after: Option<Place>) -> (String, Vec<Value>) {
     let mut conditions = vec!["status = ?".to_owned()];
+    if newest == Newest::Closed {
+        // What the index knows.
+        conditions.push("closed_at IS NOT NULL".to_owned());
+    }
     let mut values: Vec<Value> = vec![status(wanted).into()];
     let mut one_of = |column: &str, wanted: Vec<Value>| {
         if !wanted.is_empty() {
@@ -185,36 +221,26 @@ fn conditions(wanted: Status, filter: &Filter, after: Option<Place>) -> (String,
         "operator_state",
         filter.states.iter().map(|state| state.name().into()).collect(),
     );
-    if let Some(Place {
-        opened_at,
-        fingerprint,
-    }) = after
-    {
+    if let Some(Place { at, fingerprint }) = after {
         // Written so that the index is entered at the place.
-        conditions.push("opened_at <= ? AND (opened_at < ? OR fingerprint < ?)".to_owned());
-        values.extend([opened_at.into(), opened_at.into(), fingerprint.into()]);
+        let column = newest.column();
+        conditions.push(format!("{column} <= ? AND ({column} < ? OR fingerprint < ?)"));
+        values.extend([at.into(), at.into(), fingerprint.into()]);
     }
     (conditions.join(" AND "), values)
 }
 
 impl Place {
-    fn of(alert: &Alert) -> Self {
-        Self {
-            opened_at: alert.opened_at,
-            fingerprint: alert.fingerprint,
-        }
-    }
-
     fn to_cursor(self) -> String {
-        format!("{}.{}", self.opened_at.as_microsecond(), self.fingerprint)
+        format!("{}.{}", self.at.as_microsecond(), self.fingerprint)
     }
 
     fn parse(cursor: &str) -> Result<Self, StoreError> {
         let parse = || {
-            let (opened_at, fingerprint) = cursor.split_once('.')?;
-            let opened_at = Timestamp::from_microsecond(opened_at.parse().ok()?).ok()?;
+            let (at, fingerprint) = cursor.split_once('.')?;
+            let at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
             Some(Self {
-                opened_at,
+                at,
                 fingerprint: fingerprint.parse().ok()?,
             })
         };

@@ -8,8 +8,14 @@ use crate::{Store, StoreError};
 const WHAT: &str = "the migration of the tables";
 
 /// The steps, oldest first. A step that was released never changes.
-const MARIADB: &[&str] = &[include_str!("../migrations/mariadb/0001_tables.sql")];
-const SQLITE: &[&str] = &[include_str!("../migrations/sqlite/0001_tables.sql")];
+const MARIADB: &[&str] = &[
+    include_str!("../migrations/mariadb/0001_tables.sql"),
+    include_str!("../migrations/mariadb/0002_newest_closed.sql"),
+];
+const SQLITE: &[&str] = &[
+    include_str!("../migrations/sqlite/0001_tables.sql"),
+    include_str!("../migrations/sqlite/0002_newest_closed.sql"),
+];
 
 impl Store {
     /// Brings the tables up to date. Several processes may call it at once.

@@ -63,6 +63,7 @@ on_each_database! {
     lists::names_are_told_apart_by_case_and_trailing_space,
     lists::pages_have_no_gaps_and_no_repeats_while_alerts_come_in,
     lists::open_and_closed_alerts_are_listed_together_in_order,
+    lists::closed_alerts_are_listed_with_what_has_closed_last_first,
     lists::open_alerts_come_in_the_order_of_their_fingerprints,
     lists::an_alert_that_is_only_waited_for_is_in_no_list,
     lists::history_is_paged_newest_first,

@@ -3,7 +3,7 @@ use schemas::{Alert, OperatorState, Severity};
 use store::{AlertQuery, Commit, StatusWanted, Store, StoreError};
 
 use crate::backing::Backing;
-use crate::samples::{alert, closed, fingerprint, history, state_of};
+use crate::samples::{alert, at, closed, fingerprint, history, state_of};
 
 async fn put(store: &Store, alerts: impl IntoIterator<Item = Alert>) {
     let claim = store.claim("daemon", 0, "test").await.unwrap();
@@ -187,6 +187,34 @@ pub async fn open_and_closed_alerts_are_listed_together_in_order(backing: &Backi
         ..Filter::default()
     };
     assert_eq!(objects(store, StatusWanted::Any, filter, 4).await.len(), 11);
+}
+
+pub async fn closed_alerts_are_listed_with_what_has_closed_last_first(backing: &Backing) {
+    let store = &backing.store;
+    // What opened first closes last, three at a time.
+    let ended = |number: u64| Alert {
+        closed_at: Some(at(1_000 - i64::try_from(number / 3).unwrap())),
+        ..closed(number)
+    };
+    put(store, (0..30).map(ended)).await;
+    put(store, (30..40).map(alert)).await;
+    let mut query = AlertQuery {
+        status: StatusWanted::Closed,
+        limit: 7,
+        ..AlertQuery::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = store.alerts(&query).await.unwrap();
+        seen.extend(page.rows);
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    let order = |alert: &Alert| (alert.closed_at, alert.fingerprint);
+    assert!(seen.is_sorted_by(|one, next| order(one) > order(next)));
+    assert_eq!(seen.len(), 30);
 }
 
 pub async fn a_long_search_is_answered_in_parts(backing: &Backing) {
