@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::charset;
+
 /// A form of either kind as a JSON object of texts; of fields with one name the last one counts. `None` if it is none, or
 /// is cut off.
 pub(super) fn as_json(text: &str) -> Option<String> {
@@ -12,27 +14,51 @@ pub(super) fn as_json(text: &str) -> Option<String> {
     (!fields.is_empty()).then(|| Value::Object(fields).to_string())
 }
 
-/// `application/x-www-form-urlencoded`. Stray percent signs, which senders leave in who encode nothing, stay.
+/// `application/x-www-form-urlencoded`. Stray percent signs and ampersands, which senders leave in who encode nothing,
+/// stay: what stands behind an ampersand and is no field goes on with the value before it.
 fn pairs(text: &str) -> Option<Map<String, Value>> {
-    let mut fields = Map::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=')?;
-        fields.insert(
-            decoded(name),
-            Value::String(decoded(value.trim_end_matches(['\r', '\n']))),
-        );
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    for part in text.split('&').filter(|part| !part.is_empty()) {
+        match (field(part), fields.last_mut()) {
+            (Some((name, value)), _) => fields.push((name, value.to_owned())),
+            (None, Some((_, value))) => {
+                value.push('&');
+                value.push_str(part);
+            }
+            (None, None) => return None,
+        }
     }
-    Some(fields)
+    let decode = |(name, value): (&str, String)| {
+        let value = decoded(value.trim_end_matches(['\r', '\n']));
+        (decoded(name), Value::String(value))
+    };
+    Some(fields.into_iter().map(decode).collect())
+}
+
+/// Name and value. A name has no spaces in it, as they would be encoded.
+fn field(part: &str) -> Option<(&str, &str)> {
+    part.split_once('=')
+        .filter(|(name, _)| !name.contains(char::is_whitespace))
 }
 
 fn decoded(part: &str) -> String {
-    // An equals sign in a value would end a name.
-    let part = part.replace('=', "%3D");
-    let mut pairs = form_urlencoded::parse(part.as_bytes());
-    pairs
-        .next()
-        .map(|(text, _)| text.into_owned())
-        .unwrap_or_default()
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let encoded = match (first, behind) {
+            (b'%', [high, low, ..]) => byte_of(*high, *low),
+            _ => None,
+        };
+        bytes.push(encoded.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = &behind[if encoded.is_some() { 2 } else { 0 }..];
+    }
+    charset::text_of(&bytes).into_owned()
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn byte_of(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 /// `multipart/form-data`. The boundary is the first line, so the header that names it, which is not kept with a refused
@@ -83,6 +109,23 @@ mod tests {
             Some(json!({"full": "97 %", "most": "5%x, 100%"}))
         );
         assert_eq!((value("word"), value("&"), value("")), (None, None, None));
+    }
+
+    #[test]
+    fn an_ampersand_that_nobody_encoded_stays_in_its_value() {
+        assert_eq!(
+            value("message=R&D: 5 & 6 & load of x = 7&status=Down\n"),
+            Some(json!({"message": "R&D: 5 & 6 & load of x = 7", "status": "Down"}))
+        );
+        assert_eq!(value("& D=1"), None);
+    }
+
+    #[test]
+    fn names_that_differ_in_letters_of_latin_1_do_not_become_one() {
+        assert_eq!(
+            value("a=Ger%E4t&b=Ger%F6t&c=Ger%C3%A4t&d=50%zz%4"),
+            Some(json!({"a": "Gerät", "b": "Geröt", "c": "Gerät", "d": "50%zz%4"}))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::str::CharIndices;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::form;
+use super::{charset, form};
 
 /// The longest name of a field that the mending looks for.
 const LONGEST_NAME: usize = 100;
@@ -54,38 +54,66 @@ pub(super) struct Mended<'b> {
     pub(super) remark: Option<&'static str>,
 }
 
-/// Makes JSON of a body that may be a form of either kind, or JSON with raw values in it.
+const ENCODING: &str = "the body is not UTF-8 and was read as Windows-1252, as far as it is that; send UTF-8";
+const ESCAPING: &str = "the body is not JSON as it stands and was mended; quotes, backslashes and line ends in its values \
+                        need escaping";
+const BOTH: &str = "the body is neither UTF-8 nor JSON as it stands: it was read as Windows-1252, as far as it is that, and \
+                    mended; send UTF-8, and escape quotes, backslashes and line ends in its values";
+
+/// Makes JSON of a body that may be a form of either kind, or JSON with raw values in it, and need not be UTF-8.
 pub(super) fn body(bytes: &[u8]) -> Mended<'_> {
-    let unchanged = Mended {
+    read(bytes).unwrap_or(Mended {
         body: Cow::Borrowed(bytes),
         remark: None,
+    })
+}
+
+/// `None` of what is fine as it came, or beyond mending.
+fn read(bytes: &[u8]) -> Option<Mended<'_>> {
+    let text = charset::text_of_body(bytes)?;
+    let is_utf8 = matches!(text, Cow::Borrowed(_));
+    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    let (json, is_mended) = if is_json(trimmed) {
+        match with_backslashes(trimmed) {
+            Cow::Borrowed(_) if is_utf8 => return None,
+            json => (json.into_owned(), false),
+        }
+    } else if trimmed.starts_with(['{', '[']) {
+        (Some(mended(trimmed)).filter(|text| is_json(text))?, true)
+    } else {
+        (form::as_json(trimmed)?, false)
     };
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return unchanged;
-    };
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if is_json(text) {
-        return unchanged;
-    }
-    if !text.starts_with(['{', '[']) {
-        return match form::as_json(text) {
-            Some(json) => Mended {
-                body: Cow::Owned(json.into_bytes()),
-                remark: None,
-            },
-            None => unchanged,
-        };
-    }
-    match Some(mended(text)).filter(|text| is_json(text)) {
-        Some(json) => Mended {
-            body: Cow::Owned(json.into_bytes()),
-            remark: Some(
-                "the body is not JSON as it stands and was mended; quotes, backslashes and line ends in its values \
-                 need escaping",
-            ),
+    Some(Mended {
+        body: Cow::Owned(json.into_bytes()),
+        remark: match (is_utf8, is_mended) {
+            (true, false) => None,
+            (true, true) => Some(ESCAPING),
+            (false, false) => Some(ENCODING),
+            (false, true) => Some(BOTH),
         },
-        None => unchanged,
+    })
+}
+
+/// JSON in which backspaces and form feeds are the backslashes that they were meant as: nobody has them in a text, but
+/// `C:\base` and `C:\files` are JSON. So a name is the same one, whether something beside it had to be mended or not.
+fn with_backslashes(json: &str) -> Cow<'_, str> {
+    if !json.contains("\\b") && !json.contains("\\f") {
+        return Cow::Borrowed(json);
     }
+    let mut done = String::with_capacity(json.len() + 16);
+    let mut characters = json.chars();
+    while let Some(character) = characters.next() {
+        done.push(character);
+        if character == '\\'
+            && let Some(escaped) = characters.next()
+        {
+            if matches!(escaped, 'b' | 'f') {
+                done.push('\\');
+            }
+            done.push(escaped);
+        }
+    }
+    Cow::Owned(done)
 }
 
 /// Whether a text is a placeholder of a template that was not filled in, of any of the senders that have templates, or
@@ -115,6 +143,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         || percent()
         || between("{{", "}}")
         || between("${", "}")
+        || between("$!{", "}")
         || between("{", "}")
 }
 
@@ -147,7 +176,7 @@ impl Mending<'_> {
         while let Some((at, character)) = self.characters.next() {
             match character {
                 '"' => self.string(),
-                '{' if self.skips_placeholder(at) => self.done.push_str("null"),
+                '{' if self.placeholder_end(at).is_some() => self.bare_word(at),
                 '{' | '[' => {
                     self.open.push(character);
                     self.done.push(character);
@@ -157,30 +186,30 @@ impl Mending<'_> {
                     self.open.pop();
                     self.done.push(character);
                 }
-                ',' => {
-                    self.end_of_values();
-                    self.done.push(character);
-                }
+                ',' => self.comma(),
                 ':' => self.done.push(character),
+                _ if character.is_whitespace() && self.done.ends_with(' ') => (),
                 _ if character.is_whitespace() => self.done.push(' '),
                 _ => self.bare_word(at),
             }
         }
     }
 
-    /// A placeholder can stand for a whole object: `"details": {ProblemDetailsJSON}`.
-    fn skips_placeholder(&mut self, start: usize) -> bool {
+    /// Where a placeholder in braces ends. One can stand for a whole object: `"details": {ProblemDetailsJSON}`.
+    fn placeholder_end(&self, start: usize) -> Option<usize> {
         let rest = &self.text[start..];
-        let end = rest
-            .char_indices()
-            .take(LONGEST_NAME)
-            .find(|(_, character)| *character == '}');
-        let Some(end) = end.map(|(end, _)| start + end + 1) else {
-            return false;
-        };
-        let is_one = is_placeholder(&self.text[start..end]);
-        while is_one && self.characters.next_if(|(at, _)| *at < end).is_some() {}
-        is_one
+        let close = if rest.starts_with("{{") { "}}" } else { "}" };
+        let mut places = rest.char_indices().take(LONGEST_NAME).map(|(at, _)| at);
+        let end = places.find(|at| rest[*at..].starts_with(close))? + close.len();
+        is_placeholder(&rest[..end]).then_some(start + end)
+    }
+
+    /// A comma with nothing before it is one too many, and so is one behind the whole.
+    fn comma(&mut self) {
+        self.end_of_values();
+        if !self.open.is_empty() && !self.done.trim_end().ends_with(['{', '[']) {
+            self.done.push(',');
+        }
     }
 
     /// Before a comma or an end: a comma before it is one too many, and a colon lacks its value.
@@ -193,27 +222,33 @@ impl Mending<'_> {
         }
     }
 
-    /// A value without quotes: a number or the like, or a text that lacks them.
+    /// A value without quotes: a number or the like, a placeholder, or a text that lacks them.
     fn bare_word(&mut self, start: usize) {
         let is_value = self.done.trim_end().ends_with(':');
-        let end = loop {
-            match self.characters.peek() {
-                Some((at, ',' | '}' | ']' | '"' | '\n' | '\r')) => break *at,
-                Some((at, ':')) if !is_value => break *at,
-                Some(_) => {
-                    self.characters.next();
-                }
-                None => break self.text.len(),
-            }
-        };
+        let end = self.end_of_word(start, is_value);
+        while self.characters.next_if(|(at, _)| *at < end).is_some() {}
         let word = self.text[start..end].trim();
         if is_placeholder(word) {
             self.done.push_str("null");
         } else if is_json(word) {
             self.done.push_str(word);
         } else {
-            self.done.push_str(&Value::String(word.to_owned()).to_string());
+            let word = word.replace(char::is_control, " ");
+            self.done.push_str(&Value::String(word).to_string());
         }
+    }
+
+    fn end_of_word(&self, start: usize, is_value: bool) -> usize {
+        let mut at = start;
+        while let Some(character) = self.text[at..].chars().next() {
+            match character {
+                ',' | '}' | ']' | '"' | '\n' | '\r' => return at,
+                ':' if !is_value => return at,
+                '{' => at = self.placeholder_end(at).unwrap_or(at + 1),
+                _ => at += character.len_utf8(),
+            }
+        }
+        self.text.len()
     }
 
     fn string(&mut self) {
@@ -227,7 +262,7 @@ impl Mending<'_> {
                     return;
                 }
                 '"' => self.done.push_str("\\\""),
-                '\\' if self.is_escape(at) => {
+                '\\' if self.is_escape(at, is_name) => {
                     self.done.push('\\');
                     if let Some((_, escaped)) = self.characters.next() {
                         self.done.push(escaped);
@@ -244,11 +279,12 @@ impl Mending<'_> {
     }
 
     /// Whether what stands at a backslash is an escape of JSON. Backspaces and form feeds are none that anybody means:
-    /// they are from paths of Windows.
-    fn is_escape(&self, at: usize) -> bool {
+    /// they are from paths of Windows, as is a backslash before the quote that ends its text, `"C:\"`.
+    fn is_escape(&self, at: usize, is_name: bool) -> bool {
         let mut after = self.text[at + 1..].bytes();
         match after.next() {
-            Some(b'"' | b'\\' | b'/' | b'n' | b'r' | b't') => true,
+            Some(b'"') => !(self.ends_at(at + 1, is_name) && goes_on(&self.text[at + 2..])),
+            Some(b'\\' | b'/' | b'n' | b'r' | b't') => true,
             Some(b'u') => after.by_ref().take(4).filter(u8::is_ascii_hexdigit).count() == 4,
             _ => false,
         }
@@ -274,6 +310,19 @@ impl Mending<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether behind a value, and the ends of what it is in, JSON goes on or ends. It does not where the quotes are those of
+/// JSON within a text, `"{\"a\": \"b\"}, and more"`.
+fn goes_on(text: &str) -> bool {
+    let rest = text.trim_start_matches(|next: char| next.is_whitespace() || matches!(next, '}' | ']'));
+    let Some(next) = rest.strip_prefix(',') else {
+        return rest.is_empty() || rest.starts_with(':');
+    };
+    next.trim_start()
+        .trim_start_matches(['{', '['])
+        .trim_start()
+        .starts_with(['"', '}', ']', ','])
 }
 
 /// Whether `"name":` comes next, or the end of the object after a comma too many.
@@ -333,6 +382,69 @@ mod tests {
             ),
             json!({"a": [{"b": 1}], "c": null, "d": null, "e": "P-12 x", "f": "007", "g": null, "h": null})
         );
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_of_a_text_is_one_of_its_characters() {
+        assert_eq!(
+            value(r#"{"path": "C:\Data\", "list": ["C:\", "D:\"], "inner": {"last": "E:\"}, "end": "F:\"}"#),
+            json!({"path": "C:\\Data\\", "list": ["C:\\", "D:\\"], "inner": {"last": "E:\\"}, "end": "F:\\"})
+        );
+        assert_eq!(
+            value(r#"{"a": "he said \"no\"", "b": "{\"x\": [\"y\"], \"z\": \"1\"}, done", "c": "raw "q""}"#),
+            json!({"a": "he said \"no\"", "b": r#"{"x": ["y"], "z": "1"}, done"#, "c": "raw \"q\""})
+        );
+    }
+
+    #[test]
+    fn a_text_is_the_same_whether_something_beside_it_is_mended_or_not() {
+        let path = r"C:\base\files\new\temp";
+        let strict = value(&format!(r#"{{"path": "{path}", "text": "x"}}"#));
+        let mended = value(&format!("{{\"path\": \"{path}\", \"text\": \"x\ny\"}}"));
+        assert_eq!(strict["path"], mended["path"]);
+        assert_eq!(strict["path"], "C:\\base\\files\new\temp");
+        let escaped = value(r#"{"path": "C:\\base\\files"}"#);
+        assert_eq!(escaped["path"], "C:\\base\\files");
+    }
+
+    #[test]
+    fn placeholders_without_quotes_are_no_values() {
+        assert_eq!(
+            value(
+                r#"{"a": ${event.severity}, "b": {{state}}, "c": $!{x}, "d": [${y}, {z}], "e": ${n} ms, "f": {{g}}}"#
+            ),
+            json!({"a": null, "b": null, "c": null, "d": [null, null], "e": "${n} ms", "f": null})
+        );
+    }
+
+    #[test]
+    fn commas_before_anything_in_a_row_and_at_the_end_are_left_out() {
+        assert_eq!(
+            value("{, \"a\": 1,, \"b\": [,{\"c\": 2}, , {\"c\": 3},,], , },"),
+            json!({"a": 1, "b": [{"c": 2}, {"c": 3}]})
+        );
+    }
+
+    #[test]
+    fn bodies_of_other_encodings_are_read_and_binary_ones_are_left() {
+        let mended = |bytes: &'static [u8]| {
+            let mended = body(bytes);
+            let value: Option<Value> = serde_json::from_slice(&mended.body).ok();
+            (value, mended.remark)
+        };
+        assert_eq!(
+            mended(b"{\"a\": \"Ger\xe4t\"}"),
+            (Some(json!({"a": "Gerät"})), Some(ENCODING))
+        );
+        assert_eq!(
+            mended(b"{\"a\": \"Ger\xe4t \"1\"\"}"),
+            (Some(json!({"a": "Gerät \"1\""})), Some(BOTH))
+        );
+        assert_eq!(
+            mended(b"a=Ger\xe4t&b=1"),
+            (Some(json!({"a": "Gerät", "b": "1"})), Some(ENCODING))
+        );
+        assert_eq!(mended(b"\x1f\x8b\x00a=1"), (None, None));
     }
 
     #[test]

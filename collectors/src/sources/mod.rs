@@ -19,6 +19,7 @@ mod api;
 mod appdynamics;
 mod atatus;
 mod azure;
+mod charset;
 mod cloudevents;
 mod cloudwatch;
 mod crashlytics;
