@@ -188,6 +188,25 @@ impl<'a, 'p> Node<'a, 'p> {
         Ok(items)
     }
 
+    /// Its items, if it is a list, or what it is, as texts for a person. What was not filled in is left out.
+    pub(super) fn texts(self) -> Vec<String> {
+        let items: Vec<&RawValue> = match self.is_list() {
+            true => serde_json::from_str(self.raw).unwrap_or_default(),
+            false => serde_json::from_str(self.raw).into_iter().collect(),
+        };
+        let items = items.into_iter().map(|item| Node::new(item, self.place));
+        let texts = items.filter(|item| !item.is_null()).map(Node::for_people);
+        texts.filter(|text| self.place.is_filled_in(text)).collect()
+    }
+
+    /// Its text, or the JSON that it is.
+    pub(super) fn for_people(self) -> String {
+        match self.kind() {
+            "text" => unquoted(self.raw).into_owned(),
+            _ => compact(self.raw),
+        }
+    }
+
     /// Its text. Numbers and truth values are taken as they are written.
     fn text(self) -> Result<Cow<'a, str>, SourceError> {
         match self.kind() {
@@ -199,17 +218,9 @@ impl<'a, 'p> Node<'a, 'p> {
 
     /// As text for a person, whatever it is: the items of a list after one another.
     pub(super) fn flat(self) -> Option<String> {
-        let text = match self.kind() {
-            "text" => unquoted(self.raw).into_owned(),
-            "a list" => {
-                let items: Vec<&RawValue> = serde_json::from_str(self.raw).unwrap_or_default();
-                let texts = items.into_iter().map(|item| match item.get().as_bytes().first() {
-                    Some(b'"') => unquoted(item.get()).into_owned(),
-                    _ => compact(item.get()),
-                });
-                texts.collect::<Vec<_>>().join(", ")
-            }
-            _ => compact(self.raw),
+        let text = match self.is_list() {
+            true => self.texts().join(", "),
+            false => self.for_people(),
         };
         Some(text).filter(|text| !text.is_empty() && self.place.is_filled_in(text))
     }
@@ -276,9 +287,12 @@ impl<'a> Object<'a, '_> {
         Err(Place::Member(&self.place, name).invalid(reason, remedy))
     }
 
-    /// Refuses what the first of these that is there holds.
+    /// Refuses what one of these holds, or else the first of them that is there.
     pub(super) fn refuse(&self, names: &[&str], word: &str, remedy: &str) -> SourceError {
-        let here = names.iter().find(|name| self.get(name).is_some());
+        let holds =
+            |name: &&&str| matches!(self.text(name), Ok(Some(text)) if text.eq_ignore_ascii_case(word));
+        let is_there = |name: &&&str| self.get(name).is_some();
+        let here = names.iter().find(holds).or(names.iter().find(is_there));
         let name = here.or(names.first()).copied().unwrap_or_default();
         Place::Member(&self.place, name).invalid(format!("is {}", shortened(word)), remedy)
     }
@@ -301,6 +315,21 @@ impl<'a> Object<'a, '_> {
     /// What is there, as [`flat`](Node::flat) has it.
     pub(super) fn flat(&self, name: &str) -> Option<String> {
         self.get(name)?.flat()
+    }
+
+    /// The items of a list, as texts for a person, whatever they are; `None` if there is no list.
+    pub(super) fn listed(&self, name: &str) -> Option<Vec<String>> {
+        let list = self.get(name).filter(Node::is_list)?;
+        Some(list.texts())
+    }
+
+    /// Each member by its name, with its items if it is a list, else with the one text that it is.
+    pub(super) fn each_listed(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        let members = self.members.iter();
+        members.map(|(name, raw)| {
+            let node = Node::new(raw, Place::Member(&self.place, name));
+            (name.as_ref(), node.texts())
+        })
     }
 
     /// A text that must be there; it may be empty.

@@ -43,7 +43,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     event.add_label("group", Some(group));
     event.add_label("space", Some(space));
     event.add_label("flapping", body.set("flapping")?.filter(|word| word == "true"));
-    event.add_tags(&body.flat("tags").unwrap_or_default());
+    event.add_tags_of(body, "tags");
     event.service = event.labels.get("service").cloned();
     event.ask_by_labels();
     event.add_link("Kibana", body.set("url")?.unwrap_or_default());

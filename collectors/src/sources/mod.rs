@@ -565,20 +565,50 @@ impl SourceEvent {
         }
     }
 
-    /// Takes in tags as senders write them: `env:prod, team:pay, urgent`. A tag without a value is listed in the label
-    /// `tags`. What is a label already stays as it is.
-    fn add_tags(&mut self, tags: &str) {
-        let mut bare = Vec::new();
-        for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            match tag.split_once(':') {
-                Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
-                    let label = self.labels.entry(name.trim().to_owned());
-                    label.or_insert_with(|| value.trim().to_owned());
-                }
-                _ => bare.push(tag.trim_end_matches(':')),
-            }
+    /// Takes in the tags of a field: a list of them, or a text as [`add_tags`](Self::add_tags) has it. In a list a comma
+    /// is a part of its tag.
+    fn add_tags_of(&mut self, body: &Object<'_, '_>, name: &str) {
+        match body.listed(name) {
+            Some(tags) => tags.iter().for_each(|tag| self.add_tag(tag)),
+            None => self.add_tags(&body.flat(name).unwrap_or_default()),
         }
-        self.add_label("tags", Some(bare.join(", ")));
+    }
+
+    /// Takes in tags as senders write them: `env:prod, team:pay, urgent`.
+    fn add_tags(&mut self, tags: &str) {
+        tags.split(',').for_each(|tag| self.add_tag(tag));
+    }
+
+    /// Takes in one tag: with a value, or without one.
+    fn add_tag(&mut self, tag: &str) {
+        let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+        match name.trim() {
+            "" => self.add_named_tag(tag, ""),
+            name => self.add_named_tag(name, value),
+        }
+    }
+
+    /// Takes in a tag as a label. What is a label already stays as it is: another value of it, like a tag without a value,
+    /// is listed in the label `tags`.
+    fn add_named_tag(&mut self, name: &str, value: &str) {
+        let (name, value) = (name.trim(), value.trim());
+        let listed = match self.labels.get(name) {
+            _ if value.is_empty() => name.to_owned(),
+            Some(known) if known == value => return,
+            Some(_) => format!("{name}:{value}"),
+            None => {
+                self.labels.insert(name.to_owned(), value.to_owned());
+                return;
+            }
+        };
+        if listed.is_empty() {
+            return;
+        }
+        let tags = self.labels.entry("tags".to_owned()).or_default();
+        if !tags.is_empty() {
+            tags.push_str(", ");
+        }
+        tags.push_str(&listed);
     }
 
     /// Takes the severity from the label that asks for it, where the sender has no field for one. An alert that asks

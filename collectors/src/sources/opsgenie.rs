@@ -112,7 +112,7 @@ fn fired(body: &Object<'_, '_>, message: String, alias: String) -> Result<Source
     if body.get("details").is_some_and(Node::is_object) {
         event.labels = body.texts("details")?;
     }
-    event.add_tags(&body.flat("tags").unwrap_or_default());
+    event.add_tags_of(body, "tags");
     event.add_label("responders", responders(body)?);
     for name in ["note", "user"] {
         event.add_label(name, body.text(name)?);

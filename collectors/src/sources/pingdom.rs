@@ -38,7 +38,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     event.add_label("check_type", body.text("check_type")?);
     event.add_label("importance_level", importance);
     event.add_label("message", body.text("custom_message")?);
-    event.add_tags(&body.flat("tags").unwrap_or_default());
+    event.add_tags_of(body, "tags");
     if let Some(parameters) = body.member("check_params") {
         event.add_label("host", parameters.text("hostname")?);
         event.add_link("Checked page", parameters.text("full_url")?.unwrap_or_default());

@@ -81,7 +81,7 @@ fn understood(index: usize, event: Event, state: &str) -> Result<SourceEvent, So
     if status == EventStatus::Firing {
         alert.lifetime = lifetime(&event, &mut alert.remarks);
     }
-    alert.add_tags(&event.tags.join(","));
+    event.tags.iter().for_each(|tag| alert.add_tag(tag));
     for attribute in event.attributes {
         if attribute.key != KEY && attribute.key != "description" {
             alert.add_label(&attribute.key, attribute.value);

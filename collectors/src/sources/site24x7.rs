@@ -51,7 +51,7 @@ fn event(body: &Object<'_, '_>, status: EventStatus, severity: Severity) -> Resu
     event.output = body.first(&["INCIDENT_REASON", "REASON"])?.unwrap_or_default();
     event.add_label("type", body.set("MONITORTYPE")?);
     event.add_label("locations", body.flat("FAILED_LOCATIONS"));
-    event.add_tags(&body.flat("TAGS").unwrap_or_default());
+    event.add_tags_of(body, "TAGS");
     event.ask_by_labels();
     event.add_link("Monitored page", page.unwrap_or_default());
     event.add_link("Monitor", body.set("MONITOR_DASHBOARD_LINK")?.unwrap_or_default());

@@ -46,7 +46,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     event.add_label("ip", body.set("IP")?);
     event.add_label("method", body.set("Method")?);
     event.add_label("contact_group", body.set("ContactGroup")?);
-    event.add_tags(&body.flat("Tags").unwrap_or_default());
+    event.add_tags_of(body, "Tags");
     event.add_link("Monitored page", address);
     event.ask_severity_by_label();
     event.ask_by_labels();

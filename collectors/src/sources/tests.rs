@@ -175,6 +175,20 @@ fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
 }
 
 #[test]
+fn no_tag_is_lost() {
+    let mut event = SourceEvent::new(["x"], EventStatus::Firing, Severity::Critical);
+    event.add_label("host", Some("web-7".to_owned()));
+    event.add_tags("team:web, urgent, team:pay, host:web-7, host:other, late:, :odd,, url:http://x");
+    event.add_tag("one, with a comma");
+    event.add_named_tag("a:b", "c");
+    let label = |name: &str| event.labels.get(name).map(String::as_str);
+    let tags = "urgent, team:pay, host:other, late, :odd, one, with a comma";
+    assert_eq!((label("tags"), label("team")), (Some(tags), Some("web")));
+    assert_eq!((label("host"), label("url")), (Some("web-7"), Some("http://x")));
+    assert_eq!(label("a:b"), Some("c"));
+}
+
+#[test]
 fn two_alertmanagers_of_a_pair_speak_of_one_alert() {
     let source = find("prometheus").expect("a source");
     let fingerprint = |case: &str| {

@@ -93,7 +93,10 @@ impl Deed<'_> {
             "description" => amendment.output = Some(body.needed(&["description"], "send a description")?),
             "tags" => {
                 body.required("tags", "send a list of tags")?;
-                self.tags(&body.flat("tags").unwrap_or_default(), &mut amendment);
+                let text = || body.flat("tags").unwrap_or_default();
+                let tags = body.listed("tags");
+                let tags = tags.unwrap_or_else(|| text().split(',').map(str::to_owned).collect());
+                tags.iter().for_each(|tag| self.tag(tag, &mut amendment));
             }
             "details" if self.removes => {
                 let keys = body.needed(&["keys"], "name the keys, with commas between them")?;
@@ -121,18 +124,18 @@ impl Deed<'_> {
         Ok(amendment)
     }
 
-    /// Tags like `name:value` are labels, as where the alert is created.
-    fn tags(&self, tags: &str, amendment: &mut Amendment) {
-        for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            match tag.split_once(':') {
-                Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
-                    let value = (!self.removes).then(|| value.trim().to_owned());
-                    amendment.labels.insert(name.trim().to_owned(), value);
-                }
-                _ => {
-                    let tag = tag.trim_end_matches(':').to_owned();
-                    amendment.tags.insert(tag, !self.removes);
-                }
+    /// A tag like `name:value` is a label, as where the alert is created.
+    fn tag(&self, tag: &str, amendment: &mut Amendment) {
+        let tag = tag.trim();
+        match tag.split_once(':') {
+            Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+                let value = (!self.removes).then(|| value.trim().to_owned());
+                amendment.labels.insert(name.trim().to_owned(), value);
+            }
+            _ if tag.is_empty() => {}
+            _ => {
+                let tag = tag.trim_end_matches(':').to_owned();
+                amendment.tags.insert(tag, !self.removes);
             }
         }
     }
