@@ -3,32 +3,46 @@
 //! Identity: the id of the problem event, which its updates and its recovery carry too; without one, trigger and host.
 
 use axum::http::HeaderMap;
-use schemas::{EventStatus, Severity};
+use schemas::{Action, EventStatus, Severity, Wish};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, Understood, lenient};
+use super::{SourceError, SourceEvent, SourceWish, Understood, lenient, severity};
 
-const STATUS: [&str; 3] = ["trigger_status", "event_value", "eventvalue"];
+/// What became of the event comes before the state of its trigger: a trigger that makes an event for each problem stays
+/// in its state when one of them ends.
+const STATUS: [&str; 3] = ["event_value", "eventvalue", "trigger_status"];
+/// The number comes first: the words are what somebody named the severities.
 const SEVERITY: [&str; 4] = [
-    "trigger_severity",
     "event_nseverity",
     "event_severity",
+    "trigger_severity",
     "severity",
 ];
 const ACTION: [&str; 2] = ["event_action", "event_update_action"];
-const GROUPS: [&str; 2] = ["trigger_hostgroup_name", "host_groups"];
+const AUTHOR: [&str; 2] = ["acknowledged_by", "user_fullname"];
+const SEVERITIES: &str = "send {EVENT.NSEVERITY} as event_nseverity";
+/// What stands between the least and the worst that Zabbix has: a problem whose severity somebody has named otherwise is
+/// one all the same.
+const MIDDLE: Severity = Severity::Warning;
 
 /// Reads one event.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
     let mended = lenient::body(body);
     let body = json::body(&mended.body)?.object()?;
-    Ok(Understood::from(event(&body)?).with_remark(mended.remark))
+    let update = Update::of(&body)?;
+    let event = event(&body, &update)?;
+    let wishes = update.wishes(&body, &event)?;
+    let understood = Understood {
+        wishes,
+        ..Understood::from(event)
+    };
+    Ok(understood.with_remark(mended.remark))
 }
 
-fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
-    let status = status(body)?;
+fn event(body: &Object<'_, '_>, update: &Update) -> Result<SourceEvent, SourceError> {
+    let status = status(body, update)?;
     let severity = match status {
-        EventStatus::Resolved => Severity::Ok,
+        EventStatus::Resolved => Some(Severity::Ok),
         _ => severity(body)?,
     };
     let name = body.needed(
@@ -37,78 +51,160 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     )?;
     let host = body.first(&["host_name", "host_host"])?;
     let object = host.clone().unwrap_or_else(|| name.clone());
-    let trigger = body.set("trigger_id")?.unwrap_or_default();
-    let problem = if trigger.is_empty() {
-        body.needed(
-            &["event_id"],
-            "give the media type the parameter event_id with {EVENT.ID}",
-        )?
-    } else {
-        body.set("event_id")?.unwrap_or_default()
-    };
+    let (trigger, problem) = ids(body)?;
     let identity = if problem.is_empty() {
         vec!["trigger", &trigger, &object]
     } else {
         vec!["event", &problem]
     };
-    let mut event = SourceEvent::new(identity, status, severity);
+    let mut event = SourceEvent::new(identity, status, severity.unwrap_or(MIDDLE));
     event.source = body
-        .first(&["source", "zabbix_url"])?
+        .first(&["source", "zabbix_url", "monitoring_source"])?
         .unwrap_or_else(|| "zabbix".to_owned());
     if event.source.contains("://") && !trigger.is_empty() {
         let server = event.source.trim_end_matches('/');
         let address = format!("{server}/tr_events.php?triggerid={trigger}&eventid={problem}");
         event.add_link("Trigger URL", address);
     }
-    event.service = body.first(&GROUPS)?;
+    event.service = body
+        .flat("trigger_hostgroup_name")
+        .or_else(|| body.flat("host_groups"));
     event.output = output(body)?;
     event.add_label("host", host);
     event.add_label("group", event.service.clone());
     event.add_label("ip", body.first(&["hostip", "host_ip"])?);
-    add_tags(&mut event, body)?;
+    add_severity_name(&mut event, body, severity.is_some())?;
+    add_tags(&mut event, body);
     event.ask_by_labels();
     if status == EventStatus::Acknowledged {
-        event.add_label(
-            "acknowledged_by",
-            body.first(&["acknowledged_by", "user_fullname"])?,
-        );
+        event.add_label("acknowledged_by", body.first(&AUTHOR)?);
+    }
+    if status == EventStatus::Firing {
+        // Alone of all that says when the problem began, it has a time zone.
+        event.occurred_at = body.moment("event_datetime_timestamp", &mut event.remarks)?;
     }
     (event.object, event.name) = (object, name);
     Ok(event)
 }
 
-fn status(body: &Object<'_, '_>) -> Result<EventStatus, SourceError> {
-    let remedy = "send PROBLEM or OK, as {TRIGGER.STATUS} has it, or 1 or 0, as {EVENT.VALUE} has it";
+/// The ids of the trigger and of the problem, of which one must be there.
+fn ids(body: &Object<'_, '_>) -> Result<(String, String), SourceError> {
+    let trigger = body.set("trigger_id")?.unwrap_or_default();
+    let problem = match trigger.is_empty() {
+        true => body.needed(
+            &["event_id"],
+            "give the media type the parameter event_id with {EVENT.ID}",
+        )?,
+        false => body.set("event_id")?.unwrap_or_default(),
+    };
+    Ok((trigger, problem))
+}
+
+fn status(body: &Object<'_, '_>, update: &Update) -> Result<EventStatus, SourceError> {
+    let remedy = "send 1 or 0, as {EVENT.VALUE} has it, or PROBLEM or OK, as {TRIGGER.STATUS} has it";
     let word = body.needed(&STATUS, remedy)?;
     match word.to_ascii_lowercase().as_str() {
-        "problem" | "1" if is_acknowledgement(body)? => Ok(EventStatus::Acknowledged),
+        // Somebody has closed the problem, whatever its trigger says by then.
+        "problem" | "1" if update.has("closed") => Ok(EventStatus::Resolved),
+        "problem" | "1" if update.is_acknowledgement(body)? => Ok(EventStatus::Acknowledged),
         "problem" | "1" => Ok(EventStatus::Firing),
         "ok" | "resolved" | "0" => Ok(EventStatus::Resolved),
         _ => Err(body.refuse(&STATUS, &word, remedy)),
     }
 }
 
-/// An update of a problem that says so, or, if it does not say what was done, one of a problem that is acknowledged.
-fn is_acknowledgement(body: &Object<'_, '_>) -> Result<bool, SourceError> {
-    let is_update = body.first(&["event_update_status", "eventupdate"])?.as_deref() == Some("1");
-    let done = body.first(&ACTION)?.map(|done| done.to_ascii_lowercase());
-    let acknowledged = body.first(&["acknowledged", "eventack"])?;
-    Ok(match done {
-        Some(done) => is_update && done.split(',').any(|done| done.trim() == "acknowledged"),
-        None => is_update && acknowledged.is_some_and(|word| word.eq_ignore_ascii_case("yes") || word == "1"),
-    })
+/// What somebody did to a problem, in the words of `{EVENT.UPDATE.ACTION}`.
+struct Update {
+    /// Whether it is an update; `None` if the body does not say.
+    is_one: Option<bool>,
+    /// `None` if the body does not say.
+    deeds: Option<Vec<String>>,
 }
 
-fn severity(body: &Object<'_, '_>) -> Result<Severity, SourceError> {
-    let remedy = "send {EVENT.SEVERITY} or {EVENT.NSEVERITY} as Zabbix fills them in";
-    let word = body.needed(&SEVERITY, remedy)?;
+impl Update {
+    fn of(body: &Object<'_, '_>) -> Result<Self, SourceError> {
+        let is_one = body.first(&["event_update_status", "eventupdate"])?;
+        let deeds = body.first(&ACTION)?.map(|deeds| deeds.to_ascii_lowercase());
+        Ok(Self {
+            is_one: is_one.map(|word| word == "1"),
+            deeds: deeds.map(|deeds| deeds.split(',').map(|deed| deed.trim().to_owned()).collect()),
+        })
+    }
+
+    /// Zabbix fills the deeds in for updates only.
+    fn has(&self, deed: &str) -> bool {
+        let mut deeds = self.deeds.iter().flatten();
+        self.is_one != Some(false) && deeds.any(|done| done == deed)
+    }
+
+    /// An update that says so, or, if it does not say what was done, one of a problem that is acknowledged by then.
+    fn is_acknowledgement(&self, body: &Object<'_, '_>) -> Result<bool, SourceError> {
+        if self.deeds.is_some() {
+            return Ok(self.has("acknowledged"));
+        }
+        let word = body.first(&["acknowledged", "eventack"])?;
+        let is_acknowledged = word.is_some_and(|word| word.eq_ignore_ascii_case("yes") || word == "1");
+        Ok(self.is_one == Some(true) && is_acknowledged)
+    }
+
+    /// That a problem fires does not end its acknowledgement.
+    fn wishes(&self, body: &Object<'_, '_>, event: &SourceEvent) -> Result<Vec<SourceWish>, SourceError> {
+        if event.status != EventStatus::Firing || !self.has("unacknowledged") {
+            return Ok(Vec::new());
+        }
+        Ok(vec![SourceWish {
+            identity: event.identity.clone(),
+            wish: Wish {
+                author: body.first(&AUTHOR)?,
+                action: Action::Unacknowledge,
+            },
+        }])
+    }
+}
+
+/// By the first that Zabbix has itself, else by a word that all tools have; `None` of what somebody has named otherwise.
+fn severity(body: &Object<'_, '_>) -> Result<Option<Severity>, SourceError> {
+    body.needed(&SEVERITY, SEVERITIES)?;
+    let words = severities(body)?;
+    let of_zabbix = words.iter().find_map(|word| of_zabbix(word));
+    Ok(of_zabbix.or_else(|| words.iter().find_map(|word| severity::of_word(word))))
+}
+
+/// Keeps the name of a severity that is not one of Zabbix.
+fn add_severity_name(
+    event: &mut SourceEvent,
+    body: &Object<'_, '_>,
+    is_known: bool,
+) -> Result<(), SourceError> {
+    let mut words = severities(body)?.into_iter();
+    let name = words.find(|word| of_zabbix(word).is_none());
+    if let (false, Some(name)) = (is_known, &name) {
+        event.remarks.push(format!(
+            "{} is no severity that is known, so it counts as {MIDDLE}; {SEVERITIES}",
+            json::shortened(name)
+        ));
+    }
+    event.add_label("severity_name", name);
+    Ok(())
+}
+
+fn severities(body: &Object<'_, '_>) -> Result<Vec<String>, SourceError> {
+    let words = SEVERITY.iter().map(|name| body.set(name));
+    Ok(words
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+fn of_zabbix(word: &str) -> Option<Severity> {
     match word.to_ascii_lowercase().as_str() {
-        "0" | "not classified" => Ok(Severity::Unknown),
-        "1" | "information" => Ok(Severity::Information),
-        "2" | "3" | "warning" | "average" => Ok(Severity::Warning),
-        "4" | "high" => Ok(Severity::Critical),
-        "5" | "disaster" => Ok(Severity::Urgent),
-        _ => Err(body.refuse(&SEVERITY, &word, remedy)),
+        "0" | "not classified" => Some(Severity::Unknown),
+        "1" | "information" => Some(Severity::Information),
+        "2" | "3" | "warning" | "average" => Some(Severity::Warning),
+        "4" | "high" => Some(Severity::Critical),
+        "5" | "disaster" => Some(Severity::Urgent),
+        _ => None,
     }
 }
 
@@ -127,33 +223,42 @@ fn output(body: &Object<'_, '_>) -> Result<String, SourceError> {
     Ok(lines.join("\n"))
 }
 
-/// Tags come as `name:value, …`, as a list of `{"tag": …, "value": …}`, or as a text that holds such a list.
-fn add_tags(event: &mut SourceEvent, body: &Object<'_, '_>) -> Result<(), SourceError> {
+/// Tags come as `name:value, …`, as a list of `{"tag": …, "value": …}`, as an object that has a list of values for each
+/// tag, or as a text that holds one of the last two.
+fn add_tags(event: &mut SourceEvent, body: &Object<'_, '_>) {
     let name = if body.get("event_tags").is_some() {
         "event_tags"
     } else {
         "eventtags"
     };
-    let place = Place::Member(&body.place, name);
-    let Some(tags) = body.flat(name) else {
-        return Ok(());
-    };
-    let listed = match body.get(name) {
-        Some(node) if node.is_list() => Some(node),
-        _ => json::within(&tags, place).ok().filter(Node::is_list),
-    };
-    let Some(listed) = listed else {
-        event.add_tags(&tags);
-        return Ok(());
-    };
-    for (index, raw) in listed.list()?.into_iter().enumerate() {
-        let tag = Node::new(raw, Place::Item(&place, index)).object()?;
-        let (name, value) = (tag.text("tag")?, tag.text("value")?);
-        event.add_tags(&format!(
-            "{}:{}",
-            name.unwrap_or_default(),
-            value.unwrap_or_default()
-        ));
+    let Some(tags) = body.get(name) else { return };
+    let text = body.embedded(name).unwrap_or_default();
+    let node = json::within(&text, tags.place).unwrap_or(tags);
+    if let Ok(tags) = node.object() {
+        add_tags_by_name(event, &tags);
+    } else if node.is_list() {
+        add_tags_of_list(event, node);
+    } else {
+        event.add_tags(&body.flat(name).unwrap_or_default());
     }
-    Ok(())
+}
+
+fn add_tags_by_name(event: &mut SourceEvent, tags: &Object<'_, '_>) {
+    for (name, values) in tags.each_listed() {
+        values.iter().for_each(|value| event.add_named_tag(name, value));
+    }
+}
+
+/// What is no such object in it is a tag as it stands.
+fn add_tags_of_list(event: &mut SourceEvent, list: Node<'_, '_>) {
+    for (index, item) in list.list().unwrap_or_default().into_iter().enumerate() {
+        let item = Node::new(item, Place::Item(&list.place, index));
+        match item.object() {
+            Ok(tag) => {
+                let of = |name| tag.flat(name).unwrap_or_default();
+                event.add_named_tag(&of("tag"), &of("value"));
+            }
+            Err(_) => event.add_tag(&item.for_people()),
+        }
+    }
 }
