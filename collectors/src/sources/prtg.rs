@@ -1,6 +1,7 @@
 //! PRTG: its "Execute HTTP action", whose post data is a form, or JSON made by putting values into a text.
 //!
-//! Identity: the device and the sensor, by their ids where those are sent, else by their names.
+//! Identity: the device and the sensor, by their ids where those are sent or the address of the sensor has its id, else by
+//! their names.
 
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
@@ -28,9 +29,12 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let sensor = ["name", "sensor", "shortname"];
     let name = body.needed(&sensor, "send name=%name")?;
     let device_id = body.set("deviceid")?.unwrap_or_else(|| device.clone());
-    let sensor_id = body
-        .first(&["sensorid", "sensor"])?
-        .unwrap_or_else(|| name.clone());
+    let sensor_id = match body.set("sensorid")? {
+        Some(id) => id,
+        None => id_in_address(body)?
+            .or(body.set("sensor")?)
+            .unwrap_or_else(|| name.clone()),
+    };
     let mut event = SourceEvent::new(["sensor", &device_id, &sensor_id], status, severity);
     (event.object, event.name) = (device, name);
     event.service = body.set("group")?;
@@ -54,6 +58,16 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         event.add_link(title, body.set(name)?.unwrap_or_default());
     }
     Ok(event)
+}
+
+/// `3301` of `https://prtg.example.org/sensor.htm?id=3301&tabid=2`.
+fn id_in_address(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    let address = body.set("linksensor")?.unwrap_or_default();
+    let query = address.split_once('?').map(|(_, query)| query);
+    let mut fields = query.unwrap_or_default().split(['&', '#']);
+    let id = fields.find_map(|field| field.strip_prefix("id="));
+    let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|digit| digit.is_ascii_digit());
+    Ok(id.filter(is_id).map(str::to_owned))
 }
 
 fn state(body: &Object<'_, '_>) -> Result<(EventStatus, Severity), SourceError> {
