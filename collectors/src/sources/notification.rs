@@ -1,13 +1,22 @@
 //! What Nagios and Icinga 2 have in common: one notification about a host or a service, as names and texts.
 
-use schemas::{EventStatus, Severity};
+use schemas::{Action, EventStatus, Severity, Wish};
 
 use super::json::{self, Object};
-use super::{SourceError, SourceEvent, Understood, lenient, severity};
+use super::{SourceError, SourceEvent, SourceWish, Understood, lenient, severity};
 
 const TYPES: &str = "send PROBLEM, RECOVERY, ACKNOWLEDGEMENT, CUSTOM, FLAPPINGSTART, FLAPPINGSTOP, DOWNTIMESTART or \
                      DOWNTIMEEND, as the macro NOTIFICATIONTYPE has it";
-const STATES: &str = "send OK, WARNING, CRITICAL or UNKNOWN of a service, UP, DOWN or UNREACHABLE of a host";
+const STATES: &str =
+    "send OK, WARNING, CRITICAL or UNKNOWN of a service, UP, DOWN or UNREACHABLE of a host, or their numbers";
+const SERVICE: [&str; 3] = ["SERVICEDESC", "SERVICENAME", "SERVICEDISPLAYNAME"];
+const AUTHOR: [&str; 4] = [
+    "NOTIFICATIONAUTHORNAME",
+    "NOTIFICATIONAUTHOR",
+    "SERVICEACKAUTHOR",
+    "HOSTACKAUTHOR",
+];
+const COMMENT: [&str; 3] = ["NOTIFICATIONCOMMENT", "SERVICEACKCOMMENT", "HOSTACKCOMMENT"];
 const TYPE: &str = "NOTIFICATIONTYPE";
 const UNREACHABLE_HOST: &str = "Host Unreachable";
 
@@ -18,12 +27,19 @@ pub(super) struct Notification<'b, 'o> {
     host: String,
     /// The service, unless it is about the host itself.
     pub(super) service: Option<String>,
-    status: EventStatus,
-    state: State,
+    kind: String,
+    /// What it says of the problem; `None` if nothing.
+    status: Option<EventStatus>,
+    /// What a check says, if the body does.
+    state: Option<State>,
 }
 
-/// What a check says: how bad it is, if anything is wrong.
-type State = Option<Severity>;
+/// What a check says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Well,
+    Ill(Severity),
+}
 
 /// Reads a body, and leaves the details to its source.
 pub(super) fn read(
@@ -33,63 +49,88 @@ pub(super) fn read(
 ) -> Result<Understood, SourceError> {
     let mended = lenient::body(bytes);
     let body = json::body(&mended.body)?.object()?;
-    let understood = match Notification::of(&body, prefix)? {
-        Some(notification) => event(&notification)?.into(),
-        None => Understood::nothing(
-            "a flapping, a downtime or a comment of what is well is no alert, so nothing was done",
-        ),
+    let notification = Notification::of(&body, prefix)?;
+    let mut understood = match notification.status {
+        Some(_) => event(&notification)?.into(),
+        None => Understood::default(),
     };
+    understood.wishes.extend(notification.wish()?);
+    if understood.events.is_empty() && understood.wishes.is_empty() {
+        understood = Understood::nothing(
+            "a flapping of what is well, the start of a downtime and a custom notification without a comment are no \
+             alert, so nothing was done",
+        );
+    }
     Ok(understood.with_remark(mended.remark))
 }
 
 impl<'b, 'o> Notification<'b, 'o> {
-    /// `None` if it says nothing about a problem.
-    fn of(body: &'o Object<'b, 'o>, prefix: &'static str) -> Result<Option<Self>, SourceError> {
+    fn of(body: &'o Object<'b, 'o>, prefix: &'static str) -> Result<Self, SourceError> {
         let mut notification = Self {
             body,
             prefix,
             host: String::new(),
             service: None,
-            status: EventStatus::Firing,
+            kind: String::new(),
+            status: None,
             state: None,
         };
-        let kind = notification.needed(&[TYPE], TYPES)?;
+        notification.kind = notification.needed(&[TYPE], TYPES)?.to_ascii_uppercase();
         notification.host = notification.needed(&["HOSTNAME"], "send the macro HOSTNAME")?;
         notification.service = notification.service_of_check()?;
-        let status = match kind.to_ascii_uppercase().as_str() {
-            "PROBLEM" => {
-                notification.state = notification.state()?;
-                if notification.state.is_none() {
-                    let names = notification.state_names();
-                    return Err(body.refuse(&names, "OK", "send the state that the problem has"));
-                }
-                Some(EventStatus::Firing)
+        notification.state = notification.told_state()?;
+        notification.status = notification.told_status()?;
+        Ok(notification)
+    }
+
+    /// A problem and its acknowledgement are what their type says, even if nobody says how bad it is.
+    fn told_status(&self) -> Result<Option<EventStatus>, SourceError> {
+        let is_ill = matches!(self.state, Some(State::Ill(_)));
+        match self.kind.as_str() {
+            "PROBLEM" if self.state == Some(State::Well) => {
+                let (names, remedy) = (self.state_names(), "send the state that the problem has");
+                Err(self.body.refuse(names, "OK", remedy))
             }
-            "RECOVERY" => Some(EventStatus::Resolved),
-            "ACKNOWLEDGEMENT" => {
-                notification.state = notification.state()?;
-                Some(EventStatus::Acknowledged)
-            }
+            "PROBLEM" => Ok(Some(EventStatus::Firing)),
+            "RECOVERY" => Ok(Some(EventStatus::Resolved)),
+            "ACKNOWLEDGEMENT" => Ok(Some(EventStatus::Acknowledged)),
             // While it flaps or is in a downtime, problems and recoveries are not told; so the state at the end counts.
             "FLAPPINGSTOP" | "FLAPPINGEND" | "FLAPPINGDISABLED" | "DOWNTIMEEND" | "DOWNTIMEREMOVED"
             | "DOWNTIMECANCELLED" => {
-                notification.state = notification.state()?;
-                Some(match notification.state {
-                    Some(_) => EventStatus::Firing,
-                    None => EventStatus::Resolved,
-                })
+                if self.state.is_none() {
+                    self.needed(self.state_names(), STATES)?;
+                }
+                Ok(Some(match is_ill {
+                    true => EventStatus::Firing,
+                    false => EventStatus::Resolved,
+                }))
             }
-            "FLAPPINGSTART" | "CUSTOM" => {
-                notification.state = notification.state()?;
-                notification.state.map(|_| EventStatus::Firing)
-            }
-            "DOWNTIMESTART" => None,
-            _ => return Err(body.refuse(&[TYPE], &kind, TYPES)),
-        };
-        Ok(status.map(|status| Self {
-            status,
-            ..notification
+            "FLAPPINGSTART" => Ok(is_ill.then_some(EventStatus::Firing)),
+            "DOWNTIMESTART" | "CUSTOM" => Ok(None),
+            _ => Err(self.body.refuse(&[TYPE], &self.kind, TYPES)),
+        }
+    }
+
+    /// What somebody says of the problem: a custom notification is that and nothing else.
+    fn wish(&self) -> Result<Option<SourceWish>, SourceError> {
+        if !matches!(self.kind.as_str(), "ACKNOWLEDGEMENT" | "CUSTOM") {
+            return Ok(None);
+        }
+        let author = self.first(&AUTHOR)?;
+        Ok(self.first(&COMMENT)?.map(|comment| SourceWish {
+            identity: self.identity().into_iter().map(str::to_owned).collect(),
+            wish: Wish {
+                author,
+                action: Action::Comment { comment },
+            },
         }))
+    }
+
+    fn identity(&self) -> Vec<&str> {
+        match &self.service {
+            Some(service) => vec!["service", &self.host, service],
+            None => vec!["host", &self.host],
+        }
     }
 
     /// A field, with or without the prefix.
@@ -120,42 +161,62 @@ impl<'b, 'o> Notification<'b, 'o> {
         if about_host {
             return Ok(None);
         }
-        self.first(&["SERVICEDESC", "SERVICENAME", "SERVICEDISPLAYNAME"])
+        self.first(&SERVICE)
     }
 
-    fn state_names(&self) -> Vec<&'static str> {
-        vec![if self.service.is_some() {
-            "SERVICESTATE"
-        } else {
-            "HOSTSTATE"
-        }]
+    fn state_names(&self) -> &'static [&'static str] {
+        match self.service {
+            Some(_) => &["SERVICESTATE", "SERVICESTATEID"],
+            None => &["HOSTSTATE", "HOSTSTATEID"],
+        }
+    }
+
+    fn told_state(&self) -> Result<Option<State>, SourceError> {
+        // A recovery says by its type all that its state could.
+        if matches!(self.kind.as_str(), "RECOVERY" | "DOWNTIMESTART" | "CUSTOM") {
+            return Ok(None);
+        }
+        let names = self.state_names();
+        // Where no service is named, whatever stands there as the state of one is that of the host.
+        let of_host = self.service.is_none() && self.first(&SERVICE)?.is_none();
+        let elsewhere: &[&str] = if of_host { &["SERVICESTATE"] } else { &[] };
+        let Some(word) = self.first(&[names, elsewhere].concat())? else {
+            return Ok(None);
+        };
+        let upper = word.to_ascii_uppercase();
+        // Icinga's API has numbers with a fraction.
+        let state = match (upper.strip_suffix(".0").unwrap_or(&upper), &self.service) {
+            ("OK" | "UP" | "0", _) => State::Well,
+            ("WARNING", _) | ("1", Some(_)) => State::Ill(Severity::Warning),
+            ("CRITICAL", _) | ("2", Some(_)) => State::Ill(Severity::Critical),
+            ("DOWN", _) | ("1", None) => State::Ill(Severity::Down),
+            ("UNKNOWN" | "UNREACHABLE", _) | ("3", Some(_)) | ("2", None) => State::Ill(Severity::Unknown),
+            _ => return Err(self.body.refuse(names, &word, STATES)),
+        };
+        Ok(Some(state))
     }
 
     /// By the word of SEVERITY, if it is one, or by the state.
-    fn state(&self) -> Result<State, SourceError> {
-        let names = self.state_names();
-        let word = self.needed(&names, STATES)?;
-        let state = match word.to_ascii_uppercase().as_str() {
-            "OK" | "UP" => return Ok(None),
-            "WARNING" => Severity::Warning,
-            "CRITICAL" => Severity::Critical,
-            "DOWN" => Severity::Down,
-            "UNKNOWN" | "UNREACHABLE" => Severity::Unknown,
-            _ => return Err(self.body.refuse(&names, &word, STATES)),
-        };
+    fn severity(&self) -> Result<Option<Severity>, SourceError> {
         // Icinga's own number of a severity, such as 2112, is none of these words.
         let given = self.field("SEVERITY")?.and_then(|word| severity::of_word(&word));
-        Ok(Some(given.unwrap_or(state)))
+        Ok(given.or(match self.state {
+            Some(State::Ill(severity)) => Some(severity),
+            _ => None,
+        }))
     }
 
     /// All but what only one of the two has.
     pub(super) fn event(&self) -> Result<SourceEvent, SourceError> {
-        let identity = match &self.service {
-            Some(service) => vec!["service", &self.host, service],
-            None => vec!["host", &self.host],
-        };
-        let severity = self.state.unwrap_or(Severity::Unknown);
-        let mut event = SourceEvent::new(identity, self.status, severity);
+        let status = self.status.unwrap_or(EventStatus::Firing);
+        let severity = self.severity()?;
+        let mut event = SourceEvent::new(self.identity(), status, severity.unwrap_or(Severity::Unknown));
+        if severity.is_none() && status == EventStatus::Firing {
+            let name = self.state_names().first().copied().unwrap_or_default();
+            event
+                .remarks
+                .push(format!("{name} is missing, so the severity is unknown; {STATES}"));
+        }
         event.object = self.host.clone();
         event.name = self
             .service
@@ -183,20 +244,12 @@ impl<'b, 'o> Notification<'b, 'o> {
     }
 
     fn add_author(&self, event: &mut SourceEvent) -> Result<(), SourceError> {
-        let comment = ["NOTIFICATIONCOMMENT", "SERVICEACKCOMMENT", "HOSTACKCOMMENT"];
-        event.add_label("comment", self.first(&comment)?);
-        if self.status == EventStatus::Acknowledged {
-            let author = [
-                "NOTIFICATIONAUTHORNAME",
-                "NOTIFICATIONAUTHOR",
-                "SERVICEACKAUTHOR",
-                "HOSTACKAUTHOR",
-            ];
-            event.add_label("acknowledged_by", self.first(&author)?);
+        if self.kind == "ACKNOWLEDGEMENT" {
+            event.add_label("acknowledged_by", self.first(&AUTHOR)?);
+        } else {
+            event.add_label("comment", self.first(&COMMENT)?);
         }
-        let flapping = self
-            .field(TYPE)?
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("FLAPPINGSTART"));
+        let flapping = self.kind == "FLAPPINGSTART";
         event.add_label("flapping", flapping.then(|| "true".to_owned()));
         Ok(())
     }
