@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::address::origin;
-use super::json::{self, Node, Object};
+use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, Understood, lenient};
 
 const STATE: &str = "State";
@@ -38,20 +38,23 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         Some(title) => format!("Problem {id}: {title}"),
         None => format!("Problem {id}"),
     };
-    event.object = body
-        .first(&["ImpactedEntity", "NamesOfImpactedEntities"])?
-        .unwrap_or_else(|| "dynatrace".to_owned());
+    event.object = impacted(body).unwrap_or_else(|| "dynatrace".to_owned());
     let address = body.set("ProblemURL")?.unwrap_or_default();
     event.source = origin(&address).unwrap_or_else(|| "dynatrace".to_owned());
     event.service = body.set("ProblemImpact")?;
-    event.output = body.set("ProblemDetailsText")?.unwrap_or_default();
+    let parent = parent(body).filter(|_| state == "MERGED");
+    let merged = parent
+        .as_ref()
+        .map(|parent| format!("Merged into problem {parent}"));
+    let lines = [merged, body.set("ProblemDetailsText")?];
+    event.output = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
     match body.get("Tags").map(Node::is_object) {
         Some(true) => event.labels = body.texts("Tags")?,
-        _ => event.add_tags(&body.flat("Tags").unwrap_or_default()),
+        _ => event.add_tags_of(body, "Tags"),
     }
     event.add_label("ProblemSeverity", kind);
     event.add_label("merged", (state == "MERGED").then(|| "true".to_owned()));
-    event.add_label("merged_into", parent(body)?);
+    event.add_label("merged_into", parent);
     event.environment = body.first(&["studio_id", "environment_id"])?;
     event.scenario = body.first(&["procedure_id", "scenario_id"])?;
     event.ask_by_labels();
@@ -59,16 +62,25 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     Ok(event)
 }
 
+/// The names of what is ill. The placeholders of lists are filled in as JSON or as text, by how the payload is written.
+fn impacted(body: &Object<'_, '_>) -> Option<String> {
+    let names = ["ImpactedEntity", "ImpactedEntityNames", "NamesOfImpactedEntities"];
+    names.iter().find_map(|name| {
+        let text = body.embedded(name)?;
+        let list = json::within(&text, Place::Member(&body.place, name)).ok();
+        match list.filter(Node::is_list) {
+            Some(list) => Some(list.texts().join(", ")).filter(|names| !names.is_empty()),
+            None => body.flat(name),
+        }
+    })
+}
+
 /// The problem that this one became part of, if the payload has the details that say so.
-fn parent(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
-    let details = body.member("ProblemDetailsJSONv2");
-    match details
-        .as_ref()
-        .and_then(|details| details.member("linkedProblemInfo"))
-    {
-        Some(parent) => parent.first(&["displayId", "problemId"]),
-        None => Ok(None),
-    }
+fn parent(body: &Object<'_, '_>) -> Option<String> {
+    let details = body.embedded("ProblemDetailsJSONv2")?;
+    let details = json::within(&details, Place::Body).and_then(Node::object).ok()?;
+    let parent = details.member("linkedProblemInfo")?;
+    parent.flat("displayId").or_else(|| parent.flat("problemId"))
 }
 
 /// Problems are critical, whatever kind they are of, unless they say themselves that they are none.
