@@ -34,7 +34,8 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     };
     let id = incident.needed(&["incident_id"], "send the incident with its id")?;
     let labels = incident.texts("policy_user_labels")?;
-    let given = incident.text("severity")?;
+    // A policy without a severity says so in words.
+    let given = incident.set("severity")?.filter(|word| !is_none(word));
     let severity = severity(given.as_deref().or(labels.get("severity").map(String::as_str)));
     let mut event = SourceEvent::new(["incident", &id], status, severity);
     event.labels = labels;
@@ -70,8 +71,14 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
 
 fn severity(word: Option<&str>) -> Severity {
     match word {
-        None | Some("") => Severity::Critical,
-        Some(word) if word.eq_ignore_ascii_case("no severity") => Severity::Critical,
-        Some(word) => severity::of_word(word).unwrap_or(Severity::Unknown),
+        Some(word) if !is_none(word) => severity::of_word(word).unwrap_or(Severity::Unknown),
+        _ => Severity::Critical,
     }
+}
+
+fn is_none(word: &str) -> bool {
+    matches!(
+        word.trim().to_ascii_lowercase().as_str(),
+        "" | "no severity" | "severity_unspecified"
+    )
 }
