@@ -24,21 +24,56 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         .required("full_events_list", "send the list of the events of the action")?
         .list()?;
     let mut understood = Understood::default().with_remark(mended.remark);
+    let mut wrong = None;
     for (index, raw) in list.into_iter().enumerate() {
-        let event = Node::new(raw, Place::Item(&place, index)).object()?;
-        let kind = event.needed(&KIND, KINDS)?.to_ascii_uppercase();
-        if kind.starts_with("POLICY_") {
-            understood.events.push(of_health_rule(&body, &event, &kind)?);
-        } else {
-            let remark = format!("{kind} is not of a health rule and never ends, so it was left out");
-            understood.remarks.push(remark);
+        match alert(&body, Node::new(raw, Place::Item(&place, index))) {
+            Ok(alert) => understood.events.push(alert),
+            Err(NoAlert::OfNoHealthRule(kind)) => {
+                let remark = format!("{kind} is not of a health rule and never ends, so it was left out");
+                understood.remarks.push(remark);
+            }
+            Err(NoAlert::Unreadable(error)) => leave_out(&mut understood, error),
+            Err(NoAlert::Wrong(error)) => {
+                wrong.get_or_insert_with(|| error.clone());
+                leave_out(&mut understood, error);
+            }
         }
+    }
+    if let Some(error) = wrong.filter(|_| understood.events.is_empty()) {
+        return Err(error);
     }
     if body.set("clamped")?.as_deref() == Some("true") {
         let remark = "AppDynamics left out events; raise the clamp limit of its HTTP request template";
         understood.remarks.push(remark.to_owned());
     }
     Ok(understood)
+}
+
+/// Why an event of an action is no alert.
+enum NoAlert {
+    /// It tells of something that happened.
+    OfNoHealthRule(String),
+    /// Nobody can say what it is.
+    Unreadable(SourceError),
+    /// It is of a health rule, but lacks what it needs.
+    Wrong(SourceError),
+}
+
+fn alert(body: &Object<'_, '_>, event: Node<'_, '_>) -> Result<SourceEvent, NoAlert> {
+    let event = event.object().map_err(NoAlert::Unreadable)?;
+    let kind = event.needed(&KIND, KINDS).map_err(NoAlert::Unreadable)?;
+    let kind = kind.to_ascii_uppercase();
+    if !kind.starts_with("POLICY_") {
+        return Err(NoAlert::OfNoHealthRule(kind));
+    }
+    of_health_rule(body, &event, &kind).map_err(NoAlert::Wrong)
+}
+
+/// The other events of the action are taken all the same, and the body is kept for this one.
+fn leave_out(understood: &mut Understood, error: SourceError) {
+    understood.left_out += 1;
+    understood.remarks.push(error.to_string());
+    understood.unusable.get_or_insert(error);
 }
 
 fn of_health_rule(
@@ -128,5 +163,30 @@ fn severity(kind: &str, word: Option<&str>) -> Severity {
         Severity::Critical
     } else {
         word.and_then(severity::of_word).unwrap_or(Severity::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_nobody_understands_keeps_the_body_and_costs_no_other() {
+        let read = |events: &str| {
+            let body = format!("{{\"full_events_list\": [{events}]}}");
+            super::read(&HeaderMap::new(), body.as_bytes())
+        };
+        let known = r#"{"event_type": "POLICY_OPEN_CRITICAL", "health_rule_name": "CPU", "incident_id": 1}"#;
+        let unknown = r#"{"event_type": "POLICY_SLEEPS", "health_rule_name": "CPU", "incident_id": 1}"#;
+        let understood = read(&format!("{unknown}, {known}, {{}}")).unwrap();
+        assert_eq!((understood.events.len(), understood.left_out), (1, 2));
+        let kept_for = understood.unusable.unwrap();
+        assert_eq!(kept_for.field(), Some("full_events_list[0].event_type"));
+        let of_others = read("{}, null").unwrap();
+        assert_eq!((of_others.events.len(), of_others.left_out), (0, 2));
+        assert!(of_others.unusable.is_some());
+        assert!(read(unknown).is_err());
+        let deployment = read(r#"{"event_type": "APPLICATION_DEPLOYMENT"}"#).unwrap();
+        assert!(deployment.unusable.is_none() && !deployment.remarks.is_empty());
     }
 }
