@@ -115,19 +115,64 @@ fn add_trigger(event: &mut SourceEvent, trigger: &Object<'_, '_>) -> Result<Opti
     }
     let mut first = None;
     if let Some(dimensions) = trigger.get("Dimensions") {
-        let place = dimensions.place;
-        for (index, raw) in dimensions.list()?.into_iter().enumerate() {
-            let dimension = Node::new(raw, Place::Item(&place, index)).object()?;
-            let value = dimension.text("value")?;
-            first = first.or(value.clone());
-            event.add_label(&dimension.text("name")?.unwrap_or_default(), value);
-        }
+        first = add_dimensions(event, dimensions)?;
+    }
+    if let Some(metrics) = trigger.get("Metrics").filter(Node::is_list) {
+        first = first.or(add_metrics(event, metrics)?);
     }
     let namespace = event.labels.get("Namespace").cloned();
     if let Some(object) = first.or(namespace) {
         event.object = object;
     }
-    trigger.text("MetricName")
+    Ok(event.labels.get("MetricName").cloned())
+}
+
+/// Each becomes a label. Gives the value of the first.
+fn add_dimensions(event: &mut SourceEvent, dimensions: Node<'_, '_>) -> Result<Option<String>, SourceError> {
+    let place = dimensions.place;
+    let mut first = None;
+    for (index, raw) in dimensions.list()?.into_iter().enumerate() {
+        let dimension = Node::new(raw, Place::Item(&place, index)).object()?;
+        let value = dimension.text("value")?;
+        first = first.or(value.clone());
+        if let (Some(name), Some(value)) = (dimension.text("name")?, value) {
+            event.labels.entry(name).or_insert(value);
+        }
+    }
+    Ok(first)
+}
+
+/// An alarm on an expression has a list of metrics in place of one, and the expressions over them. Gives the value of the
+/// first dimension of any.
+fn add_metrics(event: &mut SourceEvent, metrics: Node<'_, '_>) -> Result<Option<String>, SourceError> {
+    let place = metrics.place;
+    let mut first = None;
+    let (mut names, mut expressions) = (Vec::new(), Vec::new());
+    for (index, raw) in metrics.list()?.into_iter().enumerate() {
+        let part = Node::new(raw, Place::Item(&place, index)).object()?;
+        expressions.extend(part.flat("Expression"));
+        let Some(statistic) = part.member("MetricStat") else {
+            continue;
+        };
+        add_missing(event, "Period", statistic.flat("Period"));
+        let Some(metric) = statistic.member("Metric") else {
+            continue;
+        };
+        names.extend(metric.flat("MetricName").filter(|name| !names.contains(name)));
+        add_missing(event, "Namespace", metric.flat("Namespace"));
+        if let Some(dimensions) = metric.get("Dimensions").filter(Node::is_list) {
+            first = first.or(add_dimensions(event, dimensions)?);
+        }
+    }
+    add_missing(event, "MetricName", Some(names.join(", ")));
+    event.add_label("Expression", Some(expressions.join("; ")));
+    Ok(first)
+}
+
+fn add_missing(event: &mut SourceEvent, name: &str, value: Option<String>) {
+    if !event.labels.contains_key(name) {
+        event.add_label(name, value);
+    }
 }
 
 /// The description can be JSON, with what CloudWatch has no field for.
