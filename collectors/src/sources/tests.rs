@@ -138,6 +138,18 @@ fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
             "pagerduty-events",
             &["without-dedup-key", "without-dedup-key-again"],
         ),
+        (
+            "zabbix",
+            &[
+                "open",
+                "event-driven",
+                "event-driven-ansible",
+                "closed-by-hand",
+                "unacknowledged",
+            ],
+        ),
+        ("datadog", &["default-payload", "default-payload-recovered"]),
+        ("prtg", &["raw-form", "raw-form-with-ampersands"]),
         ("site24x7", &["open", "critical-as-form"]),
         ("email", &["message-open", "message-close"]),
         ("statuscake", &["open", "as-json"]),
