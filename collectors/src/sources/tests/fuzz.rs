@@ -187,6 +187,23 @@ fn text_put_into_json_raw_is_mended_to_json_or_left_as_it_is() {
 }
 
 #[test]
+fn a_path_put_into_json_raw_is_the_same_text_whatever_stands_beside_it() {
+    fuzz(&r"[\\bfnrtua0:/ ]{0,16}", |path| {
+        let of = |beside: &str| {
+            let body = format!("{{\"path\": \"{path}\", \"text\": \"{beside}\"}}");
+            let mended = lenient::body(body.as_bytes());
+            let value: Value = serde_json::from_slice(&mended.body)
+                .map_err(|error| TestCaseError::fail(format!("{body}: {error}")))?;
+            Ok::<_, TestCaseError>((value["path"].clone(), value["text"].clone()))
+        };
+        let (strict, mended) = (of("x")?, of("x\ny \"z\"")?);
+        prop_assert_eq!(&strict.0, &mended.0);
+        prop_assert_eq!((strict.1, mended.1), (json!("x"), json!("x\ny \"z\"")));
+        Ok(())
+    });
+}
+
+#[test]
 fn forms_of_both_kinds_give_back_what_was_put_into_them() {
     let fields = prop::collection::btree_map("[a-zA-Z_]{1,12}", any::<String>(), 1..8);
     fuzz(&fields, |fields| {
