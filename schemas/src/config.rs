@@ -124,7 +124,7 @@ pub const ANY_SOURCE: &str = "any";
 
 /// The types of integrations: the sources of the collectors; `any`, which takes what any of them does; and `heartbeat`,
 /// which only calls.
-pub const SOURCE_TYPES: [&str; 41] = [
+pub const SOURCE_TYPES: [&str; 42] = [
     ANY_SOURCE,
     "airbrake",
     "alerta",
@@ -151,6 +151,7 @@ pub const SOURCE_TYPES: [&str; 41] = [
     "netdata",
     "netdata-agent",
     "newrelic",
+    "oncall",
     "opsgenie",
     "otlp",
     "pagerduty",

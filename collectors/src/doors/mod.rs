@@ -17,6 +17,7 @@ mod heartbeat;
 mod ilert;
 mod monitoring_system;
 pub(crate) mod mqtt;
+mod oncall;
 mod opsgenie;
 mod otlp;
 mod pagerduty;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<Collector>> {
         .merge(cloudevents::routes())
         .merge(goalert::routes())
         .merge(ilert::routes())
+        .merge(oncall::routes())
         .merge(opsgenie::routes())
         .merge(otlp::routes())
         .merge(pagerduty::routes())

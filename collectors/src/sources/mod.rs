@@ -43,6 +43,7 @@ mod netdata;
 mod netdata_agent;
 mod newrelic;
 mod notification;
+mod oncall;
 pub(crate) mod opsgenie;
 pub(crate) mod otlp;
 mod pagerduty;
@@ -180,6 +181,24 @@ pub(crate) const PAGERDUTY_EVENTS: Source = Source {
     read: pagerduty_events::read,
 };
 
+/// Grafana, and what speaks to the door of Grafana OnCall as Grafana does.
+pub(crate) const GRAFANA: Source = Source {
+    name: "grafana",
+    title: "Grafana contact point, and legacy alerting",
+    documentation: "docs/sources/grafana.md",
+    methods: POST_AND_PUT,
+    read: grafana::read,
+};
+
+/// What else speaks to the door of Grafana OnCall.
+pub(crate) const ONCALL: Source = Source {
+    name: "oncall",
+    title: "Grafana OnCall formatted webhook",
+    documentation: "docs/sources/oncall.md",
+    methods: POST,
+    read: oncall::read,
+};
+
 /// What speaks to Opsgenie's door.
 pub(crate) const OPSGENIE: Source = Source {
     name: "opsgenie",
@@ -281,13 +300,7 @@ pub const SOURCES: &[Source] = &[
         methods: POST,
         read: zabbix::read,
     },
-    Source {
-        name: "grafana",
-        title: "Grafana contact point, and legacy alerting",
-        documentation: "docs/sources/grafana.md",
-        methods: POST_AND_PUT,
-        read: grafana::read,
-    },
+    GRAFANA,
     Source {
         name: "nagios",
         title: "Nagios notification macros",
@@ -324,6 +337,7 @@ pub const SOURCES: &[Source] = &[
         read: pagerduty::read,
     },
     PAGERDUTY_EVENTS,
+    ONCALL,
     OPSGENIE,
     CLOUDEVENTS,
     OTLP,

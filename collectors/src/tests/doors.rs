@@ -19,6 +19,7 @@ mod alertmanager;
 mod cloudevents;
 mod goalert;
 mod ilert;
+mod oncall;
 mod opsgenie;
 mod otlp;
 mod pagerduty;

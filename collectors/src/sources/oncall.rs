@@ -1,0 +1,77 @@
+//! Grafana OnCall: its formatted webhook.
+//!
+//! Identity: `alert_uid`; what has none is known by its title, where OnCall would put all of it together.
+
+use axum::http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use super::json::{self, Object};
+use super::{SourceError, SourceEvent, Understood, lenient, severity};
+
+const TITLE: &str = "send a title, or an alert_uid";
+const STATES: &str = "send alerting or ok";
+/// Members that have places of their own. All others are labels.
+const KNOWN: [&str; 6] = [
+    "alert_uid",
+    "title",
+    "message",
+    "state",
+    "image_url",
+    "link_to_upstream_details",
+];
+
+/// Reads one alert.
+pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let mended = lenient::body(body);
+    let body = json::body(&mended.body)?.object()?;
+    Ok(Understood::from(event(&body)?).with_remark(mended.remark))
+}
+
+fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let key = body.set("alert_uid")?;
+    let title = match (body.set("title")?, &key) {
+        (Some(title), _) => title,
+        (None, Some(key)) => key.clone(),
+        (None, None) => body.needed(&["title"], TITLE)?,
+    };
+    let identity = match &key {
+        Some(key) => ["alert_uid", key],
+        None => ["title", &title],
+    };
+    let severity = match body.set("severity")? {
+        Some(word) => severity::of_word(&word).unwrap_or(Severity::Unknown),
+        None => Severity::Critical,
+    };
+    let mut event = SourceEvent::new(identity, status(body)?, severity);
+    event.output = body.set("message")?.unwrap_or_default();
+    event.object = body
+        .first(&["hostname", "host"])?
+        .unwrap_or_else(|| title.clone());
+    event.name = title;
+    for name in body.names().filter(|name| !KNOWN.contains(name)) {
+        event.add_label(name, body.flat(name));
+    }
+    event.add_label("alert_uid", key);
+    event.ask_by_labels();
+    for (link, name) in [("Details", "link_to_upstream_details"), ("Image", "image_url")] {
+        event.add_link(link, body.set(name)?.unwrap_or_default());
+    }
+    Ok(event)
+}
+
+/// By the state; what has none fires. LibreNMS says `ok` of all that is not new, and in `raw_state` how it stands.
+fn status(body: &Object<'_, '_>) -> Result<EventStatus, SourceError> {
+    let Some(word) = body.text("state")? else {
+        return Ok(EventStatus::Firing);
+    };
+    match word.to_ascii_lowercase().as_str() {
+        "alerting" => Ok(EventStatus::Firing),
+        "ok" | "resolved" => Ok(match body.text("raw_state")?.as_deref() {
+            Some("2") => EventStatus::Acknowledged,
+            // It got worse, it got better, it changed.
+            Some("3" | "4" | "5") => EventStatus::Firing,
+            _ => EventStatus::Resolved,
+        }),
+        _ => Err(body.refuse(&["state"], &word, STATES)),
+    }
+}
