@@ -61,7 +61,8 @@ fn event(body: &Object<'_, '_>, status: EventStatus) -> Result<SourceEvent, Sour
 }
 
 fn given_key(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
-    Ok(body.first(&KEYS)?.map(|key| key.trim().to_lowercase()))
+    let key = body.first(&KEYS)?.map(|key| key.trim().to_lowercase());
+    Ok(key.filter(|key| !key.is_empty()))
 }
 
 /// The key of an alert that came without one. Its sender is told of it, so it is a key like any other.

@@ -70,7 +70,10 @@ fn told_by_message(message: &Object<'_, '_>) -> Result<Understood, SourceError> 
         return Ok(Understood::unacknowledged(event, agent.name));
     }
     if status == EventStatus::Acknowledged {
-        let by = agent.name.or(first_acknowledger(&incident)?);
+        let by = match agent.name {
+            Some(name) => Some(name),
+            None => first_acknowledger(&incident)?,
+        };
         event.add_label("acknowledged_by", by);
     }
     Ok(event.into())
