@@ -171,7 +171,7 @@ impl Collector {
         };
         match refused {
             (refusal, Some(arrived)) if refusal.keeps_body() => {
-                // As above.
+                // This costs as much as an alert, too.
                 self.limiter.take(&key, 1, false)?;
                 self.keep(&refusal, &arrived).await?;
                 Err(refusal)

@@ -135,6 +135,23 @@ async fn each_key_has_its_own_share() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_is_kept_counts_though_it_was_taken() {
+    let world = World::new();
+    world.change("prometheus", |integration| {
+        integration.limits = Limits {
+            rate: 1,
+            burst: 1,
+            ..Limits::default()
+        };
+    });
+    let address = "/api/v2/alerts?integration_key=prometheus-key";
+    for status in [StatusCode::BAD_REQUEST, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(world.post(address, "[{}]").await.status, status);
+    }
+    assert_eq!(world.rejected().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_larger_than_their_integration_may_send_are_refused_and_kept() {
     let world = World::new();
     world.change("api", |integration| {
