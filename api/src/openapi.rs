@@ -263,7 +263,8 @@ mod tests {
             let properties = fields["properties"].as_object().into_iter().flatten();
             let mut found: Vec<_> = properties.map(|(name, _)| name.as_str()).collect();
             let mut known = crate::actions::known_fields(name).unwrap().to_vec();
-            (found.sort_unstable(), known.sort_unstable());
+            found.sort_unstable();
+            known.sort_unstable();
             assert_eq!(found, known, "{name}: {fields}");
             let until = fields["required"]
                 .as_array()

@@ -105,6 +105,8 @@ export interface Alert {
   episode: number;
   first_opened_at: string;
   opened_at: string;
+  /** When it began, by the source's clock. */
+  began_at?: string;
   last_event_at: string;
   changed_at: string;
   closed_at?: string;

@@ -46,6 +46,7 @@ pub(crate) fn alert(name: &str) -> Alert {
         opened_at: at("2026-09-01T10:00:00Z"),
         last_event_at: at("2026-09-01T10:00:00Z"),
         changed_at: at("2026-09-01T10:00:00Z"),
+        began_at: None,
         closed_at: None,
         total_duration_ms: 0,
         counts: Counts {

@@ -325,6 +325,9 @@ pub struct Alert {
     pub first_opened_at: Timestamp,
     /// When it opened this time.
     pub opened_at: Timestamp,
+    /// When it began this time by the source's clock, if the source says so: what comes late opens late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
     /// When the source last spoke of it (written at most every 30 s while nothing changes).
     pub last_event_at: Timestamp,
     /// When this version came to be.

@@ -194,7 +194,7 @@ fn shown(alert: &Alert, silenced_by: Vec<String>, now: Timestamp) -> Shown {
         receivers: [Named {
             name: alert.scenario.clone(),
         }],
-        starts_at: time(alert.opened_at),
+        starts_at: time(alert.began_at.unwrap_or(alert.opened_at)),
         status: Status {
             inhibited_by: [],
             state: if silenced_by.is_empty() {

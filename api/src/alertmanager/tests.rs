@@ -112,7 +112,7 @@ fn event(name: &str) -> DecoratedEvent {
             event_id: Uuid::from_u128(1),
             fingerprint: domain::fingerprint([name]),
             accepted_at: "2026-09-01T09:59:00Z".parse().unwrap(),
-            occurred_at: None,
+            occurred_at: Some("2026-09-01T09:58:00Z".parse().unwrap()),
             expires_at: None,
             unheard_since: None,
             wish: None,
@@ -172,6 +172,10 @@ async fn alerts_and_groups_have_the_shapes_of_alertmanager() {
         },
     });
     assert_eq!(timeless(&alerts), json!([expected]));
+    assert_eq!(
+        alerts[0]["startsAt"], "2026-09-01T09:58:00.000Z",
+        "as its source says"
+    );
     let groups = timeless(&world.get("/api/v2/alerts/groups?filter=team=pay").await);
     assert_eq!(groups.as_array().unwrap().len(), 2);
     assert_eq!(

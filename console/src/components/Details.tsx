@@ -335,6 +335,7 @@ function Facts({ alert }: { alert: Alert }) {
     ["Monitoring system", alert.monitoring_system],
     ["Integration", alert.integration],
     ["Scenario", alert.scenario],
+    ["Began, says its source", alert.began_at && time(alert.began_at)],
     ["Opened", time(alert.opened_at)],
     ["First opened", time(alert.first_opened_at)],
     ["Closed", alert.closed_at && time(alert.closed_at)],

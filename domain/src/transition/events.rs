@@ -65,6 +65,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         opened_at: now,
         last_event_at: now,
         changed_at: now,
+        began_at: began_at(event),
         closed_at: None,
         total_duration_ms: 0,
         counts: Counts {
@@ -85,6 +86,12 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         expiry: expiry::of(event, now),
         ledger: Vec::new(),
     }
+}
+
+/// By the source's clock, unless that is wrong.
+fn began_at(event: &AlertEvent) -> Option<Timestamp> {
+    let possible = |at: &Timestamp| *at > Timestamp::UNIX_EPOCH && *at <= event.accepted_at;
+    event.occurred_at.filter(possible)
 }
 
 /// A later event of an alert.
@@ -341,6 +348,7 @@ fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let before = change.state.alert.clone();
     amendment::end(&mut change.state);
     take_over(&mut change.state.alert, decorated);
+    change.state.alert.began_at = began_at(event);
     change.state.alert.last_event_at = change.now;
     change.state.expiry = expiry::of(event, change.now);
     open_anew(change, &before, actor(event), Some(event));

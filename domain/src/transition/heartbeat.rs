@@ -63,6 +63,7 @@ pub(super) fn missed(change: &mut Change<'_>, name: &str, since: Timestamp) {
     let before = change.state.alert.clone();
     let alert = &mut change.state.alert;
     let output = format!("no call of heartbeat {name} since {since:.0}");
+    alert.began_at = None;
     alert.previous_output = Some(std::mem::replace(&mut alert.output, output));
     events::open_anew(change, &before, "reveille".to_owned(), None);
 }

@@ -55,6 +55,7 @@ pub fn alert(number: u64) -> Alert {
         opened_at,
         last_event_at: opened_at,
         changed_at: opened_at,
+        began_at: None,
         closed_at: None,
         total_duration_ms: 0,
         counts: Counts {

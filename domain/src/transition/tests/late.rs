@@ -1,5 +1,7 @@
 //! What comes late, comes again, or waits for another site.
 
+use jiff::Timestamp;
+
 use super::*;
 use schemas::config::{ConfigEntry, Scenario};
 
@@ -199,4 +201,30 @@ fn an_alert_is_not_amended_without_end() {
         refused.answer.unwrap().reason.unwrap(),
         "all that is amended would have 36024 bytes: at most 32768 are taken, so give less or take back what is amended"
     );
+}
+
+#[test]
+fn when_a_problem_began_is_said_by_its_source_if_that_can_be() {
+    let mut story = Story::new(vec![]);
+    let mut said = |second: i64, status: EventStatus, began: Option<Timestamp>| {
+        story.offset += 1;
+        let mut event = event(story.offset, status, Severity::Critical, "99 %");
+        (event.event.accepted_at, event.event.occurred_at) = (at(second), began);
+        story.take(Input::Event(&event), at(second));
+        story.alert().began_at
+    };
+    assert_eq!(said(100, EventStatus::Firing, Some(at(40))), Some(at(40)));
+    assert_eq!(
+        said(110, EventStatus::Firing, Some(at(105))),
+        Some(at(40)),
+        "an update is no beginning"
+    );
+    assert_eq!(said(120, EventStatus::Resolved, Some(at(120))), Some(at(40)));
+    assert_eq!(
+        said(130, EventStatus::Firing, Some(at(131))),
+        None,
+        "the clock there is wrong"
+    );
+    said(140, EventStatus::Resolved, None);
+    assert_eq!(said(150, EventStatus::Firing, Some(Timestamp::MIN)), None);
 }
