@@ -53,7 +53,7 @@ pub(crate) struct ActionRequest {
     /// Who acts.
     #[serde(default)]
     author: Option<String>,
-    /// A request with a key that was used before on an alert changes nothing there.
+    /// A request with a key that was applied before on an alert changes nothing there, and is answered as it was then.
     #[serde(default)]
     idempotency_key: Option<String>,
     /// The fields of the action.

@@ -36,6 +36,19 @@ export interface Call {
   fields: ActionFields;
 }
 
+/** One call, however often it is made: with one key, and with what was there before the first time. */
+export interface Attempt {
+  what: string;
+  key: string;
+  before: ReadonlyMap<string, Alert>;
+}
+
+/** The last attempt if this is the same call again, or else a new one. */
+export function attempted(last: Attempt | null, call: Call, begin: () => Omit<Attempt, "what">): Attempt {
+  const what = JSON.stringify(call);
+  return last?.what === what ? last : { what, ...begin() };
+}
+
 /**
  * The calls that take an action back, for the alerts it was applied to. Where the action replaced a snooze, a handling
  * or an assignment that still stands, the old one is put back instead of leaving none.

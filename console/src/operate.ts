@@ -1,6 +1,6 @@
 /** Does what operators want done, says what became of it, and offers to take it back. */
 import { batch } from "@preact/signals";
-import { type Call, countAlerts, summarize, type Undoing, undo, type Verb } from "./actions";
+import { type Attempt, attempted, type Call, countAlerts, summarize, type Undoing, undo, type Verb } from "./actions";
 import { ApiError, act } from "./api";
 import { applyAnswer } from "./board";
 import { closedChanged } from "./closed";
@@ -52,23 +52,35 @@ function withAuthor(afterwards: () => void): void {
 }
 
 /** Run a call and say its failure in a toast, with a way to try the same again where that may help. */
-async function runShown(call: Call, key = newKey()): Promise<void> {
+async function runShown(call: Call, attempt = attempts()): Promise<void> {
   try {
-    await run(call, key);
+    await attempt(call);
   } catch (error) {
     const failure = error instanceof ApiError ? error : new ApiError(String(error), -1);
     say({
       text: `Not done: ${failure.message}`,
       failed: true,
       action:
-        failure.passing || failure.status === 401 ? { label: "Try again", run: () => void runShown(call, key) } : null,
+        failure.passing || failure.status === 401
+          ? { label: "Try again", run: () => void runShown(call, attempt) }
+          : null,
     });
   }
 }
 
-/** Run a call; throws {@link ApiError} when the server did not take it. */
-export async function run(call: Call, key = newKey()): Promise<void> {
-  const before = knownAlerts(call.alerts);
+/**
+ * Runs a call, again if need be: the same one has the same key, so that nothing is done twice when an answer was lost,
+ * and is undone to what was there before its first attempt. Throws {@link ApiError} when the server did not take it.
+ */
+export function attempts(): (call: Call) => Promise<void> {
+  let last: Attempt | null = null;
+  return async (call) => {
+    last = attempted(last, call, () => ({ key: newKey(), before: knownAlerts(call.alerts) }));
+    await run(call, last.key, last.before);
+  };
+}
+
+async function run(call: Call, key: string, before: ReadonlyMap<string, Alert>): Promise<void> {
   let results: ActionResult[];
   try {
     results = await act(call, state.author.peek() ?? "", key);
@@ -179,7 +191,7 @@ export function keyboardUsed(): void {
 }
 
 /** A random UUID; `crypto.randomUUID` is not there on plain HTTP. */
-export function newKey(): string {
+function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

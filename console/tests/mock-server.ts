@@ -296,9 +296,10 @@ export class MockServer {
       if (alert.status === "closed" && verb !== "unresolve")
         return { id, outcome: "refused", reason: "The alert is closed.", alert };
       const key = `${fields.idempotency_key} ${id}`;
-      const next = this.seenKeys.has(key) ? null : after(verb, alert, fields);
-      this.seenKeys.add(key);
+      if (this.seenKeys.has(key)) return { id, outcome: "applied", reason: "The key was applied before.", alert };
+      const next = after(verb, alert, fields);
       if (!next) return { id, outcome: "unchanged", reason: null, alert };
+      this.seenKeys.add(key);
       const kind = KINDS[verb] as HistoryKind;
       const changed = this.put(next, kind, `operator ${fields.author}`, fields.comment ?? "");
       return { id, outcome: "applied", reason: null, alert: changed };

@@ -335,7 +335,7 @@ async fn a_command_is_answered_even_if_it_changes_nothing() {
         answers,
         [
             CommandOutcome::Applied,
-            CommandOutcome::Unchanged,
+            CommandOutcome::Applied,
             CommandOutcome::Unknown
         ]
     );

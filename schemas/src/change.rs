@@ -38,9 +38,9 @@ pub struct CommandAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandOutcome {
-    /// The alert is now as wished.
+    /// The alert is now as wished; or was once, if the key was applied before.
     Applied,
-    /// It was so already, or the key was already used.
+    /// It was so already.
     Unchanged,
     /// It makes no sense for the alert as it is.
     Refused,

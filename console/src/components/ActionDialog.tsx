@@ -1,7 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { countAlerts, type Verb } from "../actions";
 import { assigneeOf } from "../columns";
-import { newKey, run } from "../operate";
+import { attempts } from "../operate";
 import type { ActionFields } from "../protocol";
 import * as state from "../state";
 import { toLocalInput, wordDuration, wordTime } from "../time";
@@ -31,8 +31,7 @@ export function ActionDialog({ verb, ids }: { verb: Verb; ids: string[] }) {
   const [sticky, setSticky] = useState({ severity: false, output: false });
   const [assignee, setAssignee] = useState(verb === "handle" ? (state.author.peek() ?? "") : "");
   const [comment, setComment] = useState("");
-  // The same key for every attempt, so that nothing is done twice when an answer was lost.
-  const key = useMemo(newKey, []);
+  const attempt = useMemo(attempts, []);
 
   const needsTime = verb === "snooze" || verb === "handle" || verb === "assign";
   const end = () =>
@@ -51,7 +50,7 @@ export function ActionDialog({ verb, ids }: { verb: Verb; ids: string[] }) {
       testId={`${verb}-dialog`}
       onClose={closeDialog}
       onSubmit={async () => {
-        await run({ verb, alerts: ids, fields: fields() }, key);
+        await attempt({ verb, alerts: ids, fields: fields() });
         closeDialog();
       }}
     >

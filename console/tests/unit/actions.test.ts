@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { inParts, summarize, UNDOING, undo } from "../../src/actions";
+import { attempted, inParts, summarize, UNDOING, undo } from "../../src/actions";
 import type { ActionResult, Alert } from "../../src/protocol";
 import { alertOf } from "../sample-alerts";
 
@@ -16,6 +16,17 @@ function known(...changes: Partial<Alert>[]): Map<string, Alert> {
 function result(outcome: ActionResult["outcome"], reason: string | null = null): ActionResult {
   return { id: "a", outcome, reason, alert: null };
 }
+
+test("the same call again has the key and the past of the first time, and another one its own", () => {
+  const call = { verb: "comment" as const, alerts: ["a0"], fields: { comment: "one" } };
+  const first = attempted(null, call, () => ({ key: "1", before: known({}) }));
+  const never = () => {
+    throw new Error("it was begun already");
+  };
+  expect(attempted(first, { ...call }, never)).toBe(first);
+  const other = { ...call, fields: { comment: "other" } };
+  expect(attempted(first, other, () => ({ key: "2", before: known({}) })).key).toBe("2");
+});
 
 describe("undo", () => {
   test.each(Object.entries(UNDOING))("of %s is %s, for those it was applied to", (verb, undoing) => {

@@ -18,8 +18,9 @@ pub(super) fn unknown(command: &Command) -> CommandAnswer {
 /// Applies a command and answers it.
 pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
     if change.state.applied_keys.contains(&command.idempotency_key) {
+        // As it was answered then: the answer may have been lost.
         let reason = "this idempotency key was applied before".to_owned();
-        change.answer(command, CommandOutcome::Unchanged, Some(reason));
+        change.answer(command, CommandOutcome::Applied, Some(reason));
         return;
     }
     match act(change, &command.author, &command.action) {

@@ -514,7 +514,7 @@ fn a_command_with_a_known_key_is_applied_once() {
     let again = story.operator_with_key(2, comment(), "k");
     assert_eq!(
         (answer(&again), again.effect),
-        (CommandOutcome::Unchanged, Effect::Nothing)
+        (CommandOutcome::Applied, Effect::Nothing)
     );
 }
 
