@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Received, Record};
 use pipeline::runner::parked;
 use pipeline::trace::record_headers;
@@ -24,20 +24,29 @@ use view::{View, ViewUnavailable};
 mod keeper;
 
 const NAME: &str = "aggregator";
+/// So far apart the clocks of two processes may be.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
 
 /// Runs the stage and its keeper until shutdown, as one of the aggregators that share the work.
 pub async fn run(context: Context, store: Store, view: Arc<dyn View>) {
-    run_in_group(context, NAME, store, view).await;
+    run_in_group(context, (NAME, Timestamp::MIN), store, view).await;
 }
 
 /// The same for a view that this process has to itself, such as one in memory: it takes in everything, whoever else
-/// does.
+/// does. What is older than the process the keeper finds in the store, as it has become since: read from the log, alerts
+/// that have long closed would open once more.
 pub async fn run_alone(context: Context, store: Store, view: Arc<dyn View>) {
     let group = format!("{NAME}.{}", Uuid::now_v7());
-    run_in_group(context, &group, store, view).await;
+    let since = context.clock.now() - CLOCKS_APART;
+    run_in_group(context, (&group, since), store, view).await;
 }
 
-async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn View>) {
+async fn run_in_group(
+    context: Context,
+    (group, since): (&str, Timestamp),
+    store: Store,
+    view: Arc<dyn View>,
+) {
     let metrics = StageMetrics::new(&context.metrics, NAME);
     let keeper = keeper::run(context.clone(), store, Arc::clone(&view));
     let make = {
@@ -45,6 +54,7 @@ async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn
         move || Aggregator {
             context: context.clone(),
             view: Arc::clone(&view),
+            since,
             metrics: metrics.clone(),
             accepted_to_view: context.metrics.hop_seconds("accepted_to_view"),
         }
@@ -57,6 +67,8 @@ async fn run_in_group(context: Context, group: &str, store: Store, view: Arc<dyn
 struct Aggregator {
     context: Context,
     view: Arc<dyn View>,
+    /// What has changed before is not taken in.
+    since: Timestamp,
     metrics: StageMetrics,
     accepted_to_view: Histogram,
 }
@@ -77,7 +89,7 @@ impl Stage for Aggregator {
         let mut unusable = Vec::new();
         for record in &batch.records {
             match parse(record) {
-                Ok(changed) => take_newest(&mut changes, changed, record),
+                Ok(changed) => self.take_newest(&mut changes, changed, record),
                 Err(error) => unusable.push((record, error)),
             }
         }
@@ -110,6 +122,36 @@ impl Aggregator {
             .collect()
     }
 
+    fn take_newest(
+        &self,
+        changes: &mut HashMap<Fingerprint, Change>,
+        changed: AlertChanged,
+        record: &Received,
+    ) {
+        // Without an alert it only answers commands.
+        let alert = changed.alert.filter(|alert| alert.changed_at >= self.since);
+        let Some(alert) = alert else { return };
+        let traceparent = record.header(HEADER_TRACEPARENT).map(str::to_owned);
+        let change = Change {
+            alert: Arc::new(alert),
+            accepted_at: changed.accepted_at,
+            traceparent,
+        };
+        match changes.entry(change.alert.fingerprint) {
+            Entry::Vacant(entry) => {
+                entry.insert(change);
+            }
+            Entry::Occupied(mut entry) if entry.get().alert.version < change.alert.version => {
+                let accepted_at = entry.get().accepted_at.min(change.accepted_at);
+                entry.insert(Change {
+                    accepted_at,
+                    ..change
+                });
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
     async fn park(
         &self,
         batch: &Batch,
@@ -139,30 +181,6 @@ fn parse(record: &Received) -> Result<AlertChanged, String> {
         .ok_or("the message is empty: expected an alert that has changed")?;
     serde_json::from_slice(value)
         .map_err(|error| format!("the message is not an alert that has changed: {error}"))
-}
-
-fn take_newest(changes: &mut HashMap<Fingerprint, Change>, changed: AlertChanged, record: &Received) {
-    // Without an alert it only answers commands.
-    let Some(alert) = changed.alert else { return };
-    let traceparent = record.header(HEADER_TRACEPARENT).map(str::to_owned);
-    let change = Change {
-        alert: Arc::new(alert),
-        accepted_at: changed.accepted_at,
-        traceparent,
-    };
-    match changes.entry(change.alert.fingerprint) {
-        Entry::Vacant(entry) => {
-            entry.insert(change);
-        }
-        Entry::Occupied(mut entry) if entry.get().alert.version < change.alert.version => {
-            let accepted_at = entry.get().accepted_at.min(change.accepted_at);
-            entry.insert(Change {
-                accepted_at,
-                ..change
-            });
-        }
-        Entry::Occupied(_) => {}
-    }
 }
 
 fn view_changed(alert: &Alert, accepted_at: Timestamp, traceparent: Option<&str>) -> Record {

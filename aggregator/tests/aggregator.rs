@@ -406,3 +406,25 @@ async fn every_few_minutes_the_view_is_made_like_the_store() {
     };
     world.until("the differences are measured", gauge).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_view_of_its_own_begins_with_what_is_open_and_not_with_what_was() {
+    let mut world = World::new().await;
+    let long_ago = Alert {
+        changed_at: start() - SignedDuration::from_hours(1),
+        ..alert(1, 1)
+    };
+    world.changed(vec![long_ago]).await;
+    world.changed(vec![alert(2, 1)]).await;
+    let view: Arc<dyn View> = world.view.clone();
+    let (context, store) = (world.context.clone(), world.store.clone());
+    tokio::spawn(aggregator::run_alone(context, store, view));
+    let announced = world.announced().await;
+    assert_eq!(announced.len(), 1);
+    assert_eq!(announced[0].fingerprint, fingerprint(2));
+    assert!(world.in_view(2).await.is_some());
+    assert!(
+        world.in_view(1).await.is_none(),
+        "whether it is open the store says"
+    );
+}
