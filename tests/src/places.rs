@@ -1,11 +1,13 @@
 //! Where things are: the build folder, the binary, programs on PATH, free ports.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio::net::TcpSocket;
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {
@@ -64,12 +66,21 @@ pub fn free_port() -> Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..1000 {
         let port = rand::random_range(20_000..30_000);
-        if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if !given.contains(&port) && bound(port).is_ok() {
             given.insert(port);
             return Ok(port);
         }
     }
     bail!("no free port between 20000 and 30000")
+}
+
+/// Takes a port without listening on it, if nobody listens there. A process that is started at this moment has a copy of
+/// every socket until it runs its program, and a copy that listens would keep the port from whom it is meant for.
+fn bound(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket)
 }
 
 /// A free address on loopback.
@@ -85,4 +96,19 @@ pub fn logs(scenario: &str) -> Result<PathBuf> {
     }
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_port_is_free_while_nobody_listens_and_looking_keeps_nobody_from_it() {
+        let port = free_port().unwrap();
+        let copy = bound(port).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(bound(port).is_err());
+        drop((copy, listener));
+    }
 }
