@@ -190,7 +190,7 @@ pub struct Handling {
     pub until: Timestamp,
 }
 
-/// Somebody owns it. Ends by time, if one was given, or by an operator.
+/// Somebody owns it. Ends by time, if one was given, by an operator, or when the severity changes or the alert opens again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assignment {
     /// Who said so.
