@@ -367,8 +367,8 @@ pub(super) fn open_anew(change: &mut Change<'_>, before: &Alert, actor: String, 
     // Without any stickiness, opening again is a change of severity.
     let severity_changed = !sticky || before.severity != change.state.alert.severity;
     let output_changed = before.output != change.state.alert.output;
-    end_mutes(change, severity_changed, output_changed);
     end_assignment(change, "the alert is open again");
+    end_mutes(change, severity_changed, output_changed);
 }
 
 /// Begins a new episode: the first one, if the alert was only waited for.

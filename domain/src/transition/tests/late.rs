@@ -79,6 +79,25 @@ fn an_assignment_ends_when_the_alert_opens_again_even_under_a_sticky_snooze() {
 }
 
 #[test]
+fn why_an_assignment_has_ended_is_told_as_it_was() {
+    let (mut story, _) = Story::open(vec![]);
+    let (second, action) = assign(1, None);
+    story.operator(second, action.clone());
+    let other = story.fires(2, Severity::Warning, "80 %");
+    assert_eq!(
+        other.history[1].message,
+        "the assignment to bob has ended, as the severity has changed"
+    );
+    story.operator(3, action);
+    story.ends(4);
+    let again = story.fires(5, Severity::Warning, "80 %");
+    assert_eq!(
+        again.history[1].message,
+        "the assignment to bob has ended, as the alert is open again"
+    );
+}
+
+#[test]
 fn a_spool_does_not_open_what_has_ended_since() {
     let (mut story, _) = Story::open(vec![]);
     story.ends(1);
