@@ -66,10 +66,7 @@ fn build() -> Value {
 /// What a request for this action has: what all have, and its own fields.
 fn action_request(actions: &Value, name: &str) -> Value {
     let variants = actions["oneOf"].as_array().into_iter().flatten();
-    let is_of = |variant: &&Value| {
-        let named = &variant["properties"]["type"];
-        named["const"] == name || named["enum"][0] == name
-    };
+    let is_of = |variant: &&Value| variant["properties"]["type"]["enum"][0] == name;
     let variant = variants.clone().find(is_of);
     let mut fields = variant.cloned().unwrap_or_default();
     if let Some(properties) = fields["properties"].as_object_mut() {

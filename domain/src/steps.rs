@@ -116,11 +116,14 @@ pub fn kept_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
 fn numbered(scenario: &Scenario) -> impl Iterator<Item = (usize, usize, &Step)> {
     scenario.steps.iter().enumerate().map(|(index, step)| {
         let before = scenario.steps[..index].iter();
-        let occurrence = before
-            .filter(|before| StepState::of(step, 0).is_of(before, 0))
-            .count();
+        let occurrence = before.filter(|before| name(before) == name(step)).count();
         (index, occurrence, step)
     })
+}
+
+/// What names a step, so that a changed scenario keeps what is done.
+fn name(step: &Step) -> (Channel, &str, u64) {
+    (step.channel, &step.destination, step.delay_seconds)
 }
 
 /// When a step that was not told yet is to be looked at again. A step that is held back by something other than time
@@ -323,9 +326,7 @@ impl StepState {
     }
 
     fn is_of(&self, step: &Step, occurrence: usize) -> bool {
-        self.channel == step.channel
-            && self.destination == step.destination
-            && self.delay_seconds == step.delay_seconds
+        (self.channel, self.destination.as_str(), self.delay_seconds) == name(step)
             && self.occurrence == occurrence
     }
 }

@@ -153,15 +153,12 @@ impl Check<'_> {
         let mut numbers = BTreeSet::new();
         for text in items(&document.scenarios) {
             let number = self.number_of_its_own(text.number.as_ref(), &mut numbers);
-            let scenario = Scenario {
-                number,
-                ..self.scenario(text)
-            };
+            let scenario = self.scenario(text, number);
             self.add(&text.name, ConfigEntry::Scenario(scenario));
         }
     }
 
-    fn scenario(&mut self, text: &ScenarioText) -> Scenario {
+    fn scenario(&mut self, text: &ScenarioText, number: Option<i64>) -> Scenario {
         let mut steps = Vec::new();
         for step in &text.steps {
             // A step that is not enabled is not a step.
@@ -175,7 +172,7 @@ impl Check<'_> {
             steps,
             name: text.name.value.clone(),
             description: text.description.clone(),
-            number: None,
+            number,
         }
     }
 

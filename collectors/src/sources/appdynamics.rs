@@ -32,10 +32,10 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
                 let remark = format!("{kind} is not of a health rule and never ends, so it was left out");
                 understood.remarks.push(remark);
             }
-            Err(NoAlert::Unreadable(error)) => leave_out(&mut understood, error),
+            Err(NoAlert::Unreadable(error)) => understood.leave_out(error),
             Err(NoAlert::Wrong(error)) => {
                 wrong.get_or_insert_with(|| error.clone());
-                leave_out(&mut understood, error);
+                understood.leave_out(error);
             }
         }
     }
@@ -67,13 +67,6 @@ fn alert(body: &Object<'_, '_>, event: Node<'_, '_>) -> Result<SourceEvent, NoAl
         return Err(NoAlert::OfNoHealthRule(kind));
     }
     of_health_rule(body, &event, &kind).map_err(NoAlert::Wrong)
-}
-
-/// The other events of the action are taken all the same, and the body is kept for this one.
-fn leave_out(understood: &mut Understood, error: SourceError) {
-    understood.left_out += 1;
-    understood.remarks.push(error.to_string());
-    understood.unusable.get_or_insert(error);
 }
 
 fn of_health_rule(

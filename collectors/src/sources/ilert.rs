@@ -4,7 +4,7 @@
 //! ilert would open a new alert each time.
 
 use axum::http::HeaderMap;
-use schemas::{Action, EventStatus, Severity, Wish};
+use schemas::{Action, EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, SourceWish, Understood};
@@ -80,13 +80,10 @@ fn commented(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
     if comments.is_empty() {
         return Err(Place::Member(&body.place, "comments").invalid("says nothing", COMMENTS));
     }
-    let wishes = comments.into_iter().map(|(author, comment)| SourceWish {
-        identity: vec!["key".to_owned(), key.clone()],
-        wish: Wish {
-            author,
-            action: Action::Comment { comment },
-        },
-    });
+    let identity = vec!["key".to_owned(), key];
+    let wishes = comments
+        .into_iter()
+        .map(|(author, comment)| SourceWish::new(identity.clone(), author, Action::Comment { comment }));
     Ok(Understood {
         wishes: wishes.collect(),
         ..Understood::default()

@@ -109,6 +109,13 @@ pub struct SourceWish {
     pub wish: Wish,
 }
 
+impl SourceWish {
+    fn new(identity: Vec<String>, author: Option<String>, action: Action) -> Self {
+        let wish = Wish { author, action };
+        Self { identity, wish }
+    }
+}
+
 impl Understood {
     /// A body that is fine but speaks of no alert.
     fn nothing(remark: impl Into<String>) -> Self {
@@ -121,13 +128,7 @@ impl Understood {
     /// An alert that nobody has acknowledged any more. It fires for whoever missed its beginning; that alone would end no
     /// acknowledgement.
     fn unacknowledged(event: SourceEvent, author: Option<String>) -> Self {
-        let wish = SourceWish {
-            identity: event.identity.clone(),
-            wish: Wish {
-                author,
-                action: Action::Unacknowledge,
-            },
-        };
+        let wish = SourceWish::new(event.identity.clone(), author, Action::Unacknowledge);
         Self {
             wishes: vec![wish],
             ..Self::from(event)

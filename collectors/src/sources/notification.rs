@@ -1,6 +1,6 @@
 //! What Nagios and Icinga 2 have in common: one notification about a host or a service, as names and texts.
 
-use schemas::{Action, EventStatus, Severity, Wish};
+use schemas::{Action, EventStatus, Severity};
 
 use super::json::{self, Object};
 use super::{SourceError, SourceEvent, SourceWish, Understood, lenient, severity};
@@ -117,12 +117,9 @@ impl<'b, 'o> Notification<'b, 'o> {
             return Ok(None);
         }
         let author = self.first(&AUTHOR)?;
-        Ok(self.first(&COMMENT)?.map(|comment| SourceWish {
-            identity: self.identity().into_iter().map(str::to_owned).collect(),
-            wish: Wish {
-                author,
-                action: Action::Comment { comment },
-            },
+        Ok(self.first(&COMMENT)?.map(|comment| {
+            let identity = self.identity().into_iter().map(str::to_owned);
+            SourceWish::new(identity.collect(), author, Action::Comment { comment })
         }))
     }
 

@@ -3,10 +3,10 @@
 //! Identity: the id of the problem event, which its updates and its recovery carry too; without one, trigger and host.
 
 use axum::http::HeaderMap;
-use schemas::{Action, EventStatus, Severity, Wish};
+use schemas::{EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, SourceWish, Understood, lenient, severity};
+use super::{SourceError, SourceEvent, Understood, lenient, severity};
 
 /// What became of the event comes before the state of its trigger: a trigger that makes an event for each problem stays
 /// in its state when one of them ends.
@@ -31,10 +31,9 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     let body = json::body(&mended.body)?.object()?;
     let update = Update::of(&body)?;
     let event = event(&body, &update)?;
-    let wishes = update.wishes(&body, &event)?;
-    let understood = Understood {
-        wishes,
-        ..Understood::from(event)
+    let understood = match event.status == EventStatus::Firing && update.has("unacknowledged") {
+        true => Understood::unacknowledged(event, body.first(&AUTHOR)?),
+        false => Understood::from(event),
     };
     Ok(understood.with_remark(mended.remark))
 }
@@ -145,20 +144,6 @@ impl Update {
         let word = body.first(&["acknowledged", "eventack"])?;
         let is_acknowledged = word.is_some_and(|word| word.eq_ignore_ascii_case("yes") || word == "1");
         Ok(self.is_one == Some(true) && is_acknowledged)
-    }
-
-    /// That a problem fires does not end its acknowledgement.
-    fn wishes(&self, body: &Object<'_, '_>, event: &SourceEvent) -> Result<Vec<SourceWish>, SourceError> {
-        if event.status != EventStatus::Firing || !self.has("unacknowledged") {
-            return Ok(Vec::new());
-        }
-        Ok(vec![SourceWish {
-            identity: event.identity.clone(),
-            wish: Wish {
-                author: body.first(&AUTHOR)?,
-                action: Action::Unacknowledge,
-            },
-        }])
     }
 }
 

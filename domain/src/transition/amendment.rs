@@ -17,20 +17,18 @@ const TEXT_MAX: usize = 32 * 1024;
 
 /// Adds to what is amended.
 pub(super) fn amend(change: &mut Change<'_>, by: &str, amendment: &Amendment) -> Verdict {
-    if let Some(reason) = refusal(change, amendment) {
+    let amended = change.state.alert.amended.clone();
+    let mut all = amended.map(|amended| amended.amendment).unwrap_or_default();
+    add(&mut all, amendment);
+    if let Some(reason) = refusal(change, amendment, &all) {
         return Verdict::Refused(reason);
     }
-    let now = change.now;
-    alter(change, |amended| {
-        let mut all = amended.map(|amended| amended.amendment).unwrap_or_default();
-        add(&mut all, amendment);
-        Some(Amended {
-            by: by.to_owned(),
-            at: now,
-            amendment: all,
-        })
-    })
-    .map_or(Verdict::Unchanged("the alert is so already"), |(kind, what)| {
+    let amended = Amended {
+        by: by.to_owned(),
+        at: change.now,
+        amendment: all,
+    };
+    alter(change, Some(amended)).map_or(Verdict::Unchanged("the alert is so already"), |(kind, what)| {
         Verdict::Applied(kind, format!("amended: {what}"))
     })
 }
@@ -40,7 +38,7 @@ pub(super) fn unamend(change: &mut Change<'_>) -> Verdict {
     if change.state.alert.amended.is_none() {
         return Verdict::Unchanged("nothing is amended");
     }
-    match alter(change, |_| None) {
+    match alter(change, None) {
         Some((kind, what)) => Verdict::Applied(kind, format!("amendment taken back: {what}")),
         None => Verdict::Applied(HistoryKind::Updated, "amendment taken back".to_owned()),
     }
@@ -80,7 +78,8 @@ pub(super) fn end(state: &mut AlertState) {
     state.alert.amended = None;
 }
 
-fn refusal(change: &Change<'_>, amendment: &Amendment) -> Option<String> {
+/// Why this is not added, which would make all of it that.
+fn refusal(change: &Change<'_>, amendment: &Amendment, all: &Amendment) -> Option<String> {
     if *amendment == Amendment::default() {
         let reason = "nothing is amended: give severity, name, output, scenario, labels or tags";
         return Some(reason.to_owned());
@@ -88,15 +87,7 @@ fn refusal(change: &Change<'_>, amendment: &Amendment) -> Option<String> {
     if amendment.severity == Some(Severity::Ok) {
         return Some("severity ok would be the end of it: resolve it".to_owned());
     }
-    let mut all = change
-        .state
-        .alert
-        .amended
-        .as_ref()
-        .map(|amended| amended.amendment.clone())
-        .unwrap_or_default();
-    add(&mut all, amendment);
-    let size = size(&all);
+    let size = size(all);
     if size > TEXT_MAX {
         return Some(format!(
             "all that is amended would have {size} bytes: at most {TEXT_MAX} are taken, so give less or take back what is amended"
@@ -113,14 +104,11 @@ fn refusal(change: &Change<'_>, amendment: &Amendment) -> Option<String> {
 }
 
 /// Amends the alert otherwise; tells what is another now, unless nothing is.
-fn alter(
-    change: &mut Change<'_>,
-    otherwise: impl FnOnce(Option<Amended>) -> Option<Amended>,
-) -> Option<(HistoryKind, String)> {
+fn alter(change: &mut Change<'_>, amended: Option<Amended>) -> Option<(HistoryKind, String)> {
     let state = &mut change.state;
     let (shown, said) = (state.alert.clone(), state.said.clone());
     end(state);
-    state.alert.amended = otherwise(shown.amended.clone());
+    state.alert.amended = amended;
     lay_over(state);
     let difference = difference(&shown, &state.alert);
     match &difference {

@@ -6,13 +6,13 @@ use schemas::Severity;
 use schemas::config::{ConfigEntry, Heartbeat};
 use serde_saphyr::Spanned;
 
-use super::Check;
+use super::{Check, LONGEST_DELAY};
 use crate::site::document::{Document, HeartbeatText, items};
 
 /// How much later than expected a call may come, if nothing else is said.
 const GRACE_SECONDS: u64 = 60;
 /// What comes more often is no heartbeat, and what comes more rarely is nothing to wait for.
-const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=400 * 86_400;
+const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=LONGEST_DELAY;
 
 impl Check<'_> {
     pub(super) fn heartbeats(&mut self, document: &Document) {
