@@ -4,6 +4,7 @@
 //! acknowledgement of it sends again on the next connection, so a message may come twice, and never gets lost. One is
 //! taken after the other: what is published in an order becomes alerts in that order.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use pipeline::Context;
 use pipeline::health::Task;
 use prometheus::IntGauge;
 use rumqttc::{
-    AsyncClient, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Publish, QoS, SubAck,
-    SubscribeFilter, SubscribeReasonCode, TlsConfiguration, Transport,
+    AckMode, AsyncClient, ClientBuildError, ClientError, ConnectionError, Event, EventLoop, Incoming,
+    MqttOptions, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, TlsConfiguration, Transport,
 };
 use schemas::config::Integration;
 
@@ -30,7 +31,7 @@ use crate::sources::mapping::TOPIC;
 /// Where the same can be posted, with the source behind it.
 const ADDRESS: &str = "/monitoring-system";
 /// How often the broker hears of us, and we look whether the site declares other topics.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_SECONDS: u16 = 5;
 /// What is waited before the next attempt, to connect or to store.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The first packet says no more than that.
@@ -71,7 +72,10 @@ impl Door {
             if self.collector.site().is_ok() {
                 // A connection of its own each time: an acknowledgement that is left over from the last one might meet
                 // another message.
-                let error = self.hold(Session::new(broker)).await;
+                let error = match Session::new(broker) {
+                    Ok(session) => self.hold(session).await,
+                    Err(error) => error,
+                };
                 self.connected.set(0);
                 tracing::warn!(host = broker.host, %error, "the MQTT broker is away");
             }
@@ -121,10 +125,11 @@ impl Door {
             return;
         }
         let Ok(site) = self.collector.site() else { return };
-        let mut owners = site.integrations_of_topic(&message.topic).peekable();
+        let topic = topic_of(message);
+        let mut owners = site.integrations_of_topic(&topic).peekable();
         if owners.peek().is_none() {
             tracing::info!(
-                topic = message.topic,
+                %topic,
                 "a message is nobody's: no integration declares its topic"
             );
         }
@@ -138,7 +143,7 @@ impl Door {
         while let Err(refusal) = self.taken(owner, message).await {
             let Some(after) = passes(&refusal) else {
                 // Its publisher hears nothing of it.
-                tracing::warn!(topic = message.topic, %refusal, "a message was refused");
+                tracing::warn!(topic = %topic_of(message), %refusal, "a message was refused");
                 return;
             };
             self.task.progress();
@@ -149,7 +154,7 @@ impl Door {
     async fn taken(&self, owner: &Arc<Integration>, message: &Publish) -> Result<(), Refusal> {
         let body = Body::from(message.payload.clone());
         let mut posted = Posted::bare(ADDRESS, body, message.payload.len());
-        let topic = HeaderValue::from_str(&message.topic).ok();
+        let topic = HeaderValue::from_bytes(&message.topic).ok();
         posted.headers.extend(topic.map(|topic| (TOPIC, topic)));
         let call = monitoring_system::call(&self.collector, &owner.source_type, posted);
         let mut call = match call {
@@ -159,6 +164,11 @@ impl Door {
         call.sender = Some(Arc::clone(owner));
         self.collector.take(call).await.map(drop)
     }
+}
+
+/// The topic of a message, as text: MQTT has it in UTF-8.
+fn topic_of(message: &Publish) -> Cow<'_, str> {
+    String::from_utf8_lossy(&message.topic)
 }
 
 /// After which time the same message may be taken; never, if it is refused for good.
@@ -191,6 +201,8 @@ enum SessionError {
     Connection(#[from] Box<ConnectionError>),
     #[error("too much is to be said to it: {0}")]
     Client(#[from] Box<ClientError>),
+    #[error("the client cannot be built: {0}")]
+    Build(#[from] ClientBuildError),
 }
 
 impl From<ConnectionError> for SessionError {
@@ -207,27 +219,27 @@ impl From<ClientError> for SessionError {
 
 impl Session {
     /// The broker keeps messages for us while we are away, and waits for our acknowledgements.
-    fn new(broker: &MqttBroker) -> Self {
-        let mut options = MqttOptions::new(&broker.client_id, &broker.host, broker.port);
+    fn new(broker: &MqttBroker) -> Result<Self, SessionError> {
+        let mut options = MqttOptions::new(&broker.client_id, (broker.host.as_str(), broker.port));
         options
-            .set_keep_alive(KEEP_ALIVE)
+            .set_keep_alive(KEEP_ALIVE_SECONDS)
             .set_clean_session(false)
-            .set_manual_acks(true)
+            .set_ack_mode(AckMode::Manual)
             .set_max_packet_size(LARGEST + AROUND_A_BODY, AROUND_A_BODY);
         if let Some((user, password)) = &broker.credentials {
-            options.set_credentials(user, password);
+            options.set_credentials(user, password.clone());
         }
         if let Some(tls) = &broker.tls {
             let tls = TlsConfiguration::Rustls(Arc::clone(tls));
             options.set_transport(Transport::tls_with_config(tls));
         }
-        let (client, events) = AsyncClient::new(options, REQUESTS);
-        Self {
+        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS).try_build()?;
+        Ok(Self {
             client,
             events,
             subscribed: BTreeSet::new(),
             asked: VecDeque::new(),
-        }
+        })
     }
 
     /// Subscribes to what is new among the topics, and ends what is not among them any more.
