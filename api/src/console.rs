@@ -2,12 +2,10 @@
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use rust_embed::RustEmbed;
-
-use crate::ApiError;
 
 /// What `npm run build` has made in `console/`.
 #[derive(RustEmbed)]
@@ -25,25 +23,22 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { file("index.html") }))
-        .route("/api/{*path}", any(no_such_path))
-        .route(
-            "/{*path}",
-            get(|Path(path): Path<String>| async move { file(&path) }),
-        )
+        .route("/{*path}", any(page))
 }
 
-async fn no_such_path(uri: Uri) -> ApiError {
-    let path = uri.path();
-    ApiError::NotFound(format!(
-        "there is no {path}: /api/v1/openapi.json lists what there is"
-    ))
+/// What is no page of the console may be an address of something else that was mistaken: the server says what is there.
+async fn page(method: Method, Path(path): Path<String>) -> Response {
+    match method {
+        Method::GET | Method::HEAD => file(&path),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn file(path: &str) -> Response {
     let Some(file) = Files::get(path) else {
         return match path {
             "index.html" => Html(NOT_BUILT).into_response(),
-            _ => (StatusCode::NOT_FOUND, format!("there is no page /{path}\n")).into_response(),
+            _ => StatusCode::NOT_FOUND.into_response(),
         };
     };
     // Names of built assets hold their content's hash, so they may be kept for ever.

@@ -1,5 +1,6 @@
 //! What every process shares: its settings, the site it serves, secrets, logs, traces, health and signals.
 
+pub mod addresses;
 pub mod admin;
 pub mod mqtt;
 pub mod secrets;

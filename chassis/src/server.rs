@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::addresses;
 use crate::tls::Tls;
 
 /// How long requests in work may take after the shutdown has begun.
@@ -74,7 +75,7 @@ where
     L: Listener<Addr: Debug>,
 {
     let stop = shutdown.clone();
-    let serving = axum::serve(listener, routes.into_make_service())
+    let serving = axum::serve(listener, addresses::completed(routes).into_make_service())
         .with_graceful_shutdown(async move { stop.cancelled().await });
     let overdue = async {
         shutdown.cancelled().await;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chassis::addresses::Complete;
 use domain::matcher::InvalidMatcher;
 use serde_json::json;
 
@@ -70,7 +71,11 @@ impl IntoResponse for Refusal {
             Refusal::Numbered(status, code, message) => {
                 (status, Json(json!({ "code": code, "message": message }))).into_response()
             }
-            Refusal::NoSilence => StatusCode::NOT_FOUND.into_response(),
+            Refusal::NoSilence => {
+                let mut response = StatusCode::NOT_FOUND.into_response();
+                response.extensions_mut().insert(Complete);
+                response
+            }
             Refusal::Other(error) => {
                 let told = Json(json!(error.to_string())).into_response().into_body();
                 error.into_response().map(|_| told)

@@ -409,7 +409,7 @@ async fn a_wrong_request_is_answered_in_json_with_the_field() {
 async fn a_path_of_the_api_that_is_not_there_is_said_to_be_so_in_json() {
     for method in ["GET", "POST"] {
         let request = Request::builder().method(method).uri("/api/v1/nothing");
-        let answer = Api::console()
+        let answer = chassis::addresses::completed(Api::console())
             .oneshot(request.body(Body::empty()).unwrap())
             .await
             .unwrap();
