@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Received, Record};
-use pipeline::runner::parked;
+use pipeline::parking::parked;
 use pipeline::trace::record_headers;
 use pipeline::{Context, Stage, StageError, StageMetrics};
 use prometheus::Histogram;

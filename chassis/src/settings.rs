@@ -29,6 +29,8 @@ const NOT_SETTINGS: &[&str] = &["bin", "url", "integration_key", "curl_key", "de
 pub struct Settings {
     /// Addresses of the Kafka brokers, with commas between them.
     pub kafka: Option<String>,
+    /// A name of this process for Kafka that stays over a restart and that no other process has; empty for none.
+    pub kafka_instance: Option<String>,
     /// More settings of librdkafka, such as `security.protocol`.
     pub kafka_properties: BTreeMap<String, String>,
     /// Address of the database: `mysql://user:password@host:3306/reveille`.
@@ -84,6 +86,7 @@ pub struct Settings {
 /// All the names.
 const NAMES: &[&str] = &[
     "kafka",
+    "kafka_instance",
     "kafka_properties",
     "database",
     "aerospike",
@@ -222,6 +225,20 @@ impl Settings {
     /// Where it tells how it is.
     pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {
         self.guarded("admin_listen", self.admin_listen.unwrap_or(loopback(8081)))
+    }
+
+    /// The name that this process has for Kafka; when none is set, made of the machine's name and the address of
+    /// `admin_listen`, which two processes of one machine cannot share.
+    pub fn kafka_instance(&self) -> Result<Option<String>, SettingsError> {
+        if let Some(given) = &self.kafka_instance {
+            return Ok(Some(given.trim().to_owned()).filter(|given| !given.is_empty()));
+        }
+        let admin = self.admin_listen()?;
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let machine = machine.trim();
+        // Port 0 is another one with each start.
+        let stays = !machine.is_empty() && admin.port() != 0;
+        Ok(stays.then(|| format!("{machine}-{admin}")))
     }
 
     /// Where collectors listen for Riemann's clients, if they are to.

@@ -2,47 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::{Log, LogError, Record};
+use pipeline::parking::Parking;
+use pipeline::{Context, LogError, Record};
 use schemas::Topic;
 use store::OutboxMessage;
 
-/// Appends the messages to their topics, each topic's in their order, and answers when all are safe.
-///
-/// A message that the log will never take is left out, with an error in the log lines: waiting would stop every
-/// other alert.
-pub(crate) async fn publish(log: &dyn Log, messages: &[OutboxMessage]) -> Result<(), LogError> {
+/// Appends the messages to their topics, each topic's in their order, and answers when all are safe. Those that the log
+/// will never take are parked.
+pub(crate) async fn publish(context: &Context, messages: &[OutboxMessage]) -> Result<(), LogError> {
+    let parking = Parking {
+        log: context.log.as_ref(),
+        metrics: &context.metrics,
+        stage: "daemon",
+        now: context.clock.now(),
+    };
     let mut by_topic: BTreeMap<Topic, Vec<Record>> = BTreeMap::new();
     for message in messages {
         match Topic::from_name(&message.topic) {
             Some(topic) => by_topic.entry(topic).or_default().push(record(message)),
-            None => tracing::error!(
-                topic = message.topic,
-                "the outbox names a topic that does not exist"
-            ),
+            None => {
+                let error = format!(
+                    "the outbox names the topic {:?}, which does not exist",
+                    message.topic
+                );
+                // All that the daemon publishes is about a change of an alert.
+                parking
+                    .park(Topic::ALERTS_CHANGED, &record(message), &error)
+                    .await?;
+            }
         }
     }
     for (topic, records) in by_topic {
-        append(log, topic, records).await?;
+        parking.append(topic, records).await?;
     }
     Ok(())
-}
-
-async fn append(log: &dyn Log, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
-    match log.append(topic, records.clone()).await {
-        Err(LogError::TooLarge { .. }) => {
-            for record in records {
-                let key = record.key.clone();
-                match log.append(topic, vec![record]).await {
-                    Err(error @ LogError::TooLarge { .. }) => {
-                        tracing::error!(%topic, key, %error, "a message is left out");
-                    }
-                    other => other?,
-                }
-            }
-            Ok(())
-        }
-        other => other,
-    }
 }
 
 fn record(message: &OutboxMessage) -> Record {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::{AlertState, Site};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions};
-use pipeline::{Context, Stage, StageError, runner};
+use pipeline::{Context, Stage, StageError, parking};
 use schemas::{Fingerprint, Topic};
 use store::{Claim, Commit, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
@@ -297,10 +297,10 @@ impl Daemon {
 
     /// Publishes what was committed and not published, oldest first.
     async fn publish(&mut self, number: u32) -> Result<(), StageError> {
-        let log = Arc::clone(&self.context.log);
+        let context = self.context.clone();
         let partition = self.owned(number)?;
         while let Some(row) = partition.unpublished.first() {
-            outbox::publish(log.as_ref(), &row.messages).await?;
+            outbox::publish(&context, &row.messages).await?;
             let row = partition.unpublished.remove(0);
             partition.published.push(row.id);
         }
@@ -315,7 +315,7 @@ impl Daemon {
     ) -> Result<(), StageError> {
         tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
         if let Some((topic, parked)) =
-            runner::parked(batch, record, "daemon", error, self.context.clock.now())
+            parking::parked(batch, record, "daemon", error, self.context.clock.now())
         {
             self.context.log.append(topic, vec![parked]).await?;
         }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Site;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
-use pipeline::{Context, LogError, Record, Stage, StageError, StageMetrics, runner};
+use pipeline::{Context, Record, Stage, StageError, StageMetrics, parking};
 use schemas::rejection::{Rejected, RejectedKind};
 use schemas::{AlertEvent, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Topic};
 use tokio::sync::watch;
@@ -149,7 +149,8 @@ impl Decorator {
 
     async fn park(&self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
         tracing::warn!(topic = %batch.topic, partition = batch.partition, offset = record.offset, error, "parked");
-        if let Some((topic, parked)) = runner::parked(batch, record, STAGE, error, self.context.clock.now()) {
+        if let Some((topic, parked)) = parking::parked(batch, record, STAGE, error, self.context.clock.now())
+        {
             self.context.log.append(topic, vec![parked]).await?;
         }
         self.measures.parked.inc();
@@ -166,7 +167,7 @@ impl Decorator {
                 .measures
                 .decorated
                 .inc_by(u64::try_from(count).unwrap_or(u64::MAX)),
-            Err(LogError::TooLarge { .. }) => {
+            Err(error) if error.is_final() => {
                 for (received, record) in decorated {
                     match self
                         .context
@@ -175,7 +176,7 @@ impl Decorator {
                         .await
                     {
                         Ok(()) => self.measures.decorated.inc(),
-                        Err(error @ LogError::TooLarge { .. }) => {
+                        Err(error) if error.is_final() => {
                             self.park(batch, received, &error.to_string()).await?;
                         }
                         Err(error) => return Err(error.into()),

@@ -13,7 +13,7 @@ use chassis::secrets::SiteKey;
 use domain::Site;
 use jiff::Timestamp;
 use pipeline::log::{Batch, Positions, Received, Record};
-use pipeline::runner::parked;
+use pipeline::parking::parked;
 use pipeline::{Context, Stage, StageError, StageMetrics, runner};
 use schemas::{Channel, Notification, ReceiptOutcome, Topic};
 use store::{Claim, Delivery, DeliveryState, Store, StoreError};
@@ -256,13 +256,7 @@ impl Notifier {
             }
             receipts.push(publishing::record(receipt, None));
         }
-        publishing::append(
-            self.desk.context.log.as_ref(),
-            self.desk.topic(),
-            receipts,
-            failed,
-        )
-        .await?;
+        publishing::append(&self.desk.context, self.desk.topic(), receipts, failed).await?;
         Ok(published)
     }
 

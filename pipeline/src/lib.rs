@@ -7,6 +7,7 @@ pub mod clock;
 pub mod health;
 pub mod log;
 pub mod metrics;
+pub mod parking;
 pub mod runner;
 pub mod trace;
 

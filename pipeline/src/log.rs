@@ -84,7 +84,7 @@ pub enum Delivery {
 }
 
 /// The log cannot be reached or did not take something. Waiting and trying again is the only answer, unless
-/// [`LogError::TooLarge`].
+/// [`LogError::is_final`].
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log is away.
@@ -94,6 +94,21 @@ pub enum LogError {
     #[error("a record of {size} bytes is too large for topic {topic}")]
     #[allow(missing_docs)]
     TooLarge { topic: Topic, size: usize },
+    /// The log will never take this record, for another reason.
+    #[error("topic {topic} refuses a record: {reason}")]
+    #[allow(missing_docs)]
+    Refused { topic: Topic, reason: String },
+}
+
+impl LogError {
+    /// Whether the log will never take what was appended, however often it is tried. When several records were appended
+    /// together it may hold for one of them only.
+    pub fn is_final(&self) -> bool {
+        match self {
+            LogError::Unavailable(_) => false,
+            LogError::TooLarge { .. } | LogError::Refused { .. } => true,
+        }
+    }
 }
 
 /// Where to begin following a topic.

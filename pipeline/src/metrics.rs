@@ -89,6 +89,17 @@ impl Metrics {
         registered(&self.registry, family)
     }
 
+    /// Something went wrong in a stage.
+    pub(crate) fn stage_error(&self, stage: &str, reason: &str) {
+        self.families.errors.with_label_values(&[stage, reason]).inc();
+    }
+
+    /// How often that was.
+    #[cfg(test)]
+    pub(crate) fn stage_errors(&self, stage: &str, reason: &str) -> u64 {
+        self.families.errors.with_label_values(&[stage, reason]).get()
+    }
+
     /// How long alerts take from one place to the next, for example `accepted_to_console`.
     pub fn hop_seconds(&self, hop: &str) -> Histogram {
         self.families.hop_seconds.with_label_values(&[hop])

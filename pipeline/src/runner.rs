@@ -5,19 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use schemas::rejection::Parked;
-use schemas::{HEADER_TRACEPARENT, Topic};
+use schemas::Topic;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Task;
-use crate::log::{Batch, Consumer, Delivery, Log, LogError, Positions, Received, Record};
+use crate::log::{Batch, Consumer, Delivery, Log, LogError, Positions};
 use crate::metrics::{Metrics, StageMetrics};
-use crate::trace::{Tracer, record_headers};
+use crate::trace::Tracer;
 use crate::{Clock, Health};
 
 /// What every stage of a process shares.
@@ -67,8 +64,8 @@ pub enum StageError {
     Fenced(u32),
 }
 
-/// For what a stage appends. A stage whose records may be [`LogError::TooLarge`] must look for that first and park
-/// them, since no wait makes them smaller.
+/// For what a stage appends. A stage whose records the log may never take ([`LogError::is_final`]) must look for that
+/// first and park them ([`crate::parking::append_or_park`]), since waiting does not help.
 impl From<LogError> for StageError {
     fn from(error: LogError) -> Self {
         Self::Unavailable {
@@ -168,41 +165,6 @@ pub async fn run<S: Stage>(
     Runner::new(context, name, task, metrics)
         .run(group, topics, make)
         .await;
-}
-
-/// The record for `<topic>.parked` that keeps a message which a stage could not use, with its error; none for topics
-/// that nobody parks.
-pub fn parked(
-    batch: &Batch,
-    record: &Received,
-    stage: &str,
-    error: &str,
-    now: Timestamp,
-) -> Option<(Topic, Record)> {
-    let topic = batch.topic.parked()?;
-    let parked = Parked {
-        at: now,
-        stage: stage.to_owned(),
-        topic: batch.topic.name().to_owned(),
-        partition: batch.partition,
-        offset: record.offset,
-        error: error.to_owned(),
-        value_base64: STANDARD.encode(record.value.as_deref().unwrap_or_default()),
-    };
-    #[expect(
-        clippy::expect_used,
-        reason = "text, numbers and a time always have a JSON form"
-    )]
-    let value = serde_json::to_vec(&parked).expect("a parked message has a JSON form");
-    let headers = record_headers(record.header(HEADER_TRACEPARENT));
-    Some((
-        topic,
-        Record {
-            key: record.key.clone(),
-            value: Some(value.into()),
-            headers,
-        },
-    ))
 }
 
 /// This membership is over: by shutdown, or because somebody else owns the partition.

@@ -170,6 +170,7 @@ fn kafka_settings(settings: &Settings, stage: Stage) -> anyhow::Result<KafkaSett
     Ok(KafkaSettings {
         bootstrap: bootstrap.to_owned(),
         client_id: format!("reveille-{}", stage.name()),
+        instance: settings.kafka_instance()?,
         properties: settings.kafka_properties.clone(),
     })
 }

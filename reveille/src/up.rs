@@ -195,6 +195,12 @@ fn kept(path: &Path, make: impl FnOnce() -> String) -> anyhow::Result<String> {
     writeln!(file, "{text}").with_context(context)?;
     file.sync_all().with_context(context)?;
     fs::rename(&unfinished, path).with_context(context)?;
+    if let Some(folder) = path.parent() {
+        // Without it a power cut may undo the renaming.
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .with_context(context)?;
+    }
     Ok(text)
 }
 

@@ -185,6 +185,11 @@ fn sqlite_pool(options: AnyConnectOptions, connections: u32, greeting: &'static 
         .max_connections(connections)
         .acquire_timeout(SQLITE_ACQUIRE)
         .test_before_acquire(false)
+        // When a commit fails (a full disk, no file descriptors), SQLite has rolled back by itself, and the client goes on
+        // believing that the transaction is open: it would refuse each further one. Such a connection is closed.
+        .before_acquire(|connection, _| {
+            Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.disable_statement_logging())

@@ -71,7 +71,10 @@ fn write(file: &Path, entries: &[ConfigEntry]) -> io::Result<()> {
         .open(&new)?;
     written.write_all(&serde_json::to_vec(entries)?)?;
     written.sync_all()?;
-    fs::rename(new, file)
+    fs::rename(new, file)?;
+    // Without it a power cut may undo the renaming.
+    file.parent()
+        .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

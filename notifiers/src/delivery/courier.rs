@@ -326,8 +326,8 @@ impl Courier {
             return;
         }
         let outgoing = std::mem::take(&mut self.outgoing);
-        let log = Arc::clone(&self.desk.context.log);
-        self.publishing = Background::start(0, publish(log, self.desk.topic(), outgoing));
+        let context = self.desk.context.clone();
+        self.publishing = Background::start(0, publish(context, self.desk.topic(), outgoing));
     }
 
     fn published(&mut self, (_, published): (u32, Option<Published>)) {

@@ -2,12 +2,15 @@
 
 use jiff::Timestamp;
 use pipeline::log::{Batch, Received, Record};
-use pipeline::runner::parked;
+use pipeline::parking::{Parking, parked};
 use pipeline::trace::record_headers;
-use pipeline::{Log, LogError};
+use pipeline::{Context, LogError};
 use schemas::{HEADER_TRACEPARENT, Receipt, Topic};
 
 use super::waiting::Waiting;
+
+/// The stage, as parked messages name it.
+const STAGE: &str = "notifiers";
 
 /// The record of a receipt.
 pub(super) fn record(receipt: &Receipt, traceparent: Option<&str>) -> Record {
@@ -46,22 +49,28 @@ pub(super) fn parked_record(
         partition: 0,
         records: Vec::new(),
     };
-    parked(&batch, &received, "notifiers", error, now).map(|(_, record)| record)
+    parked(&batch, &received, STAGE, error, now).map(|(_, record)| record)
 }
 
-/// Appends receipts and parked notifications; answers when all are safe.
+/// Appends receipts and parked notifications; answers when all are safe. Receipts that the log will never take are
+/// parked.
 pub(super) async fn append(
-    log: &dyn Log,
+    context: &Context,
     topic: Topic,
     receipts: Vec<Record>,
     failed: Vec<Record>,
 ) -> Result<(), LogError> {
+    let parking = Parking {
+        log: context.log.as_ref(),
+        metrics: &context.metrics,
+        stage: STAGE,
+        now: context.clock.now(),
+    };
     if let (Some(parked), false) = (topic.parked(), failed.is_empty()) {
-        log.append(parked, failed).await?;
+        parking.append(parked, failed).await?;
     }
     if receipts.is_empty() {
-        Ok(())
-    } else {
-        log.append(Topic::NOTIFICATIONS_RECEIPTS, receipts).await
+        return Ok(());
     }
+    parking.append(Topic::NOTIFICATIONS_RECEIPTS, receipts).await
 }

@@ -19,9 +19,11 @@ use schemas::Topic;
 use tokio::sync::oneshot;
 
 use super::{Consumer, Follower, From, Log, LogError, Record, check_size, partition_of, record_size};
+use members::Members;
 use reader::{KafkaConsumer, KafkaFollower, Threads};
 
 mod inbox;
+mod members;
 mod reader;
 mod topics;
 
@@ -39,6 +41,10 @@ pub struct KafkaSettings {
     pub bootstrap: String,
     /// The name of this process in the brokers' logs and quotas.
     pub client_id: String,
+    /// A name of this process that stays over a restart and that no other process has, in Kafka's alphabet for
+    /// `group.instance.id`. With it the members of a process that is killed get their partitions back when they come
+    /// again within the session timeout, and the other members go on meanwhile. None: members have no name.
+    pub instance: Option<String>,
     /// Properties of librdkafka that go over ours, such as `security.protocol`.
     pub properties: BTreeMap<String, String>,
 }
@@ -50,6 +56,7 @@ pub struct KafkaLog {
     /// How many partitions the broker says that a topic has.
     partitions: Mutex<BTreeMap<Topic, u32>>,
     threads: Threads,
+    members: Members,
 }
 
 type LogProducer = ThreadedProducer<ProducerEvents>;
@@ -64,6 +71,7 @@ impl KafkaLog {
             producer,
             partitions: Mutex::default(),
             threads: Threads::default(),
+            members: Members::default(),
         })
     }
 
@@ -138,6 +146,22 @@ fn unavailable(error: KafkaError) -> LogError {
     LogError::Unavailable(format!("Kafka: {error}"))
 }
 
+/// What the broker's answer to an append means. Only what it says about the records themselves is final: that a topic is
+/// missing or that this client may not write is put right by people.
+fn not_appended(topic: Topic, records: &[Record], error: KafkaError) -> LogError {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => {
+            let size = records.iter().map(record_size).max().unwrap_or(0);
+            LogError::TooLarge { topic, size }
+        }
+        Some(RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::InvalidTimestamp) => LogError::Refused {
+            topic,
+            reason: error.to_string(),
+        },
+        _ => unavailable(error),
+    }
+}
+
 /// Runs a call of the client that waits for the broker.
 async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
@@ -172,20 +196,13 @@ impl Log for KafkaLog {
             return Ok(());
         };
         self.replace_if_dead(&producer)?;
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
-            let size = records.iter().map(record_size).max().unwrap_or(0);
-            return Err(LogError::TooLarge { topic, size });
-        }
-        Err(unavailable(error))
+        Err(not_appended(topic, &records, error))
     }
 
     async fn join(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, LogError> {
-        Ok(Box::new(KafkaConsumer::join(
-            &self.settings,
-            &self.threads,
-            group,
-            topics,
-        )?))
+        let number = self.members.take(group);
+        let consumer = KafkaConsumer::join(&self.settings, &self.threads, group, number, topics)?;
+        Ok(Box::new(consumer))
     }
 
     async fn follow(&self, topic: Topic, from: From) -> Result<Box<dyn Follower>, LogError> {

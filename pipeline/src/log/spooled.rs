@@ -236,9 +236,9 @@ impl Shared {
         let append = self.log.append(topic, records.to_vec());
         match tokio::time::timeout(PATIENCE, append).await {
             Ok(Ok(())) => Ok(true),
-            Ok(Err(error @ LogError::TooLarge { .. })) => Err(error),
-            Ok(Err(LogError::Unavailable(error))) => {
-                tracing::debug!(error, "records go to the spool");
+            Ok(Err(error)) if error.is_final() => Err(error),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "records go to the spool");
                 Ok(false)
             }
             Err(_) => {

@@ -1,10 +1,9 @@
 //! What runs beside the courier, one of each at a time: a transaction, a publication.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::{Log, LogError};
+use pipeline::Context;
 use schemas::Topic;
 use store::{Claim, Store, StoreError};
 use tokio::task::JoinHandle;
@@ -121,7 +120,7 @@ pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, publi
 pub(super) type Published = Vec<(u32, i64, Uuid)>;
 
 /// Publishes receipts, however long the log is away.
-pub(super) async fn publish(log: Arc<dyn Log>, topic: Topic, outgoing: Vec<Outgoing>) -> Published {
+pub(super) async fn publish(context: Context, topic: Topic, outgoing: Vec<Outgoing>) -> Published {
     let mut published = Vec::with_capacity(outgoing.len());
     let (mut receipts, mut parked) = (Vec::with_capacity(outgoing.len()), Vec::new());
     for one in outgoing {
@@ -131,12 +130,8 @@ pub(super) async fn publish(log: Arc<dyn Log>, topic: Topic, outgoing: Vec<Outgo
     }
     let mut wait = SHORTEST_WAIT;
     loop {
-        match publishing::append(log.as_ref(), topic, receipts.clone(), parked.clone()).await {
+        match publishing::append(&context, topic, receipts.clone(), parked.clone()).await {
             Ok(()) => return published,
-            Err(error @ LogError::TooLarge { .. }) => {
-                tracing::error!(%error, "receipts are left out");
-                return published;
-            }
             Err(error) => {
                 if wait == SHORTEST_WAIT {
                     tracing::warn!(%error, "receipts cannot be published yet");

@@ -37,7 +37,10 @@ pub(super) struct State {
     deliveries: VecDeque<Delivery>,
     records: usize,
     bytes: usize,
-    /// Assigned by the broker, and not started yet.
+    /// Assigned by the broker, and not delivered to the stage yet.
+    undelivered: Option<TopicPartitionList>,
+    /// The assignment that was delivered to the stage last, if it holds and was not started yet. A start that comes late
+    /// belongs to an assignment that is over, whose positions say nothing about the next one.
     pub(super) to_start: Option<TopicPartitionList>,
     /// What the stage was told last that it has.
     told: Vec<u32>,
@@ -143,7 +146,7 @@ impl Inbox {
         state.told = numbers.into_iter().collect();
         let delivery = Delivery::Assigned(state.told.clone());
         state.deliveries.push_back(delivery);
-        state.to_start = Some(partitions.clone());
+        state.undelivered = Some(partitions.clone());
         self.came.notify_one();
     }
 
@@ -160,7 +163,7 @@ impl Inbox {
             .deliveries
             .retain(|delivery| matches!(delivery, Delivery::Revoked(_)));
         (state.records, state.bytes) = (0, 0);
-        state.to_start = None;
+        (state.undelivered, state.to_start) = (None, None);
         state.expected.clear();
         let told = std::mem::take(&mut state.told);
         if !untold && !told.is_empty() {
@@ -178,6 +181,9 @@ impl State {
 
     fn take(&mut self) -> Option<Result<Delivery, LogError>> {
         if let Some(delivery) = self.deliveries.pop_front() {
+            if let Delivery::Assigned(_) = &delivery {
+                self.to_start = self.undelivered.take();
+            }
             if let Delivery::Batch(batch) = &delivery {
                 self.records -= batch.records.len();
                 self.bytes -= batch.records.iter().map(size).sum::<usize>();
@@ -220,6 +226,11 @@ impl State {
                 }));
             }
         }
+    }
+
+    /// Whether partitions are assigned that were not taken away yet.
+    pub(super) fn has_partitions(&self) -> bool {
+        !self.told.is_empty()
     }
 
     /// Whether nothing of this partition waits.
@@ -299,5 +310,44 @@ impl ConsumerContext for Events {
         if let Err(error) = result {
             self.0.error(&error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partitions(numbers: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for number in numbers {
+            list.add_partition(Topic::ALERTS_DECORATED.name(), *number);
+        }
+        list
+    }
+
+    fn to_start(inbox: &Inbox) -> Option<usize> {
+        inbox.state().to_start.as_ref().map(TopicPartitionList::count)
+    }
+
+    /// The stage reads its positions from a database that stalls. Meanwhile the group is rebalanced twice.
+    #[tokio::test]
+    async fn l17_a_start_belongs_to_one_assignment() {
+        let inbox = Inbox::default();
+        inbox.assigned(&partitions(&[0, 1]));
+        assert_eq!(to_start(&inbox), None, "the stage does not know of it yet");
+        assert_eq!(inbox.take().await.unwrap(), Delivery::Assigned(vec![0, 1]));
+        assert_eq!(to_start(&inbox), Some(2));
+
+        inbox.revoked(|| {});
+        inbox.assigned(&partitions(&[1, 2, 3]));
+        assert_eq!(
+            to_start(&inbox),
+            None,
+            "the start that comes now has the positions of the assignment before"
+        );
+        assert_eq!(inbox.take().await.unwrap(), Delivery::Revoked(vec![0, 1]));
+        assert_eq!(to_start(&inbox), None);
+        assert_eq!(inbox.take().await.unwrap(), Delivery::Assigned(vec![1, 2, 3]));
+        assert_eq!(to_start(&inbox), Some(3));
     }
 }

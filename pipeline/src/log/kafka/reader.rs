@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::Topic;
 
 use super::inbox::{Events, Inbox};
+use super::members::MemberNumber;
 use super::{KafkaSettings, REQUEST_TIMEOUT, client_config, unavailable, with_properties};
 use crate::log::{Batch, Consumer, Delivery, Follower, From, LogError, Positions};
 
@@ -24,6 +25,8 @@ type Client = BaseConsumer<Events>;
 const POLL: Duration = Duration::from_millis(50);
 /// A full inbox is waited for so long before the partitions are paused and the polling goes on.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a reader that leaves waits for its partitions to be unassigned.
+const UNASSIGNING: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for readers that leave.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -105,6 +108,19 @@ fn poll_until_closed(client: &Client, inbox: &Inbox) {
             None => {}
         }
     }
+    leave(client, inbox);
+}
+
+/// A static member that only closes keeps its partitions until its session times out. One that unsubscribes before
+/// leaves the group, so that the others have its partitions at once. It is sent when the partitions are unassigned,
+/// which the client does in the background.
+fn leave(client: &Client, inbox: &Inbox) {
+    client.unsubscribe();
+    let deadline = Instant::now() + UNASSIGNING;
+    while inbox.state().has_partitions() && Instant::now() < deadline {
+        client.poll(POLL);
+    }
+    client.poll(POLL);
 }
 
 fn raw_offset(offset: u64) -> Offset {
@@ -122,6 +138,8 @@ pub(super) struct KafkaConsumer {
     client: Weak<Client>,
     topics: Vec<Topic>,
     positions: Positions,
+    /// Free for another member when this one is gone.
+    _number: MemberNumber,
 }
 
 impl KafkaConsumer {
@@ -129,9 +147,13 @@ impl KafkaConsumer {
         settings: &KafkaSettings,
         threads: &Threads,
         group: &str,
+        number: MemberNumber,
         topics: &[Topic],
     ) -> Result<Self, LogError> {
         let mut config = reader_config(settings, group);
+        if let Some(instance) = &settings.instance {
+            config.set("group.instance.id", number.name(instance));
+        }
         // Only what the stage has done is stored for the next commit; the client sends commits together, and the last
         // ones before it gives its partitions away.
         config
@@ -154,6 +176,7 @@ impl KafkaConsumer {
             client: weak,
             topics: topics.to_vec(),
             positions: Positions::new(),
+            _number: number,
         })
     }
 
