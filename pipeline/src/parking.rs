@@ -217,4 +217,32 @@ mod tests {
         log.set_available(true);
         assert!(all(&log, Topic::ALERTS_CHANGED_PARKED).await.is_empty());
     }
+
+    #[test]
+    fn a_parked_message_keeps_its_bytes_its_place_and_its_trace() {
+        let record = Received {
+            offset: 7,
+            key: "k".to_owned(),
+            value: Some("not json".into()),
+            headers: vec![(HEADER_TRACEPARENT.to_owned(), "t".to_owned())],
+        };
+        let batch = Batch {
+            topic: Topic::ALERTS_COLLECTED,
+            partition: 3,
+            records: vec![record.clone()],
+        };
+        let now = "2026-09-01T10:00:00Z".parse().unwrap();
+        let (topic, parked) = parked(&batch, &record, "decorator", "no JSON", now).unwrap();
+        assert_eq!(
+            (topic, parked.key.as_str()),
+            (Topic::ALERTS_COLLECTED_PARKED, "k")
+        );
+        assert_eq!(parked.headers.last().unwrap().1, "t");
+        let parked: Parked = serde_json::from_slice(&parked.value.unwrap()).unwrap();
+        assert_eq!(
+            (parked.partition, parked.offset, parked.error.as_str()),
+            (3, 7, "no JSON")
+        );
+        assert_eq!(STANDARD.decode(parked.value_base64).unwrap(), b"not json");
+    }
 }

@@ -6,16 +6,20 @@
 //! lie in the same store and ride on the next batch, so a position is never ahead of the records it counts.
 //!
 //! Readers (`reader`) are woken by the writer and take the newest records from memory; older ones come from disk.
+//!
+//! A store that failed (a full disk, no file descriptors) takes nothing more, since nobody can say what reached the disk.
+//! The writer closes it and opens it anew, again and again until that succeeds: what was answered is there, and what was
+//! not answered may be there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{CompressionType, Keyspace, KeyspaceCreateOptions};
 use schemas::Topic;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::AbortHandle;
@@ -24,10 +28,10 @@ use super::{
     Consumer, Follower, From, Log, LogError, Positions, Received, Record, check_size, partition_of,
     record_size,
 };
-use crate::Clock;
+use crate::{Clock, Health};
 use codec::Unreadable;
 use reader::{EmbeddedConsumer, EmbeddedFollower};
-use writer::{Append, Pending, Work, Writer};
+use writer::{Append, Opened, Pending, Work, Writer};
 
 mod codec;
 mod reader;
@@ -37,6 +41,8 @@ mod writer;
 
 /// How often old records are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+/// How often the health of the store is told.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How many KiB of appends may wait for the writer; callers beyond that wait before they are queued.
 const QUEUE_KIB: usize = 16 * 1024;
 /// Blocks of older records that are kept in memory, in bytes.
@@ -84,6 +90,8 @@ enum StorageError {
     Unreadable(#[from] Unreadable),
     #[error("no thread for the writer: {0}")]
     Thread(#[from] std::io::Error),
+    #[error("it is closed since it failed: {0}")]
+    Closed(String),
 }
 
 /// What readers and the writer share.
@@ -91,11 +99,14 @@ struct Shared {
     folder: PathBuf,
     topics: BTreeMap<Topic, TopicLog>,
     groups: Mutex<Groups>,
+    /// Why the store is closed at the moment, if it is.
+    failure: Arc<Mutex<Option<String>>>,
 }
 
 struct TopicLog {
-    /// Made with the first record: each one costs a dozen syncs, and many topics stay empty.
-    keyspace: OnceLock<Keyspace>,
+    /// Made with the first record: each one costs a dozen syncs, and many topics stay empty. None as well while the store
+    /// is closed.
+    keyspace: RwLock<Option<Keyspace>>,
     partitions: Vec<Mutex<Partition>>,
     readers: Mutex<Vec<Weak<Notify>>>,
 }
@@ -116,13 +127,39 @@ struct Groups {
     next_member: u64,
 }
 
-/// The member that joined last has all partitions.
 #[derive(Default)]
 struct Group {
-    members: Vec<(u64, Arc<Notify>)>,
+    members: Vec<Member>,
     positions: Positions,
     /// Committed, and not on disk yet.
     unsaved: Positions,
+}
+
+/// The one that joined last has all partitions of its topics.
+struct Member {
+    number: u64,
+    topics: Vec<Topic>,
+    woken: Arc<Notify>,
+}
+
+impl Group {
+    /// Whether this member has the partitions of its topics.
+    fn is_owner(&self, member: u64) -> bool {
+        let mut later = self
+            .members
+            .iter()
+            .rev()
+            .take_while(|other| other.number != member);
+        let own = self.members.iter().find(|other| other.number == member);
+        own.is_some_and(|own| !later.any(|other| other.topics.iter().any(|topic| own.topics.contains(topic))))
+    }
+
+    /// Lets all members look anew whether they have partitions.
+    fn wake_members(&self) {
+        for member in &self.members {
+            member.woken.notify_one();
+        }
+    }
 }
 
 impl EmbeddedLog {
@@ -151,26 +188,21 @@ impl EmbeddedLog {
     }
 
     fn open_store(folder: PathBuf, clock: Clock) -> Result<Self, StorageError> {
-        let database = Database::builder(&folder)
-            .cache_size(BLOCK_CACHE)
-            .max_journaling_size(JOURNALS)
-            // With two, one of them spins while the other one compacts.
-            .worker_threads(1)
-            .open()?;
+        let opened = Opened::open(&folder)?;
         let mut topics = BTreeMap::new();
         for topic in Topic::ALL.iter().copied() {
-            topics.insert(topic, TopicLog::read(topic, &database)?);
+            topics.insert(topic, TopicLog::read(topic, &opened)?);
         }
-        let positions = database.keyspace("positions", keyspace_options)?;
-        let groups = Mutex::new(writer::saved_positions(&positions)?);
+        let groups = Mutex::new(writer::saved_positions(&opened.positions)?);
         let shared = Arc::new(Shared {
             folder,
             topics,
             groups,
+            failure: Arc::default(),
         });
 
         let (work, receiver) = mpsc::channel();
-        let writer = Writer::new(database, positions, Arc::clone(&shared), receiver)?;
+        let writer = Writer::new(opened, Arc::clone(&shared), receiver)?;
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run())?;
@@ -183,6 +215,27 @@ impl EmbeddedLog {
             writer: Some(writer),
             retention: None,
         })
+    }
+
+    /// Shows under this name in `/readyz` whether the store works, for as long as the log is open.
+    ///
+    /// # Panics
+    ///
+    /// When it is not called on a tokio runtime.
+    pub fn report_to(&self, health: &Health, name: &str) {
+        let (task, failure) = (health.task(name), Arc::clone(&self.shared.failure));
+        let (folder, open) = (self.shared.folder.clone(), Arc::downgrade(&self.shared));
+        tokio::spawn(async move {
+            // Nothing of the store is held here, so that the folder can be opened again when the log is dropped.
+            while open.strong_count() > 0 {
+                match failure.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+                    Some(error) => task.waiting(&failed(&folder, error)),
+                    None => task.progress(),
+                }
+                tokio::time::sleep(REPORT_INTERVAL).await;
+            }
+            task.ended();
+        });
     }
 
     /// Nobody needs the records before this offset any more. They are removed soon, apart from the last one of all.
@@ -215,6 +268,13 @@ impl EmbeddedLog {
             self.shared.folder.display()
         ))
     }
+}
+
+fn failed(folder: &Path, error: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "the data folder {folder} failed: {error}; free space or repair the disk: it is opened again every second"
+    )
 }
 
 /// Records are written once, in order, and read in ranges: large compressed blocks, and no filters, which serve the
@@ -315,13 +375,13 @@ impl Drop for EmbeddedLog {
 }
 
 impl Shared {
-    /// What every reader and writer is told when the store fails. It stays so until the process is started anew, as
-    /// nobody can say what reached the disk.
+    /// What every reader and writer gets while the store fails.
     fn failed(&self, error: &StorageError) -> LogError {
-        let folder = self.folder.display();
-        LogError::Unavailable(format!(
-            "the data folder {folder} failed: {error}; free space or repair the disk, then restart"
-        ))
+        LogError::Unavailable(failed(&self.folder, &error.to_string()))
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn groups(&self) -> MutexGuard<'_, Groups> {
@@ -340,31 +400,51 @@ impl Shared {
 
 impl TopicLog {
     /// What an earlier process has left.
-    fn read(topic: Topic, database: &Database) -> Result<Self, StorageError> {
-        let exists = database.keyspace_exists(topic.name());
-        let keyspace = exists
-            .then(|| database.keyspace(topic.name(), keyspace_options))
-            .transpose()?;
-        let keyspace = keyspace.map_or_else(OnceLock::new, OnceLock::from);
+    fn read(topic: Topic, opened: &Opened) -> Result<Self, StorageError> {
+        let keyspace = opened.keyspace_if_there(topic)?;
         let partitions = (0..topic.embedded_partitions())
-            .map(|number| Ok(Mutex::new(Partition::read(keyspace.get(), number)?)))
+            .map(|number| Ok(Mutex::new(Partition::read(keyspace.as_ref(), number)?)))
             .collect::<Result<_, StorageError>>()?;
         Ok(Self {
-            keyspace,
+            keyspace: RwLock::new(keyspace),
             partitions,
             readers: Mutex::default(),
         })
     }
 
-    /// The keyspace to write into. Only the writer calls it.
-    fn keyspace_to_write(&self, topic: Topic, database: &Database) -> Result<&Keyspace, StorageError> {
-        match self.keyspace.get() {
-            Some(keyspace) => Ok(keyspace),
-            None => {
-                let keyspace = database.keyspace(topic.name(), keyspace_options)?;
-                Ok(self.keyspace.get_or_init(|| keyspace))
-            }
+    /// What is there after the store was opened anew.
+    fn read_again(&self, topic: Topic, opened: &Opened) -> Result<(), StorageError> {
+        let keyspace = opened.keyspace_if_there(topic)?;
+        for (number, partition) in (0..).zip(&self.partitions) {
+            let found = Partition::read(keyspace.as_ref(), number)?;
+            let mut partition = partition.lock().unwrap_or_else(PoisonError::into_inner);
+            // What was written and not answered may be there, and no offset is given twice.
+            let end = partition.end.max(found.end);
+            *partition = Partition { end, ..found };
         }
+        self.set_keyspace(keyspace);
+        Ok(())
+    }
+
+    fn keyspace(&self) -> Option<Keyspace> {
+        self.keyspace
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set_keyspace(&self, keyspace: Option<Keyspace>) {
+        *self.keyspace.write().unwrap_or_else(PoisonError::into_inner) = keyspace;
+    }
+
+    /// The keyspace to write into. Only the writer calls it.
+    fn keyspace_to_write(&self, topic: Topic, opened: &Opened) -> Result<Keyspace, StorageError> {
+        if let Some(keyspace) = self.keyspace() {
+            return Ok(keyspace);
+        }
+        let keyspace = opened.keyspace(topic)?;
+        self.set_keyspace(Some(keyspace.clone()));
+        Ok(keyspace)
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Weak<Notify>>> {

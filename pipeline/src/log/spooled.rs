@@ -1,8 +1,10 @@
 //! A log that takes records also while its broker is away: until it is back they wait in a spool on disk.
 //!
 //! An append goes to the broker, as ever. When that fails, or takes too long, the records go to the spool (an
-//! [`EmbeddedLog`], synced before the append is answered), and one drainer writes them to the broker in order. As long
-//! as anything waits there, everything goes through the spool, so no record overtakes an older one.
+//! [`EmbeddedLog`], synced before the append is answered), and a drainer for each topic writes them to the broker in
+//! order. As long as anything of a topic waits there, all of that topic goes through the spool, so no record overtakes an
+//! older one; a topic whose records the broker does not take holds up no other one. What the broker will never take is
+//! parked, with the reason. Records that are not alerts may take up half of the spool only.
 //!
 //! Records of compacted topics do not wait: they are refused while the broker is away.
 //!
@@ -10,6 +12,7 @@
 //! effect all the same; when the process ended between the append and the note that it is drained. So what comes out
 //! of the spool is marked with [`HEADER_SPOOLED`], and whoever reads it decides by what it says.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,13 +20,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus::{IntCounter, IntGauge};
 use schemas::{HEADER_SPOOLED, Topic};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::embedded::{EmbeddedLog, OpenError};
 use super::{
     Batch, Consumer, Delivery, Follower, From, Log, LogError, Positions, Record, check_size, record_size,
 };
+use crate::Clock;
 use crate::health::Task;
+use crate::metrics::Metrics;
+use crate::parking::Parking;
 use crate::runner::Context;
 
 #[cfg(test)]
@@ -61,11 +68,12 @@ struct Shared {
     spool: EmbeddedLog,
     folder: PathBuf,
     limit: u64,
-    waiting: Mutex<Amount>,
+    /// By topic.
+    waiting: Mutex<BTreeMap<Topic, Amount>>,
     measures: Measures,
 }
 
-/// What is in the spool or on its way there; as long as there is anything, nothing may pass it by.
+/// What of a topic is in the spool or on its way there; as long as there is anything, nothing of it may pass by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Amount {
     records: u64,
@@ -80,9 +88,20 @@ impl Amount {
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
         }
     }
+
+    fn add(&mut self, other: Self) {
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.records = self.records.saturating_sub(other.records);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
+    }
 }
 
 struct Measures {
+    metrics: Metrics,
     records: IntGauge,
     bytes: IntGauge,
     spooled: IntCounter,
@@ -95,6 +114,7 @@ impl Measures {
         let gauge = |name: &str, help: &str| context.metrics.register(IntGauge::new(name, help));
         let counter = |name: &str, help: &str| context.metrics.register(IntCounter::new(name, help));
         Self {
+            metrics: context.metrics.clone(),
             records: gauge("reveille_spool_records", "Records that wait in the spool."),
             bytes: gauge(
                 "reveille_spool_bytes",
@@ -121,8 +141,13 @@ impl SpooledLog {
     /// earlier process left in it is drained first. To be called once per process.
     pub async fn open(context: &Context, folder: &Path, limit: u64) -> Result<Self, SpoolError> {
         let spool = EmbeddedLog::open_for_ever(folder, context.clock.clone())?;
-        let mut consumer = spool.join(GROUP, Topic::ALL).await?;
-        let left = left_in(&mut *consumer).await?;
+        spool.report_to(&context.health, "spool folder");
+        let (mut consumers, mut left) = (Vec::new(), BTreeMap::new());
+        for topic in Topic::ALL.iter().filter(|topic| !topic.settings().compacted) {
+            let mut consumer = spool.join(GROUP, &[*topic]).await?;
+            left.insert(*topic, left_in(&mut *consumer).await?);
+            consumers.push((*topic, consumer));
+        }
         let shared = Arc::new(Shared {
             log: Arc::clone(&context.log),
             spool,
@@ -132,33 +157,29 @@ impl SpooledLog {
             measures: Measures::new(context),
         });
         shared.change(|waiting| *waiting = left);
-        if left.records > 0 {
-            tracing::info!(
-                records = left.records,
-                "the spool is not empty and is drained first"
-            );
+        let records = shared.total().records;
+        if records > 0 {
+            tracing::info!(records, "the spool is not empty and is drained first");
         }
-        let drainer = Drainer {
+        let drainer = Arc::new(Drainer {
             shared: Arc::clone(&shared),
-            consumer,
+            clock: context.clock.clone(),
             task: context.health.task("spool"),
-            shutdown: context.shutdown.clone(),
-        };
-        tokio::spawn(drainer.run());
+            blocked: Mutex::default(),
+        });
+        tokio::spawn(drainer.run(consumers, context.shutdown.clone()));
         Ok(Self { shared })
     }
 }
 
-/// How much nobody has drained yet. Afterwards the consumer begins with the first of it again.
+/// How much of a topic nobody has drained yet. Afterwards the consumer begins with the first of it again.
 async fn left_in(consumer: &mut dyn Consumer) -> Result<Amount, LogError> {
     let mut left = Amount::default();
     consumer.next().await?;
     consumer.start(&Positions::new()).await?;
     while consumer.lag().values().any(|records| *records > 0) {
         if let Delivery::Batch(batch) = consumer.next().await? {
-            let amount = Amount::of(&records_of(&batch));
-            left.records += amount.records;
-            left.bytes += amount.bytes;
+            left.add(Amount::of(&records_of(&batch)));
         }
     }
     consumer.start(&Positions::new()).await?;
@@ -178,59 +199,70 @@ fn records_of(batch: &Batch) -> Vec<Record> {
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Amount> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<Topic, Amount>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Amount)) {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<Topic, Amount>)) {
         let mut waiting = self.waiting();
         change(&mut waiting);
-        self.measures.show(*waiting);
+        self.measures.show(sum(waiting.values()));
     }
 
-    fn is_empty(&self) -> bool {
-        self.waiting().records == 0
+    fn total(&self) -> Amount {
+        sum(self.waiting().values())
     }
 
-    /// Takes room in the spool before anything is written to it: from now on nothing passes it by.
-    fn reserve(&self, amount: Amount) -> Result<(), LogError> {
+    fn is_empty(&self, topic: Topic) -> bool {
+        self.waiting()
+            .get(&topic)
+            .is_none_or(|amount| amount.records == 0)
+    }
+
+    /// How many bytes of the spool records of this topic and of others like it may take.
+    fn limit(&self, topic: Topic) -> u64 {
+        if topic == Topic::ALERTS_COLLECTED {
+            self.limit
+        } else {
+            self.limit / 2
+        }
+    }
+
+    /// Takes room in the spool before anything is written to it: from now on nothing of the topic passes it by.
+    fn reserve(&self, topic: Topic, amount: Amount) -> Result<(), LogError> {
         let mut waiting = self.waiting();
-        if waiting.bytes.saturating_add(amount.bytes) > self.limit {
+        let total = sum(waiting.values()).bytes;
+        if total.saturating_add(amount.bytes) > self.limit(topic) {
             self.measures.refused.inc_by(amount.records);
             return Err(LogError::Unavailable(format!(
-                "the spool {} is full with {} bytes of {}",
+                "the spool {} is full with {total} bytes of {}",
                 self.folder.display(),
-                waiting.bytes,
-                self.limit
+                self.limit(topic)
             )));
         }
-        waiting.records += amount.records;
-        waiting.bytes += amount.bytes;
-        self.measures.show(*waiting);
+        waiting.entry(topic).or_default().add(amount);
+        self.measures.show(sum(waiting.values()));
         Ok(())
     }
 
-    fn release(&self, amount: Amount) {
-        self.change(|waiting| {
-            waiting.records = waiting.records.saturating_sub(amount.records);
-            waiting.bytes = waiting.bytes.saturating_sub(amount.bytes);
-        });
+    fn release(&self, topic: Topic, amount: Amount) {
+        self.change(|waiting| waiting.entry(topic).or_default().subtract(amount));
     }
 
     async fn put(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
         let amount = Amount::of(&records);
-        self.reserve(amount)?;
+        self.reserve(topic, amount)?;
         let put = self.spool.append(topic, records).await;
         match put {
             Ok(()) => self.measures.spooled.inc_by(amount.records),
-            Err(_) => self.release(amount),
+            Err(_) => self.release(topic, amount),
         }
         put
     }
 
-    /// Appends to the broker, unless something waits in the spool; answers whether it did.
+    /// Appends to the broker, unless something of the topic waits in the spool; answers whether it did.
     async fn passed_by(&self, topic: Topic, records: &[Record]) -> Result<bool, LogError> {
-        if !self.is_empty() {
+        if !self.is_empty(topic) {
             return Ok(false);
         }
         let append = self.log.append(topic, records.to_vec());
@@ -247,17 +279,13 @@ impl Shared {
             }
         }
     }
+}
 
-    /// Appends to the broker, which may take its time.
-    async fn append(&self, topic: Topic, records: Vec<Record>, task: &Task) -> Result<(), LogError> {
-        let mut append = self.log.append(topic, records);
-        loop {
-            match tokio::time::timeout(SIGN_OF_LIFE, &mut append).await {
-                Ok(appended) => return appended,
-                Err(_) => task.waiting("log"),
-            }
-        }
-    }
+fn sum<'a>(amounts: impl Iterator<Item = &'a Amount>) -> Amount {
+    amounts.fold(Amount::default(), |mut sum, amount| {
+        sum.add(*amount);
+        sum
+    })
 }
 
 impl Measures {
@@ -304,59 +332,123 @@ impl Log for SpooledLog {
 /// Writes what is in the spool to the broker.
 struct Drainer {
     shared: Arc<Shared>,
-    consumer: Box<dyn Consumer>,
+    clock: Clock,
     task: Task,
-    shutdown: CancellationToken,
+    /// What drainers of topics wait for at the moment.
+    blocked: Mutex<BTreeMap<Topic, &'static str>>,
 }
 
 impl Drainer {
-    async fn run(mut self) {
-        let shutdown = self.shutdown.clone();
-        // Whatever is broken off here is done again by the next process.
-        shutdown.run_until_cancelled(self.drain()).await;
-        self.task.ended();
+    async fn run(self: Arc<Self>, consumers: Vec<(Topic, Box<dyn Consumer>)>, shutdown: CancellationToken) {
+        let drain = consumers.into_iter().map(|(topic, consumer)| {
+            let drainer = Arc::clone(&self);
+            async move { drainer.drain(topic, consumer).await }
+        });
+        let mut draining: JoinSet<()> = drain.collect();
+        let mut sign_of_life = tokio::time::interval(SIGN_OF_LIFE);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = sign_of_life.tick() => self.report(),
+                ended = draining.join_next() => match ended {
+                    Some(Err(error)) => {
+                        // The task is dropped without its end: `/healthz` is red from now on.
+                        tracing::error!(%error, "a drainer of the spool has died");
+                        return;
+                    }
+                    Some(Ok(())) => {}
+                    None => break,
+                },
+            }
+        }
+        // What is broken off here is done again by the next process.
+        draining.shutdown().await;
+        if let Some(drainer) = Arc::into_inner(self) {
+            drainer.task.ended();
+        }
     }
 
-    async fn drain(&mut self) {
+    fn report(&self) {
+        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        match blocked.values().next() {
+            Some(dependency) => self.task.waiting(dependency),
+            None => self.task.progress(),
+        }
+    }
+
+    /// This topic waits for a dependency, or goes on.
+    fn set_blocked(&self, topic: Topic, dependency: Option<&'static str>) {
+        {
+            let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+            match dependency {
+                Some(dependency) => blocked.insert(topic, dependency),
+                None => blocked.remove(&topic),
+            };
+        }
+        self.report();
+    }
+
+    async fn drain(&self, topic: Topic, mut consumer: Box<dyn Consumer>) {
         loop {
-            match tokio::time::timeout(SIGN_OF_LIFE, self.consumer.next()).await {
-                Ok(Ok(Delivery::Batch(batch))) => self.deliver(&batch).await,
-                Ok(Ok(Delivery::Assigned(_) | Delivery::Revoked(_))) | Err(_) => self.task.progress(),
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the spool cannot be read");
-                    self.task.waiting("spool");
+            match consumer.next().await {
+                Ok(Delivery::Batch(batch)) => {
+                    self.deliver(&batch, consumer.as_mut()).await;
+                }
+                Ok(Delivery::Assigned(_) | Delivery::Revoked(_)) => {}
+                Err(error) => {
+                    tracing::error!(%topic, %error, "the spool cannot be read");
+                    self.set_blocked(topic, Some("spool"));
                     tokio::time::sleep(RETRY).await;
+                    self.set_blocked(topic, None);
                 }
             }
         }
     }
 
     /// Appends a batch to the broker, however long that is away, and then lets it go.
-    async fn deliver(&mut self, batch: &Batch) {
+    async fn deliver(&self, batch: &Batch, consumer: &mut dyn Consumer) {
         let mut records = records_of(batch);
         let amount = Amount::of(&records);
         for record in &mut records {
             record.headers.push((HEADER_SPOOLED.to_owned(), "1".to_owned()));
         }
         let mut told = false;
-        while let Err(error) = self.shared.append(batch.topic, records.clone(), &self.task).await {
+        while let Err(error) = self.append(batch.topic, records.clone()).await {
             if !std::mem::replace(&mut told, true) {
-                tracing::warn!(%error, "what was accepted waits in the spool");
+                tracing::warn!(topic = %batch.topic, %error, "what was accepted waits in the spool");
             }
-            self.task.waiting("log");
+            self.set_blocked(batch.topic, Some("log"));
             tokio::time::sleep(RETRY).await;
         }
         let drained = batch.next_offset();
-        let committed = self.consumer.commit(batch.topic, batch.partition, drained).await;
+        let committed = consumer.commit(batch.topic, batch.partition, drained).await;
         let forgotten = self.shared.spool.forget(batch.topic, batch.partition, drained);
         if let Err(error) = committed.and(forgotten) {
             tracing::warn!(%error, "what was drained stays in the spool");
         }
         self.shared.measures.drained.inc_by(amount.records);
-        self.shared.release(amount);
-        self.task.progress();
+        self.shared.release(batch.topic, amount);
+        self.set_blocked(batch.topic, None);
         if told {
-            tracing::info!("the log is back, and the spool is drained");
+            tracing::info!(topic = %batch.topic, "the log is back, and the spool is drained");
+        }
+    }
+
+    /// Appends to the broker, which may take its time. What it will never take is parked.
+    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
+        let parking = Parking {
+            log: self.shared.log.as_ref(),
+            metrics: &self.shared.measures.metrics,
+            stage: "spool",
+            now: self.clock.now(),
+        };
+        let mut append = std::pin::pin!(parking.append(topic, records));
+        match tokio::time::timeout(SIGN_OF_LIFE, &mut append).await {
+            Ok(appended) => appended,
+            Err(_) => {
+                self.set_blocked(topic, Some("log"));
+                append.await
+            }
         }
     }
 }

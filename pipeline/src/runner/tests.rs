@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
+use crate::Record;
 use crate::log::simulated::SimulatedLog;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -221,32 +222,4 @@ async fn a_stage_is_woken_at_its_time_and_once() {
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(harness.world.seen(2).await.len(), 2);
     harness.shut_down().await;
-}
-
-#[test]
-fn a_parked_message_keeps_its_bytes_its_place_and_its_trace() {
-    let record = Received {
-        offset: 7,
-        key: "k".to_owned(),
-        value: Some("not json".into()),
-        headers: vec![(HEADER_TRACEPARENT.to_owned(), "t".to_owned())],
-    };
-    let batch = Batch {
-        topic: TOPIC,
-        partition: 3,
-        records: vec![record.clone()],
-    };
-    let now = "2026-09-01T10:00:00Z".parse().unwrap();
-    let (topic, parked) = parked(&batch, &record, "decorator", "no JSON", now).unwrap();
-    assert_eq!(
-        (topic, parked.key.as_str()),
-        (Topic::ALERTS_COLLECTED_PARKED, "k")
-    );
-    assert_eq!(parked.headers.last().unwrap().1, "t");
-    let parked: Parked = serde_json::from_slice(&parked.value.unwrap()).unwrap();
-    assert_eq!(
-        (parked.partition, parked.offset, parked.error.as_str()),
-        (3, 7, "no JSON")
-    );
-    assert_eq!(STANDARD.decode(parked.value_base64).unwrap(), b"not json");
 }

@@ -210,3 +210,84 @@ async fn what_was_answered_survives_a_kill() {
         consumer.commit(TOPIC, 0, records.len() as u64 + 1).await.unwrap();
     }
 }
+
+/// A small file system in memory, unmounted when it is dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where mounting is not allowed.
+    fn new(mebibytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={mebibytes}m");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        mount.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    /// Takes all the space that is left, until the file is removed.
+    fn fill(&self) -> std::path::PathBuf {
+        let path = self.0.path().join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+async fn appended_within(log: &EmbeddedLog, key: &str, time: std::time::Duration) -> bool {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < time {
+        if log.append(TOPIC, vec![large_record(key)]).await.is_ok() {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l3_a_disk_that_was_full_is_written_to_again_when_it_has_room() {
+    let Some(disk) = SmallDisk::new(64) else {
+        eprintln!("SKIPPED: mounting a small file system is not allowed here");
+        return;
+    };
+    let folder = disk.0.path().join("log");
+    let log = open(&folder);
+    let mut answered = Vec::new();
+    for round in 0..2 {
+        let filler = disk.fill();
+        let mut failures = 0;
+        for number in 0..100_000 {
+            let key = format!("{round}-{number}");
+            match log.append(TOPIC, vec![large_record(&key)]).await {
+                Ok(()) => answered.push(key),
+                Err(_) => failures += 1,
+            }
+            if failures > 3 {
+                break;
+            }
+        }
+        assert!(failures > 3, "the disk was never full");
+        std::fs::remove_file(filler).unwrap();
+        let key = format!("{round}-after");
+        assert!(appended_within(&log, &key, std::time::Duration::from_secs(20)).await);
+        answered.push(key);
+    }
+    let has_all = |found: Vec<Received>| {
+        let found: BTreeSet<_> = found.into_iter().map(|record| record.key).collect();
+        answered.iter().all(|key| found.contains(key))
+    };
+    assert!(has_all(all(&log, TOPIC).await));
+    drop(log);
+    let log = open(&folder);
+    assert!(has_all(all(&log, TOPIC).await), "after a restart");
+    drop(log);
+}

@@ -8,7 +8,7 @@ use fjall::Keyspace;
 use schemas::Topic;
 use tokio::sync::Notify;
 
-use super::{Group, Partition, Shared, StorageError, codec, received_size};
+use super::{Group, Member, Partition, Shared, StorageError, codec, received_size};
 use crate::log::{
     Batch, Consumer, Delivery, Follower, From, LogError, MAX_BATCH_RECORDS, Positions, Received,
 };
@@ -121,13 +121,12 @@ async fn records_on_disk(
     from: u64,
     end: u64,
 ) -> Result<Vec<Received>, LogError> {
-    let Some(keyspace) = shared
-        .topics
-        .get(&topic)
-        .and_then(|log| log.keyspace.get())
-        .cloned()
-    else {
-        return Ok(Vec::new());
+    let Some(keyspace) = shared.topics.get(&topic).and_then(super::TopicLog::keyspace) else {
+        let failure = shared.failure().clone();
+        return match failure {
+            Some(error) => Err(shared.failed(&StorageError::Closed(error))),
+            None => Ok(Vec::new()),
+        };
     };
     let records = tokio::task::spawn_blocking(move || read_disk(&keyspace, partition, from, end)).await;
     records
@@ -158,10 +157,12 @@ impl EmbeddedConsumer {
             groups.next_member += 1;
             let member = groups.next_member;
             let group = groups.by_name.entry(group.to_owned()).or_default();
-            if let Some((_, before)) = group.members.last() {
-                before.notify_one();
-            }
-            group.members.push((member, Arc::clone(&woken)));
+            group.wake_members();
+            group.members.push(Member {
+                number: member,
+                topics: topics.to_vec(),
+                woken: Arc::clone(&woken),
+            });
             member
         };
         let most = topics
@@ -186,8 +187,8 @@ impl EmbeddedConsumer {
     }
 
     fn is_owner(&self) -> bool {
-        let owner = self.with_group(|group| group.members.last().map(|(member, _)| *member));
-        owner.flatten() == Some(self.member)
+        self.with_group(|group| group.is_owner(self.member))
+            .unwrap_or(false)
     }
 }
 
@@ -242,7 +243,7 @@ impl Consumer for EmbeddedConsumer {
         let member = self.member;
         self.with_group(|group| {
             // Whoever lost its partitions must not move the position of the one that has them now.
-            if group.members.last().is_some_and(|(owner, _)| *owner == member) {
+            if group.is_owner(member) {
                 group.positions.insert((topic, partition), offset);
                 group.unsaved.insert((topic, partition), offset);
             }
@@ -266,10 +267,8 @@ impl Drop for EmbeddedConsumer {
     fn drop(&mut self) {
         let member = self.member;
         self.with_group(|group| {
-            group.members.retain(|(other, _)| *other != member);
-            if let Some((_, next)) = group.members.last() {
-                next.notify_one();
-            }
+            group.members.retain(|other| other.number != member);
+            group.wake_members();
         });
     }
 }

@@ -1,9 +1,10 @@
 //! The one thread that writes: group commit, compaction, retention.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use schemas::Topic;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::codec::{self, Unreadable};
-use super::{Groups, Shared, StorageError};
+use super::{BLOCK_CACHE, Groups, JOURNALS, Shared, StorageError, keyspace_options};
 use crate::log::{LogError, Received};
 
 /// One sync takes at most so many bytes, so that the first caller does not wait for an endless queue.
@@ -20,6 +21,8 @@ const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 const IDLE: Duration = Duration::from_secs(1);
 /// Retention removes so many records at a time, and lets appends pass in between.
 const REMOVED_AT_ONCE: usize = 2_000;
+/// A store that failed is opened anew so often until that succeeds.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 /// A removed key of a compacted topic is remembered so long, for followers that are away.
 const REMOVALS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -54,20 +57,29 @@ pub(super) struct Pending {
     pub(super) received: Received,
 }
 
-pub(super) struct Writer {
+/// The store on disk.
+pub(super) struct Opened {
     database: Database,
-    positions: Keyspace,
+    pub(super) positions: Keyspace,
+}
+
+pub(super) struct Writer {
+    /// None after a failure, until it could be opened anew.
+    opened: Option<Opened>,
+    /// When that was tried last.
+    tried_at: Instant,
     shared: Arc<Shared>,
     work: Receiver<Work>,
     /// Of the compacted topics: where the newest record of each key is.
-    newest: BTreeMap<(Topic, u32), BTreeMap<String, Newest>>,
+    newest: NewestRecords,
     retention: Option<Retention>,
-    /// A store that failed once takes nothing more.
-    failed: bool,
 }
 
 /// A record to write at an offset, or none to remove what is there.
 type Change = ((Topic, u32, u64), Option<Vec<u8>>);
+
+/// By partition and key.
+type NewestRecords = BTreeMap<(Topic, u32), BTreeMap<String, Newest>>;
 
 struct Newest {
     offset: u64,
@@ -120,29 +132,41 @@ fn read_position_key(key: &[u8]) -> Option<(&str, &str, u32)> {
     Some((group, topic, u32::from_be_bytes(*partition)))
 }
 
+impl Opened {
+    pub(super) fn open(folder: &Path) -> Result<Self, StorageError> {
+        let database = Database::builder(folder)
+            .cache_size(BLOCK_CACHE)
+            .max_journaling_size(JOURNALS)
+            // With two, one of them spins while the other one compacts.
+            .worker_threads(1)
+            .open()?;
+        let positions = database.keyspace("positions", keyspace_options)?;
+        Ok(Self { database, positions })
+    }
+
+    pub(super) fn keyspace(&self, topic: Topic) -> Result<Keyspace, StorageError> {
+        Ok(self.database.keyspace(topic.name(), keyspace_options)?)
+    }
+
+    pub(super) fn keyspace_if_there(&self, topic: Topic) -> Result<Option<Keyspace>, StorageError> {
+        let there = self.database.keyspace_exists(topic.name());
+        there.then(|| self.keyspace(topic)).transpose()
+    }
+}
+
 impl Writer {
     pub(super) fn new(
-        database: Database,
-        positions: Keyspace,
+        opened: Opened,
         shared: Arc<Shared>,
         work: Receiver<Work>,
     ) -> Result<Self, StorageError> {
-        let mut newest = BTreeMap::new();
-        for (topic, log) in &shared.topics {
-            if topic.settings().compacted {
-                for number in 0..topic.embedded_partitions() {
-                    newest.insert((*topic, number), newest_of(log.keyspace.get(), number)?);
-                }
-            }
-        }
         Ok(Self {
-            database,
-            positions,
+            opened: Some(opened),
+            tried_at: Instant::now(),
+            newest: newest_of_all(&shared)?,
             shared,
             work,
-            newest,
             retention: None,
-            failed: false,
         })
     }
 
@@ -174,6 +198,7 @@ impl Writer {
                 }
                 next = self.work.try_recv().map_err(|_| RecvTimeoutError::Timeout);
             }
+            self.reopen_if_closed();
             self.commit(appends);
             self.go_on_with_retention();
         }
@@ -187,10 +212,10 @@ impl Writer {
             answers.push((append.answer, append._room));
         }
         let result = self.write(&mut places);
-        if result.is_ok() {
-            self.publish(places);
+        match &result {
+            Ok(()) => self.publish(places),
+            Err(error) => self.close(error),
         }
-        self.failed |= result.is_err();
         for (answer, _room) in answers {
             // A caller that is gone does not need its answer.
             let _ = answer.send(match &result {
@@ -205,28 +230,88 @@ impl Writer {
         if records.is_empty() && unsaved.is_empty() {
             return Ok(());
         }
-        if self.failed {
-            return Err(fjall::Error::Poisoned.into());
-        }
-        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), records.len() + unsaved.len())
-            .durability(Some(PersistMode::SyncData));
+        self.opened()?;
+        let changes = self.give_offsets(records)?;
+        let opened = self.opened()?;
+        let mut batch =
+            OwnedWriteBatch::with_capacity(opened.database.clone(), changes.len() + unsaved.len())
+                .durability(Some(PersistMode::SyncData));
         for (key, offset) in unsaved {
-            batch.insert(&self.positions, key, offset.to_be_bytes());
+            batch.insert(&opened.positions, key, offset.to_be_bytes());
         }
-        for ((topic, number, offset), encoded) in self.give_offsets(records)? {
+        for ((topic, number, offset), encoded) in changes {
             let Some(log) = self.shared.topics.get(&topic) else {
                 continue;
             };
             let (keyspace, place) = (
-                log.keyspace_to_write(topic, &self.database)?,
+                log.keyspace_to_write(topic, opened)?,
                 codec::place(number, offset),
             );
             match encoded {
-                Some(encoded) => batch.insert(keyspace, place, encoded),
-                None => batch.remove(keyspace, place),
+                Some(encoded) => batch.insert(&keyspace, place, encoded),
+                None => batch.remove(&keyspace, place),
             }
         }
         Ok(batch.commit()?)
+    }
+
+    fn opened(&self) -> Result<&Opened, StorageError> {
+        self.opened.as_ref().ok_or_else(|| {
+            let failure = self.shared.failure().clone();
+            StorageError::Closed(failure.unwrap_or_default())
+        })
+    }
+
+    /// Lets go of a store that failed.
+    fn close(&mut self, error: &StorageError) {
+        if self.opened.take().is_none() {
+            return;
+        }
+        tracing::error!(folder = %self.shared.folder.display(), %error, "the data folder failed and is opened anew");
+        *self.shared.failure() = Some(error.to_string());
+        self.let_go_of_keyspaces();
+        self.tried_at = Instant::now();
+    }
+
+    fn reopen_if_closed(&mut self) {
+        if self.opened.is_some() || self.tried_at.elapsed() < REOPEN_INTERVAL {
+            return;
+        }
+        self.tried_at = Instant::now();
+        match self.reopen() {
+            Ok(()) => {
+                *self.shared.failure() = None;
+                tracing::info!(folder = %self.shared.folder.display(), "the data folder works again");
+            }
+            Err(error) => {
+                *self.shared.failure() = Some(error.to_string());
+                self.let_go_of_keyspaces();
+            }
+        }
+    }
+
+    /// As long as one of them is there the store cannot be opened anew.
+    fn let_go_of_keyspaces(&self) {
+        for log in self.shared.topics.values() {
+            log.set_keyspace(None);
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), StorageError> {
+        let opened = Opened::open(&self.shared.folder)?;
+        for (topic, log) in &self.shared.topics {
+            log.read_again(*topic, &opened)?;
+        }
+        self.newest = newest_of_all(&self.shared)?;
+        // What was to be saved with the write that failed.
+        for group in self.shared.groups().by_name.values_mut() {
+            group.unsaved = group.positions.clone();
+        }
+        self.opened = Some(opened);
+        for log in self.shared.topics.values() {
+            log.wake_readers();
+        }
+        Ok(())
     }
 
     /// Gives each record its offset, and tells what is to be written, or removed since it was superseded.
@@ -317,7 +402,10 @@ impl Writer {
             match self.remove_old(place, retention.now) {
                 Ok(removed) if removed >= REMOVED_AT_ONCE => retention.remaining.push(place),
                 Ok(_) => {}
-                Err(error) => tracing::error!(topic = %place.0, %error, "old records could not be removed"),
+                Err(error) => {
+                    tracing::error!(topic = %place.0, %error, "old records could not be removed");
+                    self.close(&error);
+                }
             }
             self.retention = Some(retention);
         } else {
@@ -330,7 +418,7 @@ impl Writer {
 
     fn remove_old(&mut self, place: (Topic, u32), now: Timestamp) -> Result<usize, StorageError> {
         let (topic, number) = place;
-        let Some(keyspace) = self.shared.topics.get(&topic).and_then(|log| log.keyspace.get()) else {
+        let Some(keyspace) = self.shared.topics.get(&topic).and_then(super::TopicLog::keyspace) else {
             return Ok(0);
         };
         let old = if let Some(newest) = self.newest.get_mut(&place) {
@@ -340,16 +428,16 @@ impl Writer {
                 .shared
                 .partition(topic, number)
                 .map_or((0, 0), |partition| (partition.first, partition.end));
-            old_records(keyspace, topic, number, end, now)?
+            old_records(&keyspace, topic, number, end, now)?
         };
-        self.remove(place, keyspace, &old)?;
+        self.remove(place, &keyspace, &old)?;
         Ok(old.len())
     }
 
     /// Offsets go on from the last record, so that one stays.
-    fn forget(&self, place: (Topic, u32), before: u64) {
+    fn forget(&mut self, place: (Topic, u32), before: u64) {
         let (topic, number) = place;
-        let Some(keyspace) = self.shared.topics.get(&topic).and_then(|log| log.keyspace.get()) else {
+        let Some(keyspace) = self.shared.topics.get(&topic).and_then(super::TopicLog::keyspace) else {
             return;
         };
         let (first, end) = self
@@ -357,8 +445,9 @@ impl Writer {
             .partition(topic, number)
             .map_or((0, 0), |partition| (partition.first, partition.end));
         let forgotten: Vec<u64> = (first..before.min(end.saturating_sub(1))).collect();
-        if let Err(error) = self.remove(place, keyspace, &forgotten) {
+        if let Err(error) = self.remove(place, &keyspace, &forgotten) {
             tracing::error!(%topic, %error, "records could not be removed");
+            self.close(&error);
         }
     }
 
@@ -372,7 +461,7 @@ impl Writer {
             return Ok(());
         }
         // Nobody waits for it, so it goes to disk with the next append.
-        let mut batch = self.database.batch();
+        let mut batch = self.opened()?.database.batch();
         for offset in old {
             batch.remove(keyspace, codec::place(number, *offset));
         }
@@ -384,6 +473,19 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The newest records of the compacted topics.
+fn newest_of_all(shared: &Shared) -> Result<NewestRecords, StorageError> {
+    let mut newest = NewestRecords::new();
+    for (topic, log) in &shared.topics {
+        if topic.settings().compacted {
+            for number in 0..topic.embedded_partitions() {
+                newest.insert((*topic, number), newest_of(log.keyspace().as_ref(), number)?);
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// The newest record of each key.

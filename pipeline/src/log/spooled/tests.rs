@@ -1,11 +1,9 @@
-use std::collections::BTreeMap;
 use std::fs;
 
 use prometheus::TextEncoder;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Clock;
 use crate::log::simulated::SimulatedLog;
 
 const TOPIC: Topic = Topic::ALERTS_COLLECTED;
@@ -38,7 +36,7 @@ impl World {
     }
 
     fn waiting(&self) -> u64 {
-        self.log.shared.waiting().records
+        self.log.shared.total().records
     }
 
     async fn drained(&self) {
@@ -332,5 +330,84 @@ async fn a_sender_that_hangs_up_leaves_nothing_behind_that_is_counted_wrongly() 
     world.drained().await;
     let arrived = world.arrived().remove("a").unwrap();
     assert_eq!((arrived.len(), arrived[20].as_str()), (21, "last"));
+    world.end().await;
+}
+
+/// A broker that will never take some records, and that is away for one topic.
+struct Picky(SimulatedLog);
+
+const AWAY: Topic = Topic::INGEST_REJECTED;
+
+#[async_trait]
+impl Log for Picky {
+    async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
+        if topic == AWAY {
+            return Err(LogError::Unavailable("no leader".to_owned()));
+        }
+        if topic == TOPIC && records.iter().any(|record| record.key == "refused") {
+            return Err(LogError::Refused {
+                topic,
+                reason: "it is too large".to_owned(),
+            });
+        }
+        self.0.append(topic, records).await
+    }
+
+    async fn join(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, LogError> {
+        self.0.join(group, topics).await
+    }
+
+    async fn follow(&self, topic: Topic, from: From) -> Result<Box<dyn Follower>, LogError> {
+        self.0.follow(topic, from).await
+    }
+
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.0.partitions(topic)
+    }
+}
+
+#[tokio::test]
+async fn l8_what_the_broker_refuses_for_good_is_parked_and_all_others_go_on() {
+    let (folder, broker) = (TempDir::new().unwrap(), SimulatedLog::new(1));
+    {
+        let world = World::begin(&broker, folder.path(), PLENTY).await;
+        broker.set_available(false);
+        world.log.append(AWAY, vec![record("r", "1")]).await.unwrap();
+        for key in ["a", "refused", "b", "a"] {
+            world.append(key, key).await.unwrap();
+        }
+        world.end().await;
+    }
+    broker.set_available(true);
+    let world = World::on(Arc::new(Picky(broker.clone())), &broker, folder.path(), PLENTY).await;
+    while !world.log.shared.is_empty(TOPIC) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let arrived: Vec<_> = broker
+        .records(TOPIC)
+        .into_iter()
+        .map(|record| record.key)
+        .collect();
+    assert_eq!(arrived, ["a", "b", "a"]);
+    let parked = broker.records(Topic::ALERTS_COLLECTED_PARKED).remove(0);
+    let parked: schemas::rejection::Parked = serde_json::from_slice(&parked.value.unwrap()).unwrap();
+    assert!(parked.error.contains("it is too large"), "{}", parked.error);
+    assert_eq!(world.waiting(), 1, "the other topic waits");
+    // What comes now passes the other topic by.
+    world.append("a", "direct").await.unwrap();
+    assert_eq!(marked(&broker), [true, true, true, false]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn l8_what_is_no_alert_leaves_half_of_the_spool_to_the_alerts() {
+    let (folder, broker) = (TempDir::new().unwrap(), SimulatedLog::new(1));
+    let world = World::begin(&broker, folder.path(), 1000).await;
+    broker.set_available(false);
+    let text = "x".repeat(300);
+    world.log.append(AWAY, vec![record("r", &text)]).await.unwrap();
+    let refused = world.log.append(AWAY, vec![record("r", &text)]).await;
+    assert!(refused.unwrap_err().to_string().contains("is full"));
+    world.append("a", &text).await.unwrap();
     world.end().await;
 }
