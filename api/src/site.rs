@@ -116,10 +116,9 @@ async fn put(
 
 /// Applies a document: all of it or nothing.
 pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applied, ApiError> {
-    let document = document::read(text).map_err(ApiError::Site)?;
     let stored = api.store.site().await?;
     let before = entries(&stored)?;
-    let after = check::resolve(&document, &before, &api.key).map_err(ApiError::Site)?;
+    let after = checked(api, text, before.clone()).await?;
     let changes = differences(&before, &after);
     if dry_run || changes.is_empty() {
         return Ok(Applied {
@@ -144,6 +143,24 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
         applied: true,
         published,
     })
+}
+
+/// What a document makes of the stored entries. Parsing and trial evaluations take their time, so they run off the threads
+/// that serve requests.
+async fn checked(
+    api: &Api,
+    text: &str,
+    before: BTreeMap<String, ConfigEntry>,
+) -> Result<BTreeMap<String, ConfigEntry>, ApiError> {
+    let (text, key) = (text.to_owned(), api.key.clone());
+    let check = tokio::task::spawn_blocking(move || {
+        let document = document::read(&text)?;
+        check::resolve(&document, &before, &key)
+    });
+    let checked = check.await;
+    checked
+        .map_err(|error| ApiError::Internal(format!("the document could not be checked: {error}")))?
+        .map_err(ApiError::Site)
 }
 
 /// The mappings that a document declares, or everything that is wrong with them; what else it says is not looked at.

@@ -1,5 +1,7 @@
 //! Who may use console, API and websocket.
 
+mod origin;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,7 +22,11 @@ const COOKIE: &str = "reveille_session";
 
 /// What must be shown to be let in. Without a token everybody is, which is why nothing then listens beyond loopback.
 #[derive(Clone)]
-pub struct Access(Option<Arc<Token>>);
+pub struct Access {
+    token: Option<Arc<Token>>,
+    /// Where people reach the console: its pages may send what changes something.
+    console_url: Arc<str>,
+}
 
 struct Token {
     token: String,
@@ -38,7 +44,7 @@ struct SignIn {
 impl Access {
     /// Access with this token, or for everybody, to a console at this address.
     pub fn new(token: Option<&str>, console_url: &str) -> Self {
-        Self(token.map(|token| {
+        let token = token.map(|token| {
             let digest = Sha256::new()
                 .chain_update(b"reveille session")
                 .chain_update(token)
@@ -49,24 +55,32 @@ impl Access {
                 session,
                 secure: console_url.starts_with("https://"),
             })
-        }))
+        });
+        Self {
+            token,
+            console_url: console_url.into(),
+        }
     }
 
     /// Lets only those through to `routes` who show the token (`Authorization: Bearer`, or the password of basic
-    /// authentication, which some programs have nothing but) or a session's cookie.
+    /// authentication, which some programs have nothing but) or a session's cookie. What a page of another site sends is
+    /// refused, whoever is signed in.
     pub fn guard(&self, routes: Router) -> Router {
-        routes.layer(from_fn_with_state(self.clone(), check))
+        routes
+            .layer(from_fn_with_state(self.clone(), check))
+            .layer(from_fn_with_state(self.clone(), refuse_cross_site))
     }
 
     /// `GET` and `POST /api/v1/session`: who am I, and let me in. Not to be guarded.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/session", get(session).post(sign_in))
+            .layer(from_fn_with_state(self.clone(), refuse_cross_site))
             .with_state(self.clone())
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.0 else { return true };
+        let Some(token) = &self.token else { return true };
         let authorization = header_text(headers, header::AUTHORIZATION);
         let bearer = authorization.and_then(|text| text.strip_prefix("Bearer "));
         let basic = authorization.and_then(|text| text.strip_prefix("Basic "));
@@ -114,8 +128,19 @@ fn misled(headers: &HeaderMap) -> bool {
     !local && name.parse::<IpAddr>().is_err()
 }
 
+async fn refuse_cross_site(State(access): State<Access>, request: Request, next: Next) -> Response {
+    if origin::is_cross_site(request.method(), request.headers(), &access.console_url) {
+        let error = json!({ "error": {
+            "code": "cross_site",
+            "message": "a page of another site sent this: use the console at its own address (the setting console_url, if a proxy stands before it), or a program that sends no Origin",
+        } });
+        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+    }
+    next.run(request).await
+}
+
 async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
-    if access.0.is_none() && misled(request.headers()) {
+    if access.token.is_none() && misled(request.headers()) {
         let error = json!({ "error": {
             "code": "unknown_host",
             "message": "this name is not known here while nobody has to show who they are: use 127.0.0.1 or localhost, or set access_token",
@@ -130,7 +155,7 @@ async fn check(State(access): State<Access>, request: Request, next: Next) -> Re
 }
 
 async fn session(State(access): State<Access>, headers: HeaderMap) -> Response {
-    let authentication = if access.0.is_some() { "token" } else { "none" };
+    let authentication = if access.token.is_some() { "token" } else { "none" };
     if access.admits(&headers) {
         Json(json!({ "user": null, "authentication": authentication })).into_response()
     } else {
@@ -139,7 +164,7 @@ async fn session(State(access): State<Access>, headers: HeaderMap) -> Response {
 }
 
 async fn sign_in(State(access): State<Access>, Json(body): Json<SignIn>) -> Response {
-    match &access.0 {
+    match &access.token {
         None => Json(json!({ "user": null, "authentication": "none" })).into_response(),
         Some(token) if same(&body.token, &token.token) => {
             let secure = if token.secure { "; Secure" } else { "" };
@@ -216,10 +241,36 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn s3_another_site_changes_nothing_whether_signed_in_or_not() {
+        use axum::body::Body;
+        use tower::ServiceExt;
+        for token in [None, Some("a token that is long")] {
+            let access = Access::new(token, "");
+            let routes = Router::new().route("/api/v2/silences", get(|| async {}).post(|| async {}));
+            let routes = access.guard(routes).merge(access.routes());
+            for (path, origin, status) in [
+                ("/api/v2/silences", "https://evil.example", 403),
+                ("/api/v1/session", "https://evil.example", 403),
+                ("/api/v2/silences", "http://127.0.0.1:8080", 200),
+            ] {
+                let request = Request::post(path)
+                    .header(header::HOST, "127.0.0.1:8080")
+                    .header(header::ORIGIN, origin)
+                    .header(header::CONTENT_TYPE, "text/plain")
+                    .header(header::AUTHORIZATION, "Bearer a token that is long")
+                    .body(Body::from("{}"))
+                    .unwrap();
+                let answer = routes.clone().oneshot(request).await.unwrap();
+                assert_eq!(answer.status(), status, "{path} {origin}");
+            }
+        }
+    }
+
     #[test]
     fn the_token_or_its_session_is_let_in_and_nothing_else() {
         let access = Access::new(Some("correct horse"), "http://127.0.0.1:8080");
-        let session = access.0.as_ref().unwrap().session.clone();
+        let session = access.token.as_ref().unwrap().session.clone();
         assert!(access.admits(&headers(header::AUTHORIZATION, "Bearer correct horse")));
         assert!(access.admits(&headers(
             header::COOKIE,

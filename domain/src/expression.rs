@@ -1,5 +1,9 @@
 //! Expressions in CEL (<https://cel.dev>), compiled once.
 
+mod budget;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
@@ -12,10 +16,17 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
-/// Longer ones are a mistake, and would only cost time.
-const LONGEST: usize = 10_000;
+pub(crate) use budget::scope;
+
+/// The longest source of an expression.
+const SOURCE_BYTES_MAX: usize = 10_000;
+/// The stack on which a source is parsed and its tree is checked: deep enough for every tree that a source of the
+/// longest length can have.
+const COMPILE_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// The memory of a compiled regular expression.
+const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// What a compiled pattern is called inside an expression; no operator can write such a name.
 const PATTERN_PREFIX: &str = "@pattern";
 /// What functions can belong to that is no value.
@@ -26,6 +37,7 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     if let Err(error) = environment.add_extension(cel::extensions::strings) {
         debug_assert!(false, "{error:?}");
     }
+    budget::declare(&mut environment);
     Arc::new(environment)
 });
 static PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
@@ -51,16 +63,45 @@ pub(crate) struct Expression {
 
 impl Expression {
     /// Compiles the expression.
+    ///
+    /// # Errors
+    ///
+    /// A syntax error, a regular expression that is none, or a bound that the expression exceeds, with its place.
     pub(crate) fn compile(source: &str) -> Result<Self, ExpressionError> {
-        if source.len() > LONGEST {
-            return Err(at(1, 1, format!("the expression is longer than {LONGEST} bytes")));
+        if source.len() > SOURCE_BYTES_MAX {
+            return Err(at(
+                1,
+                1,
+                format!("the expression is longer than {SOURCE_BYTES_MAX} bytes: split it"),
+            ));
         }
-        // The parser of the library panics on some texts.
-        let program = catch_unwind(|| ENVIRONMENT.compile(source))
-            .map_err(|_| at(1, 1, "this is not an expression in CEL".to_owned()))?
+        // A tree that is refused for its depth is taken apart by recursion as well, so this needs a stack of its own.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .name("expression".to_owned())
+                .stack_size(COMPILE_STACK_BYTES)
+                .spawn_scoped(scope, || Self::parse(source));
+            match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(parsed)) => parsed,
+                // The parser of the library panics on some texts.
+                Ok(Err(_)) => Err(at(1, 1, "this is not an expression in CEL".to_owned())),
+                Err(error) => Err(at(
+                    1,
+                    1,
+                    format!("no thread can be started to compile it: {error}"),
+                )),
+            }
+        })
+    }
+
+    fn parse(source: &str) -> Result<Self, ExpressionError> {
+        let program = ENVIRONMENT
+            .compile(source)
             .map_err(|errors| syntax_error(&errors))?;
+        let mut tree = program.expression().clone();
+        budget::check_shape(&mut tree).map_err(|message| at(1, 1, message))?;
         let mut expression = Self {
-            tree: program.expression().clone(),
+            tree,
             source: SourceInfo::default(),
             patterns: Vec::new(),
         };
@@ -71,6 +112,8 @@ impl Expression {
             &mut expression.source,
         );
         compile_patterns(&mut expression.tree, &mut expression.patterns, &expression.source)?;
+        let instrumented = budget::instrument(&mut expression.tree);
+        instrumented.map_err(|(id, message)| expression.at(id, message))?;
         Ok(expression)
     }
 
@@ -80,7 +123,7 @@ impl Expression {
         names: &dyn VariableResolver,
         known: &str,
     ) -> Result<(), ExpressionError> {
-        match self.unknown(&mut self.tree.clone(), &mut Vec::new(), names) {
+        match scope(|| self.unknown(&mut self.tree.clone(), &mut Vec::new(), names)) {
             Some((id, name)) => Err(self.there_is_no(id, &name, known)),
             None => Ok(()),
         }
@@ -93,7 +136,7 @@ impl Expression {
         names: &dyn VariableResolver,
         known: &str,
     ) -> Result<(), ExpressionError> {
-        match self.mistake(&mut self.tree.clone(), names) {
+        match scope(|| self.mistake(&mut self.tree.clone(), names)) {
             Some((id, ExecutionError::UndeclaredReference(name))) => Err(self.there_is_no(id, &name, known)),
             Some((id, error)) => Err(self.at(id, error.to_string())),
             None => Ok(()),
@@ -106,7 +149,7 @@ impl Expression {
         names: &dyn VariableResolver,
         read: impl FnOnce(&dyn Val) -> T,
     ) -> Result<T, ExecutionError> {
-        self.evaluate_part(&self.tree, names, read)
+        scope(|| self.evaluate_part(&self.tree, names, read))
     }
 
     fn evaluate_part<T>(
@@ -122,14 +165,16 @@ impl Expression {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(&names);
         // A panic of the library must not stop everything behind this.
-        catch_unwind(AssertUnwindSafe(|| {
+        let value = catch_unwind(AssertUnwindSafe(|| {
             Value::resolve_val(part, &context).map(|value| read(value.as_ref()))
         }))
         .unwrap_or_else(|_| {
             Err(ExecutionError::InternalError(
                 "the expression cannot be evaluated".to_owned(),
             ))
-        })
+        });
+        // An error within a loop can be absorbed by a later element; the end of the budget may not.
+        budget::exceeded().map_or(value, Err)
     }
 
     fn mistake(&self, part: &mut IdedExpr, names: &dyn VariableResolver) -> Option<(u64, ExecutionError)> {
@@ -246,6 +291,8 @@ fn compile_patterns(
     for part in parts(expression, true) {
         compile_patterns(part, patterns, source)?;
     }
+    let offset = source.offset_for(expression.id).map_or(0, |(start, _)| start);
+    let refused = |message| at_offset(&source.source, offset, message);
     let id = expression.id;
     let Expr::Call(call) = &mut expression.expr else {
         return Ok(());
@@ -258,16 +305,15 @@ fn compile_patterns(
         ..
     }) = call.args.last()
     else {
-        return Ok(());
+        // It would be compiled anew for every value, and a sender could choose it.
+        return Err(refused(
+            "the regular expression of matches() must be a text in quotation marks".to_owned(),
+        ));
     };
-    let regex = Regex::new(pattern.inner()).map_err(|error| {
-        let offset = source.offset_for(id).map_or(0, |(start, _)| start);
-        at_offset(
-            &source.source,
-            offset,
-            format!("not a regular expression: {error}"),
-        )
-    })?;
+    let regex = RegexBuilder::new(pattern.inner())
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .map_err(|error| refused(format!("not a regular expression: {error}")))?;
     let pattern = Expr::Ident(format!("{PATTERN_PREFIX}{}", patterns.len()));
     let text = match (call.target.take(), call.args.len()) {
         (Some(target), 1) => *target,
@@ -425,12 +471,15 @@ struct Names<'n> {
 
 impl VariableResolver for Names<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        if !variable.starts_with('@') {
+            return self.names.resolve(variable);
+        }
         match variable.strip_prefix(PATTERN_PREFIX) {
             Some(number) => {
                 let number = number.parse::<usize>().ok()?;
                 self.patterns.get(number).map(|pattern| CowVal::Borrowed(pattern))
             }
-            None => self.names.resolve(variable),
+            None => budget::step(variable),
         }
     }
 }

@@ -156,8 +156,13 @@ impl CompiledMapping {
         &self.mapping.name
     }
 
-    /// Understands a body: all of it or nothing. `topic` is where it was published, if it was.
+    /// Understands a body: all of it or nothing. `topic` is where it was published, if it was. One body has one budget,
+    /// however many items it has.
     pub fn read(&self, body: &Value, topic: Option<&str>) -> Result<MappedBody, Unmapped> {
+        expression::scope(|| self.read_within_budget(body, topic))
+    }
+
+    fn read_within_budget(&self, body: &Value, topic: Option<&str>) -> Result<MappedBody, Unmapped> {
         let body = expression::of_json(body);
         let topic = topic.into();
         let topic = expression::of_json(&topic);
