@@ -163,6 +163,7 @@ impl Delivery {
             name,
             output: alert.output,
             labels: alert.labels,
+            annotations: alert.annotations,
             links: alert.links,
             environment: alert.environment.or_else(|| self.environment.clone()),
             scenario: alert.scenario.or_else(|| self.scenario.clone()),

@@ -93,6 +93,8 @@ export interface Alert {
   output: string;
   previous_output?: string;
   labels?: Record<string, string>;
+  /** What the source says beside the output: name to text. */
+  annotations?: Record<string, string>;
   links?: Record<string, string>;
   acknowledgement?: Acknowledgement;
   snooze?: Snooze;

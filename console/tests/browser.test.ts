@@ -264,11 +264,14 @@ describe("against the stand-in", () => {
       name: hostile,
       output: hostile,
       labels: { [hostile]: hostile },
+      annotations: { [hostile]: `${hostile}\nsecond line` },
       links: { Bad: "javascript:document.title=3", Good: "https://example.org/" },
     });
     await page.locator(ROWS).click();
     await page.getByTestId("output").filter({ hasText: hostile }).waitFor();
     const details = page.getByTestId("details");
+    const annotations = await details.getByTestId("annotations").innerText();
+    expect(annotations).toContain(`${hostile}\nsecond line`);
     expect(await details.locator("a").count()).toBe(1);
     expect(await details.locator("a").getAttribute("rel")).toContain("noopener");
     expect(await page.locator("main img, aside img, main script").count()).toBe(0);

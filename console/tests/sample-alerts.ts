@@ -88,6 +88,7 @@ export function alertOf(index: number, now: number): Alert {
     output,
     previous_output: output.replace(/\d+/, (digits) => String(Math.max(1, Number(digits) - 3))),
     labels,
+    annotations: { impact: `${service} answers late\nfor some customers` },
     links: {
       Runbook: `https://runbooks.example.org/${encodeURIComponent(name)}`,
       Dashboard: `https://grafana.example.org/d/${service}?var-host=${host}`,

@@ -127,6 +127,7 @@ impl World {
                 name: name.to_owned(),
                 output: "99 %".to_owned(),
                 labels: [].into(),
+                annotations: [].into(),
                 links: [].into(),
                 environment: None,
                 scenario: None,

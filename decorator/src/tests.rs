@@ -124,6 +124,7 @@ fn event(name: &str) -> AlertEvent {
         name: name.to_owned(),
         output: "full".to_owned(),
         labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
         links: BTreeMap::new(),
         environment: None,
         scenario: None,

@@ -141,6 +141,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     name: "name".to_owned(),
     output: "output".to_owned(),
     labels: BTreeMap::from([("label".to_owned(), "value".to_owned())]),
+    annotations: BTreeMap::from([("impact".to_owned(), "orders are lost".to_owned())]),
     links: BTreeMap::new(),
     environment: None,
     scenario: None,
@@ -189,7 +190,8 @@ mod tests {
         assert!(holds(
             "name == 'name' && object == 'object' && source == 'source' && service == 'service' \
              && output == 'output' && severity == 'warning' && monitoring_system == 'api' \
-             && integration == 'default' && labels.label == 'value' && labels['label'] == 'value'"
+             && integration == 'default' && labels.label == 'value' && labels['label'] == 'value' \
+             && annotations.impact.contains('lost')"
         ));
         assert!(holds("severity in ['warning', 'critical'] && size(labels) == 1"));
         assert!(holds(
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(
             refused("name == 'x' &&\n host == 'web'"),
             "when: line 2, column 2: there is no \"host\": an expression can name name, object, source, service, \
-             output, severity, monitoring_system, integration and labels"
+             output, severity, monitoring_system, integration, labels and annotations"
         );
         assert!(
             refused("false && nmae.contains('x')")

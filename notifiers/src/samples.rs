@@ -33,6 +33,7 @@ pub(crate) fn alert(name: &str) -> Alert {
         output: text("5xx rate is 12 % (limit 5 %)"),
         previous_output: None,
         labels: BTreeMap::from([(text("team"), text("pay")), (text("region"), text("eu-1"))]),
+        annotations: BTreeMap::from([(text("impact"), text("orders are lost"))]),
         links: BTreeMap::from([(text("Runbook"), text("https://wiki.example/5xx?a=1&b=2"))]),
         acknowledgement: None,
         snooze: None,
@@ -120,6 +121,9 @@ pub(crate) fn long() -> Notification {
     long.alert.labels = (0..300)
         .map(|n| (format!("label-{n}"), words("value ", 50)))
         .collect();
+    long.alert.annotations = (0..50)
+        .map(|n| (format!("annotation-{n}"), words("<text> & ", 500)))
+        .collect();
     long.alert.links = (0..50)
         .map(|n| {
             (
@@ -141,6 +145,8 @@ pub(crate) fn hostile() -> Notification {
     hostile.alert.output = text("``` {{ 7 * 7 }} <b>not bold</b> &amp; \u{202e}");
     hostile.alert.service = Some(text("  "));
     hostile.alert.labels = BTreeMap::from([(text("<@U1>"), text("`a`|b>"))]);
+    hostile.alert.annotations =
+        BTreeMap::from([(text("<!here>"), text("<b>`a`</b>\r\nBcc: all@example.org"))]);
     hostile.alert.links = BTreeMap::from([
         (text("a|b>c"), text("https://x.example/|a>b<c\"d")),
         (text("script"), text("javascript:alert(1)")),

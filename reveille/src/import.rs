@@ -31,7 +31,7 @@ const SHOWN: usize = 20;
 /// Post the alerts of a file.
 ///
 /// The file is NDJSON (each line a body as the source expects it) or CSV (the first row names fields of the generic
-/// API: alert_name, alert_severity, source, object, notification_output, …; `labels.x` and `links.x` are columns too).
+/// API: alert_name, alert_severity, source, object, notification_output, …; `labels.x`, `annotations.x` and `links.x` are columns too).
 /// Alerts are posted in the order of the file. What is refused is told at the end, line by line, and the rest goes on.
 #[derive(Args)]
 pub(crate) struct Import {

@@ -171,6 +171,12 @@ fn told_alert(TriedAlert { identity, event }: &TriedAlert) -> String {
     );
     let named = |(name, value): (&String, &String)| format!("{name} = {value}");
     lines.extend(event.labels.iter().map(|label| ("label", named(label))));
+    lines.extend(
+        event
+            .annotations
+            .iter()
+            .map(|annotation| ("annotation", named(annotation))),
+    );
     lines.extend(event.links.iter().map(|link| ("link", named(link))));
     let mut text = format!("{} ({status})\n", event.name);
     for (name, value) in lines {

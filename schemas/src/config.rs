@@ -299,7 +299,7 @@ pub struct Rule {
     /// Its name.
     pub name: String,
     /// CEL expression over `name`, `object`, `source`, `service`, `output`, `severity`, `monitoring_system`,
-    /// `integration` and `labels`; true when the rule applies.
+    /// `integration`, `labels` and `annotations`; true when the rule applies.
     pub when: String,
     /// Labels to set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -368,6 +368,9 @@ pub struct MappedAlert {
     /// Labels, each by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What is said beside the text, each by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Links, each by its title.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,

@@ -72,6 +72,10 @@ pub struct AlertEvent {
     /// Labels of the source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What the source says beside the text, which tells no alert from another: name to text, whole and unchanged
+    /// (Alertmanager's annotations).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Links of the source: title to URL.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,

@@ -35,7 +35,7 @@ pub enum HistoryKind {
     Opened,
     /// It opened again.
     Reopened,
-    /// Its name, output, labels or links changed.
+    /// Its name, output, labels, annotations or links changed.
     Updated,
     /// Its severity changed.
     SeverityChanged,

@@ -21,6 +21,8 @@ use crate::{Api, ApiError, silences};
 const AT_ONCE: usize = 1000;
 /// An open alert has no end; clients are given one that lies ahead by so much, as Alertmanager does.
 const HOLDS_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// What has come from Prometheus or an Alertmanager: it looks here as it does there.
+const PROMETHEUS: &str = "prometheus";
 /// The link that is the generator of an alert.
 const GENERATOR: &str = "Prometheus Graph";
 /// What alerts of one group have in common, beside the receiver.
@@ -212,8 +214,12 @@ fn shown(alert: &Alert, silenced_by: Vec<String>, now: Timestamp) -> Shown {
     }
 }
 
-/// The text of the alert (its first line is what lists show), and its links under the names that annotations have: `runbook_url` for "Runbook URL".
+/// What came with annotations has these and no others. Of other sources the text stands there too (its first line is what
+/// lists show), and the links under the names that annotations have: `runbook_url` for "Runbook URL".
 fn annotations(alert: &Alert) -> BTreeMap<String, String> {
+    if alert.monitoring_system == PROMETHEUS {
+        return alert.annotations.clone();
+    }
     let name = |title: &String| -> String {
         let plain = |letter: char| {
             if letter.is_ascii_alphanumeric() {
@@ -226,11 +232,16 @@ fn annotations(alert: &Alert) -> BTreeMap<String, String> {
     };
     let links = alert.links.iter().filter(|(title, _)| *title != GENERATOR);
     let mut annotations: BTreeMap<_, _> = links.map(|(title, link)| (name(title), link.clone())).collect();
+    annotations.extend(alert.annotations.clone());
     let text = alert.output.trim();
     if let Some(summary) = text.lines().next() {
-        annotations.insert("summary".to_owned(), summary.to_owned());
+        annotations
+            .entry("summary".to_owned())
+            .or_insert_with(|| summary.to_owned());
         if summary != text {
-            annotations.insert("description".to_owned(), text.to_owned());
+            annotations
+                .entry("description".to_owned())
+                .or_insert_with(|| text.to_owned());
         }
     }
     annotations

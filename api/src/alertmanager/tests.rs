@@ -127,6 +127,11 @@ fn event(name: &str) -> DecoratedEvent {
             name: name.to_owned(),
             output: "99 %\nof /var".to_owned(),
             labels: [("team".to_owned(), "pay".to_owned())].into(),
+            annotations: [
+                ("summary".to_owned(), "/var is full".to_owned()),
+                ("impact".to_owned(), " orders\nare lost ".to_owned()),
+            ]
+            .into(),
             links: [
                 ("Prometheus Graph".to_owned(), "http://prom:9090/graph".to_owned()),
                 ("Runbook URL".to_owned(), "https://run.example.org".to_owned()),

@@ -219,6 +219,8 @@ pub(super) struct MappedAlertText {
     #[serde(default)]
     pub(super) labels: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
+    pub(super) annotations: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
     pub(super) links: BTreeMap<String, Spanned<String>>,
     pub(super) occurred_at: Option<Spanned<String>>,
     pub(super) environment: Option<Spanned<String>>,

@@ -53,6 +53,7 @@ fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         object,
         name,
         output,
+        annotations: alert.texts("annotations")?,
         links: Default::default(),
         labels,
         occurred_at: None,

@@ -5,7 +5,7 @@
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
-use super::json::{self, Object};
+use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, Understood, severity};
 
 const STATES: &str = "send open or closed, as Google does";
@@ -54,6 +54,9 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         .first(&["resource_display_name", "resource_name", "resource_id"])?
         .unwrap_or_else(|| event.name.clone());
     event.output = incident.text("summary")?.unwrap_or_default();
+    if let Some(documentation) = incident.member("documentation") {
+        document(&mut event, &documentation)?;
+    }
     event.add_label("condition", incident.text("condition_name")?);
     event.add_label("project", incident.text("scoping_project_id")?);
     if let Some(metric) = incident.member("metric") {
@@ -67,6 +70,30 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     };
     event.occurred_at = incident.moment(time, &mut event.remarks)?;
     Ok(event)
+}
+
+/// What the policy says for whoever is called: a text, a subject line, and links.
+///
+/// The fields are those of `AlertPolicy.Documentation`:
+/// <https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Documentation>.
+fn document(event: &mut SourceEvent, documentation: &Object<'_, '_>) -> Result<(), SourceError> {
+    event.add_annotation("documentation", documentation.flat("content"));
+    event.add_annotation("documentation_subject", documentation.flat("subject"));
+    let Some(links) = documentation.get("links").filter(Node::is_list) else {
+        return Ok(());
+    };
+    let place = links.place;
+    for (index, raw) in links.list()?.into_iter().enumerate() {
+        // A link is no reason to refuse an incident.
+        let Ok(link) = Node::new(raw, Place::Item(&place, index)).object() else {
+            continue;
+        };
+        if let Some(address) = link.flat("url") {
+            let title = link.flat("displayName").unwrap_or_else(|| address.clone());
+            event.add_link(&title, address);
+        }
+    }
+    Ok(())
 }
 
 fn severity(word: Option<&str>) -> Severity {

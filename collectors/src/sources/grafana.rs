@@ -108,6 +108,9 @@ fn legacy(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
     event.labels = tags;
     event.output = output(body, &mut event)?;
     let message = body.text("message")?.unwrap_or_default();
+    if event.output != message {
+        event.add_annotation("message", Some(message.clone()));
+    }
     ask_by_message(&mut event, &message);
     event.ask_by_labels();
     event.add_link("URL to Grafana", address);

@@ -70,6 +70,7 @@ fn event(mapping: &CompiledMapping, mapped: Mapped) -> SourceEvent {
     event.service = mapped.service;
     event.output = mapped.output.unwrap_or_default();
     event.labels = mapped.labels;
+    event.annotations = mapped.annotations;
     for (title, address) in mapped.links {
         event.add_link(&title, address);
     }

@@ -524,6 +524,8 @@ pub struct SourceEvent {
     pub output: String,
     /// What it can be filtered and grouped by.
     pub labels: BTreeMap<String, String>,
+    /// What the source says beside the text, whole and unchanged.
+    pub annotations: BTreeMap<String, String>,
     /// Where to look further: title to address.
     pub links: BTreeMap<String, String>,
     /// When it happened, by the source's clock.
@@ -562,6 +564,7 @@ impl SourceEvent {
             name: String::new(),
             output: String::new(),
             labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
             links: BTreeMap::new(),
             occurred_at: None,
             expires_at: None,
@@ -577,6 +580,13 @@ impl SourceEvent {
     fn add_label(&mut self, name: &str, value: Option<String>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.labels.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes in what is said beside the text, if there is something in it.
+    fn add_annotation(&mut self, name: &str, text: Option<String>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.annotations.insert(name.to_owned(), text);
         }
     }
 

@@ -144,11 +144,12 @@ fn of_status(
         heartbeat: None,
         environment: None,
         scenario: label("procedure_id"),
+        annotations,
         links: BTreeMap::new(),
         labels,
         remarks,
     };
-    add_links(&mut event, &generator, &annotations);
+    add_links(&mut event, &generator);
     Ok(event)
 }
 
@@ -221,7 +222,7 @@ fn output(annotations: &BTreeMap<String, String>) -> String {
     }
 }
 
-fn add_links(event: &mut SourceEvent, generator: &str, annotations: &BTreeMap<String, String>) {
+fn add_links(event: &mut SourceEvent, generator: &str) {
     event.add_link("Prometheus Graph", generator.replace("tab=1", "tab=0"));
     let titles = [
         ("Grafana Dashboard", "dashboard_url"),
@@ -230,7 +231,11 @@ fn add_links(event: &mut SourceEvent, generator: &str, annotations: &BTreeMap<St
         ("Runbook URL", "runbook_url"),
     ];
     for (title, name) in titles {
-        let address = annotations.get(name).or_else(|| event.labels.get(name)).cloned();
+        let address = event
+            .annotations
+            .get(name)
+            .or_else(|| event.labels.get(name))
+            .cloned();
         event.add_link(title, address.unwrap_or_default());
     }
 }

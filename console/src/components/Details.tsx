@@ -132,6 +132,7 @@ function AlertDetails({ alert }: { alert: Alert }) {
             </details>
           )}
         </section>
+        <Annotations annotations={alert.annotations ?? {}} />
         <Links links={alert.links ?? {}} />
         <Notifications id={id} version={alert.version} episode={alert.episode} />
         <Labels labels={alert.labels ?? {}} />
@@ -265,6 +266,25 @@ function stickyWords(severity: boolean, output: boolean): string {
   if (severity) return "; stays when the severity changes";
   if (output) return "; stays when the output changes";
   return "; ends when severity or output change";
+}
+
+/** What the source says beside the output, each text whole and as it came. */
+function Annotations({ annotations }: { annotations: Record<string, string> }) {
+  const entries = Object.entries(annotations);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Annotations</h3>
+      <dl class="annotations" data-testid="annotations">
+        {entries.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd dir="auto">{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
 }
 
 function Links({ links }: { links: Record<string, string> }) {

@@ -23,6 +23,7 @@ fn backups() -> Mapping {
             output: Some(text("item.messages")),
             labels_from: Some(text("item.tags")),
             labels: [(text("team"), text("has(item.team) ? item.team : 'storage'"))].into(),
+            annotations: [(text("impact"), text("item.?impact"))].into(),
             links: [(text("Log"), text("item.log"))].into(),
             occurred_at: Some(text("item.finished")),
             ..MappedAlert::default()
@@ -42,7 +43,7 @@ fn body() -> Value {
         "jobs": [
             {"kind": "job", "host": "db-1", "id": 7, "job": "nightly", "state": "FAILED", "level": 1,
              "messages": ["disk full", "gave up"], "tags": {"tier": 3, "path": {"a": [1, null]}, "none": null},
-             "log": "https://example.org/7", "finished": 1788256800},
+             "log": "https://example.org/7", "impact": "no way back", "finished": 1788256800},
             {"kind": "test"},
             {"kind": "job", "host": "db-2", "id": "8", "job": "weekly", "state": "done", "team": "web"},
         ],
@@ -101,6 +102,7 @@ fn a_list_becomes_alerts_as_the_expressions_say() {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     assert_eq!(labels, [r#"path={"a":[1,null]}"#, "team=storage", "tier=3"]);
+    assert_eq!(first.annotations["impact"], "no way back");
     assert_eq!(first.links["Log"], "https://example.org/7");
     assert_eq!(first.occurred_at.as_deref(), Some("1788256800"));
     let second = &read.alerts[1];
@@ -112,6 +114,7 @@ fn a_list_becomes_alerts_as_the_expressions_say() {
         (second.labels["team"].as_str(), second.output.clone()),
         ("web", None)
     );
+    assert!(second.annotations.is_empty());
     assert!(second.links.is_empty());
 }
 

@@ -12,7 +12,7 @@ use crate::expression::{self, Expression, ExpressionError};
 
 /// What an expression can name.
 const VARIABLES: &str =
-    "name, object, source, service, output, severity, monitoring_system, integration and labels";
+    "name, object, source, service, output, severity, monitoring_system, integration, labels and annotations";
 
 /// A compiled condition.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub(super) struct Facts<'e> {
     event: &'e AlertEvent,
     /// Made when the first expression asks for them.
     labels: OnceLock<CelMap<'e>>,
+    /// The same.
+    annotations: OnceLock<CelMap<'e>>,
 }
 
 impl<'e> Facts<'e> {
@@ -69,12 +71,18 @@ impl<'e> Facts<'e> {
         Self {
             event,
             labels: OnceLock::new(),
+            annotations: OnceLock::new(),
         }
     }
 
     fn labels(&self) -> &CelMap<'e> {
         self.labels
             .get_or_init(|| expression::of_texts(&self.event.labels))
+    }
+
+    fn annotations(&self) -> &CelMap<'e> {
+        self.annotations
+            .get_or_init(|| expression::of_texts(&self.event.annotations))
     }
 }
 
@@ -91,6 +99,7 @@ impl VariableResolver for Facts<'_> {
             "monitoring_system" => &event.monitoring_system,
             "integration" => &event.integration,
             "labels" => return Some(CowVal::Borrowed(self.labels())),
+            "annotations" => return Some(CowVal::Borrowed(self.annotations())),
             _ => return None,
         };
         Some(CowVal::owned(CelString::from(text)))

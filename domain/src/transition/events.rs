@@ -52,6 +52,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         output: event.output.clone(),
         previous_output: None,
         labels: event.labels.clone(),
+        annotations: event.annotations.clone(),
         links: event.links.clone(),
         acknowledgement: None,
         snooze: None,
@@ -194,6 +195,7 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let output_changed = alert.output != before.output;
     let text_changed = output_changed
         || alert.labels != before.labels
+        || alert.annotations != before.annotations
         || alert.links != before.links
         || alert.service != before.service
         || alert.name != before.name;
@@ -224,7 +226,7 @@ fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         let message = if output_changed {
             event.output.clone()
         } else {
-            "name, labels or links changed".to_owned()
+            "name, labels, annotations or links changed".to_owned()
         };
         change.state.alert.counts.updated += 1;
         change.record(HistoryKind::Updated, actor(event), &message, Some(event));
@@ -258,6 +260,7 @@ pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
         alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
     }
     alert.labels.clone_from(&event.labels);
+    alert.annotations.clone_from(&event.annotations);
     alert.links.clone_from(&event.links);
     alert.service.clone_from(&event.service);
     alert.source.clone_from(&event.source);
@@ -334,6 +337,9 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
         amendment::beneath(&mut change.state, |alert| {
             if !event.output.is_empty() && alert.output != event.output {
                 alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
+            }
+            if !event.annotations.is_empty() {
+                alert.annotations.clone_from(&event.annotations);
             }
         });
     }

@@ -70,6 +70,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             name: "disk full".to_owned(),
             output: output.to_owned(),
             labels: [("team".to_owned(), "pay".to_owned())].into(),
+            annotations: [].into(),
             links: [].into(),
             environment: None,
             scenario: None,

@@ -161,6 +161,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         name: alert.name.clone(),
         output: String::new(),
         labels: [].into(),
+        annotations: [].into(),
         links: [].into(),
         environment: None,
         scenario: None,

@@ -58,6 +58,41 @@ fn a_change_of_text_and_of_severity_are_on_record() {
 }
 
 #[test]
+fn i6_annotations_are_kept_whole_and_a_change_of_them_alone_is_a_change_of_text() {
+    fn annotated(offset: u64, status: EventStatus, impact: &str) -> schemas::DecoratedEvent {
+        let mut event = event(offset, status, Severity::Critical, "99 %");
+        event.event.annotations = [
+            ("impact".to_owned(), impact.to_owned()),
+            ("empty".to_owned(), String::new()),
+        ]
+        .into();
+        event
+    }
+    let mut story = Story::new(vec![]);
+    let firing = annotated(1, EventStatus::Firing, "  orders\nare lost ");
+    story.take(Input::Event(&firing), at(0));
+    assert_eq!(story.alert().annotations, firing.event.annotations);
+
+    let changed = annotated(2, EventStatus::Firing, "all is lost");
+    let outcome = story.take(Input::Event(&changed), at(10));
+    assert_eq!(kinds(&outcome), [HistoryKind::Updated]);
+    assert_eq!(story.alert().annotations["impact"], "all is lost");
+    assert_eq!(story.alert().counts.updated, 1);
+
+    let same = annotated(3, EventStatus::Firing, "all is lost");
+    assert_eq!(story.take(Input::Event(&same), at(20)).effect, Effect::Nothing);
+
+    // An end without annotations takes none away, and one with them has the last word.
+    story.ends(30);
+    assert_eq!(story.alert().annotations["impact"], "all is lost");
+    let again = annotated(5, EventStatus::Firing, "again");
+    story.take(Input::Event(&again), at(40));
+    let end = annotated(6, EventStatus::Resolved, "none");
+    story.take(Input::Event(&end), at(50));
+    assert_eq!(story.alert().annotations["impact"], "none");
+}
+
+#[test]
 fn an_event_that_comes_again_is_not_applied_again() {
     let (mut story, _) = Story::open(vec![]);
     story.ends(1);

@@ -23,13 +23,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::transport::Transports;
-use super::facts::{Fact, alert_url, facts, headline, links, said, summary};
+use super::facts::{Fact, alert_url, annotations, facts, headline, links, said, summary};
 use super::text::{cut, one_line};
 use crate::answer::{Answer, Errand, Sender, Told};
 
 const SUBJECT: usize = 200;
 const TEXT: usize = 20_000;
 const FACT: usize = 1_000;
+const ANNOTATION: usize = 2_000;
+const ANNOTATIONS: usize = 30;
 const LABELS: usize = 100;
 const LINKS: usize = 20;
 /// The longest that one mail may take, with connecting, greeting and handing over.
@@ -71,6 +73,7 @@ pub fn compose(
         colour: &'static str,
         reason: Option<String>,
         output: Option<String>,
+        annotations: Vec<(&'a str, String)>,
         facts: Vec<Fact>,
         labels: Vec<(&'a str, String)>,
         url: String,
@@ -87,6 +90,11 @@ pub fn compose(
         colour: colour(notification.kind, alert.severity),
         reason: said.reason.map(|reason| cut(reason, TEXT)),
         output: said.output.map(|output| cut(output, TEXT)),
+        annotations: annotations(alert)
+            .into_iter()
+            .take(ANNOTATIONS)
+            .map(|(name, text)| (name, cut(text, ANNOTATION)))
+            .collect(),
         facts: facts(notification).into_iter().map(short).collect(),
         labels: alert
             .labels

@@ -130,6 +130,18 @@ fn with_comment(who: &str, comment: Option<&str>) -> String {
     }
 }
 
+/// What the source says beside the text, without what the message says anyway: the text itself, and the addresses that
+/// are among the links.
+pub(super) fn annotations(alert: &Alert) -> Vec<(&str, &str)> {
+    let said = |text: &str| text == alert.output.trim() || alert.links.values().any(|url| url == text);
+    alert
+        .annotations
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.trim()))
+        .filter(|(_, text)| !text.is_empty() && !said(text))
+        .collect()
+}
+
 /// The links of an alert that a browser can follow.
 pub(super) fn links(alert: &Alert) -> Vec<(&str, &str)> {
     let followed = |url: &str| url.starts_with("https://") || url.starts_with("http://");

@@ -15,7 +15,7 @@ use schemas::{Alert, Channel, HistoryKind, Notification, NotificationKind, Sever
 use serde_json::{Value, json};
 
 use self::answers::{Posted, Refusal, read};
-use super::facts::{alert_url, facts, headline, links, said, summary};
+use super::facts::{alert_url, annotations, facts, headline, links, said, summary};
 use super::http::{Reply, no_answer};
 use super::text::{cut_with, one_line};
 use crate::answer::{Answer, Errand, Sender, Told};
@@ -32,6 +32,7 @@ const REASON: usize = 1_500;
 const OUTPUT: usize = 2_900;
 const FIELD: usize = 250;
 const FIELDS: usize = 10;
+const ANNOTATIONS: usize = 1_500;
 const LABELS: usize = 1_500;
 const LINKS: usize = 2_000;
 const DIGEST: usize = 2_900;
@@ -62,6 +63,7 @@ pub fn compose(notification: &Notification, console_url: &str) -> Message {
     let said = said(notification);
     blocks.extend(said.reason.map(|reason| section(&escaped(reason, REASON))));
     blocks.extend(said.output.map(|output| section(&verbatim(output, OUTPUT))));
+    blocks.extend(annotated(alert).map(|text| section(&text)));
     let fields: Vec<_> = facts(notification)
         .into_iter()
         .take(FIELDS)
@@ -145,6 +147,14 @@ fn labels(alert: &Alert) -> Option<String> {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     (!labels.is_empty()).then(|| escaped(&one_line(&labels.join("  ")), LABELS))
+}
+
+fn annotated(alert: &Alert) -> Option<String> {
+    let lines: Vec<_> = annotations(alert)
+        .into_iter()
+        .map(|(name, text)| format!("{name}: {text}"))
+        .collect();
+    (!lines.is_empty()).then(|| verbatim(&lines.join("\n"), ANNOTATIONS))
 }
 
 /// As many of the links as there is room for; half a link would lead nowhere.

@@ -18,7 +18,7 @@ pub(super) struct Line {
 
 pub(super) type Lines = Box<dyn Iterator<Item = anyhow::Result<Line>>>;
 
-/// The columns of the generic API; `labels.x` and `links.x` come beside them.
+/// The columns of the generic API; `labels.x`, `annotations.x` and `links.x` come beside them.
 const COLUMNS: [&str; 9] = [
     "alert_name",
     "alert_severity",
@@ -31,7 +31,11 @@ const COLUMNS: [&str; 9] = [
     "graph_url",
 ];
 /// What a column begins with, and the field of the API that it goes into.
-const GROUPS: [(&str, &str); 2] = [("labels.", "additional_fields"), ("links.", "additional_urls")];
+const GROUPS: [(&str, &str); 3] = [
+    ("labels.", "additional_fields"),
+    ("annotations.", "annotations"),
+    ("links.", "additional_urls"),
+];
 
 /// What there is to post, in order.
 pub(super) fn of(format: Format, input: Box<dyn BufRead>) -> anyhow::Result<Lines> {
@@ -79,7 +83,7 @@ fn csv(input: Box<dyn BufRead>) -> anyhow::Result<Lines> {
     let is_known = |name: &str| COLUMNS.contains(&name) || group(name).is_some();
     if let Some(unknown) = columns.iter().find(|name| !is_known(name)) {
         bail!(
-            "there is no column {unknown:?}; the first row names fields of the generic API: {}, labels.NAME or links.TITLE",
+            "there is no column {unknown:?}; the first row names fields of the generic API: {}, labels.NAME, annotations.NAME or links.TITLE",
             COLUMNS.join(", ")
         );
     }

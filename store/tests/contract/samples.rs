@@ -42,6 +42,7 @@ pub fn alert(number: u64) -> Alert {
         output: "97 % full".to_owned(),
         previous_output: None,
         labels: [("team".to_owned(), format!("team-{}", number % 3))].into(),
+        annotations: [].into(),
         links: [].into(),
         acknowledgement: None,
         snooze: None,

@@ -105,6 +105,7 @@ fn alert(text: &MappedAlertText) -> MappedAlert {
         output: written(&text.output),
         labels_from: written(&text.labels_from),
         labels: named(&text.labels),
+        annotations: named(&text.annotations),
         links: named(&text.links),
         occurred_at: written(&text.occurred_at),
         environment: written(&text.environment),
@@ -154,6 +155,7 @@ fn expression<'t>(text: &'t MappingText, field: &str) -> Option<&'t Spanned<Stri
     }
     match field.split_once('.') {
         Some(("labels", name)) => return alert.labels.get(name),
+        Some(("annotations", name)) => return alert.annotations.get(name),
         Some(("links", title)) => return alert.links.get(title),
         _ => {}
     }

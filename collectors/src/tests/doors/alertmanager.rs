@@ -69,6 +69,22 @@ async fn prometheus_opens_and_ends_an_alert_and_says_until_when_it_holds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i6_all_annotations_are_kept_as_they_came() {
+    let world = World::new();
+    let annotations = json!({
+        "summary": "/var 93 %", "description": "/var on db-1 is at 93 %", "impact": " orders\nare lost ",
+        "runbook_url": "https://wiki.example.org/disk", "{{ odd }} näme": "{{ $value }}", "empty": "",
+    });
+    let mut body = alerts(240);
+    body[0]["annotations"] = annotations.clone();
+    send(&world, "prometheus-key", &body).await;
+    let event = &world.collected()[0];
+    assert_eq!(json!(event.annotations), annotations);
+    assert_eq!(event.output, "/var on db-1 is at 93 %");
+    assert_eq!(event.links["Runbook URL"], "https://wiki.example.org/disk");
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_of_a_pair_speak_of_one_alert_and_another_label_is_another() {
     let world = World::new();
     let mut other = alerts(240);
