@@ -145,8 +145,7 @@ pub(crate) fn hostile() -> Notification {
     hostile.alert.output = text("``` {{ 7 * 7 }} <b>not bold</b> &amp; \u{202e}");
     hostile.alert.service = Some(text("  "));
     hostile.alert.labels = BTreeMap::from([(text("<@U1>"), text("`a`|b>"))]);
-    hostile.alert.annotations =
-        BTreeMap::from([(text("<!here>"), text("<b>`a`</b>\r\nBcc: all@example.org"))]);
+    hostile.alert.annotations = BTreeMap::from([(text("<!here>"), text("<b>`a`</b>\nBcc: all@example.org"))]);
     hostile.alert.links = BTreeMap::from([
         (text("a|b>c"), text("https://x.example/|a>b<c\"d")),
         (text("script"), text("javascript:alert(1)")),

@@ -163,7 +163,7 @@ async fn alerts_and_groups_have_the_shapes_of_alertmanager() {
     let world = World::new().await;
     let alerts = world.get("/api/v2/alerts?filter=alertname%3D%22disk%22").await;
     let expected = json!({
-        "annotations": { "summary": "99 %", "description": "99 %\nof /var", "runbook_url": "https://run.example.org" },
+        "annotations": { "summary": "/var is full", "impact": " orders\nare lost " },
         "endsAt": A_TIME,
         "fingerprint": domain::fingerprint(["disk"]),
         "receivers": [{ "name": "everybody" }],
