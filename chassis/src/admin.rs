@@ -12,7 +12,7 @@ use serde_json::json;
 /// Routes that tell how this process is.
 ///
 /// `/healthz` is red (503) when a task is dead or stuck: restart it. `/readyz` is red while a task waits for
-/// something, and names it: be patient.
+/// something, and names it: be patient. Warnings are there beside it: the process works, and an operator must look.
 pub fn routes(context: Context) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -52,5 +52,6 @@ async fn readyz(State(context): State<Context>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let waiting: Vec<_> = report.iter().filter(|task| !task.ready()).collect();
-    (status, Json(json!({ "ready": ready, "waiting": waiting }))).into_response()
+    let body = json!({ "ready": ready, "waiting": waiting, "warnings": context.health.warnings() });
+    (status, Json(body)).into_response()
 }

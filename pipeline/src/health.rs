@@ -18,6 +18,17 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 pub struct Health {
     clock: Clock,
     tasks: Arc<Mutex<BTreeMap<String, TaskState>>>,
+    /// By subject.
+    warnings: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+/// Something an operator must look at, while the process does its work all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong, and how it is put right.
+    pub warning: String,
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +73,31 @@ impl Health {
         Self {
             clock,
             tasks: Arc::default(),
+            warnings: Arc::default(),
         }
+    }
+
+    /// Shows a warning in `/readyz` until it is cleared; a later one about the same subject takes its place. The process
+    /// stays ready.
+    pub fn warn(&self, subject: &str, warning: &str) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.insert(subject.to_owned(), warning.to_owned());
+    }
+
+    /// What was warned of is over.
+    pub fn clear(&self, subject: &str) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.remove(subject);
+    }
+
+    /// All warnings, by subject.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(subject, warning): (&String, &String)| Warning {
+            subject: subject.clone(),
+            warning: warning.clone(),
+        };
+        warnings.iter().map(warning).collect()
     }
 
     /// A new task, that waits until its first sign of progress.

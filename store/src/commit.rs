@@ -2,6 +2,7 @@
 
 use domain::AlertState;
 use domain::steps::Deadline;
+use jiff::Timestamp;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
 use crate::claims::{fence, store_positions};
@@ -39,6 +40,24 @@ impl Store {
         store_positions(&mut session, claim, positions).await?;
         session.commit().await?;
         Ok(first)
+    }
+
+    /// Puts the deadlines of these alerts off, without reading or writing their states.
+    pub async fn postpone(
+        &self,
+        claim: &Claim,
+        alerts: impl IntoIterator<Item = Fingerprint>,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let what = format!("deadlines of {} partition {}", claim.scope, claim.partition);
+        let mut session = self.write(what).await?;
+        fence(&mut session, claim).await?;
+        let update = "UPDATE alerts SET due_at = ? WHERE fingerprint = ? AND partition_number = ?";
+        for fingerprint in alerts {
+            let values = vec![due_at.into(), fingerprint.into(), claim.partition.into()];
+            session.execute(update, values).await?;
+        }
+        session.commit().await
     }
 }
 

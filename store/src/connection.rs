@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::dialect::{Dialect, SQLITE_READER_GREETING};
+use crate::unreadable::Unreadable;
 use crate::values::Value;
 
 /// Within this time there is a connection, or the database counts as away.
@@ -19,6 +20,7 @@ const MARIADB_ANSWER: Duration = Duration::from_secs(30);
 const MARIADB_CONNECTIONS: u32 = 16;
 /// Writers of SQLite wait for each other, one transaction at a time.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(30);
+/// Readers of a store, or of a clone with readers of its own.
 const SQLITE_READERS: u32 = 3;
 /// The most bytes of a multi-row statement: below MariaDB's limit of a packet.
 const STATEMENT_BYTES: usize = 4 << 20;
@@ -37,6 +39,9 @@ pub struct Store {
     readers: AnyPool,
     dialect: Dialect,
     in_memory: bool,
+    /// How the file of SQLite is opened.
+    file: Option<AnyConnectOptions>,
+    unreadable: Unreadable,
 }
 
 impl Store {
@@ -79,6 +84,8 @@ impl Store {
             readers: pool,
             dialect: Dialect::Sqlite,
             in_memory: true,
+            file: None,
+            unreadable: Unreadable::default(),
         };
         store.migrate().await?;
         Ok(store)
@@ -106,16 +113,36 @@ impl Store {
             readers: pool,
             dialect: Dialect::MariaDb,
             in_memory: false,
+            file: None,
+            unreadable: Unreadable::default(),
         }
     }
 
     fn sqlite(options: AnyConnectOptions) -> Self {
         Self {
             writers: sqlite_pool(options.clone(), 1, Dialect::Sqlite.greeting()),
-            readers: sqlite_pool(options, SQLITE_READERS, SQLITE_READER_GREETING),
+            readers: sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING),
             dialect: Dialect::Sqlite,
             in_memory: false,
+            file: Some(options),
+            unreadable: Unreadable::default(),
         }
+    }
+
+    /// The same store for a stage whose reads must not wait for those of others: on SQLite with connections of its own
+    /// for reading. On MariaDB the pool is large enough for all stages of a process.
+    #[must_use]
+    pub fn with_readers_of_its_own(&self) -> Self {
+        let mut store = self.clone();
+        if let Some(options) = &self.file {
+            store.readers = sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING);
+        }
+        store
+    }
+
+    /// What could not be read.
+    pub(crate) const fn unreadable(&self) -> &Unreadable {
+        &self.unreadable
     }
 
     pub(crate) const fn dialect(&self) -> Dialect {

@@ -4,32 +4,39 @@ use std::collections::HashMap;
 
 use domain::AlertState;
 use jiff::Timestamp;
-use schemas::{Fingerprint, LedgerEntry};
+use schemas::Fingerprint;
 use sqlx::any::AnyRow;
 
 use crate::connection::{Session, Statement, list, padded};
 use crate::values::{Reader, Value, count};
-use crate::{OutboxRow, Store, StoreError};
+use crate::{Loaded, OutboxRow, Store, StoreError};
 
 /// The most fingerprints in one statement.
 const FINGERPRINTS: usize = 1000;
 
 impl Store {
-    /// The states of these alerts, as far as they exist, each with its ledger rows that are not settled, or failed to open.
+    /// The states of these alerts, as far as they exist and can be read, each with its ledger rows that are not settled,
+    /// or failed to open.
     pub async fn load(
         &self,
         fingerprints: &[Fingerprint],
     ) -> Result<HashMap<Fingerprint, AlertState>, StoreError> {
-        let mut states = HashMap::with_capacity(fingerprints.len());
+        Ok(self.load_known(fingerprints).await?.states)
+    }
+
+    /// The same, and which of these alerts are stored and cannot be read: who writes states must leave them alone.
+    pub async fn load_known(&self, fingerprints: &[Fingerprint]) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded::default();
         if fingerprints.is_empty() {
-            return Ok(states);
+            return Ok(loaded);
         }
+        loaded.states.reserve(fingerprints.len());
         let mut session = self.read("alert states").await?;
         for fingerprints in fingerprints.chunks(FINGERPRINTS) {
-            load_states(&mut session, fingerprints, &mut states).await?;
-            load_ledger(&mut session, fingerprints, &mut states).await?;
+            self.load_states(&mut session, fingerprints, &mut loaded).await?;
+            self.load_ledger(&mut session, fingerprints, &mut loaded).await?;
         }
-        Ok(states)
+        Ok(loaded)
     }
 
     /// The alerts of the partition whose deadline has come, most overdue first, with their deadline.
@@ -109,6 +116,94 @@ impl Store {
         }
         Ok(outbox)
     }
+
+    async fn load_states(
+        &self,
+        session: &mut Session,
+        fingerprints: &[Fingerprint],
+        loaded: &mut Loaded,
+    ) -> Result<(), StoreError> {
+        let values = values(fingerprints);
+        let select = format!(
+            "SELECT fingerprint, document FROM alerts WHERE fingerprint IN ({})",
+            list(values.len())
+        );
+        for row in session.fetch(Statement::kept(select), values).await? {
+            let reader = Reader {
+                row: &row,
+                what: session.what(),
+            };
+            let fingerprint = reader.fingerprint(0)?;
+            self.keep_readable(
+                loaded,
+                "alerts",
+                fingerprint,
+                reader.document(1),
+                |loaded, state| {
+                    self.unreadable().readable("alerts", fingerprint);
+                    loaded.states.insert(fingerprint, state);
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    async fn load_ledger(
+        &self,
+        session: &mut Session,
+        fingerprints: &[Fingerprint],
+        loaded: &mut Loaded,
+    ) -> Result<(), StoreError> {
+        let values = values(fingerprints);
+        let select = format!(
+            "SELECT alerts.fingerprint, ledger.document FROM alerts JOIN ledger ON ledger.alert = {} \
+             WHERE alerts.fingerprint IN ({}) AND (ledger.settled = 0 OR ledger.state = 'failed') \
+             ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.destination_hash",
+            session.dialect().alert_key(),
+            list(values.len())
+        );
+        for row in session.fetch(Statement::kept(select), values).await? {
+            let reader = Reader {
+                row: &row,
+                what: session.what(),
+            };
+            let fingerprint = reader.fingerprint(0)?;
+            if loaded.states.contains_key(&fingerprint) {
+                self.keep_readable(
+                    loaded,
+                    "ledger",
+                    fingerprint,
+                    reader.document(1),
+                    |loaded, entry| {
+                        if let Some(state) = loaded.states.get_mut(&fingerprint) {
+                            state.ledger.push(entry);
+                        }
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An alert of which one row cannot be read is not known at all: what is decided would be wrong.
+    fn keep_readable<T>(
+        &self,
+        loaded: &mut Loaded,
+        table: &'static str,
+        fingerprint: Fingerprint,
+        read: Result<T, StoreError>,
+        keep: impl FnOnce(&mut Loaded, T),
+    ) -> Result<(), StoreError> {
+        let error = read.as_ref().err().map(ToString::to_string);
+        match (self.unreadable().skip(table, fingerprint, read)?, error) {
+            (Some(value), _) => keep(loaded, value),
+            (None, error) => {
+                loaded.states.remove(&fingerprint);
+                loaded.unreadable.insert(fingerprint, error.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Rows of a fingerprint and a time.
@@ -117,52 +212,6 @@ fn deadlines(rows: &[AnyRow], what: &str) -> Result<Vec<(Fingerprint, Timestamp)
     readers
         .map(|reader| Ok((reader.fingerprint(0)?, reader.time(1)?)))
         .collect()
-}
-
-async fn load_states(
-    session: &mut Session,
-    fingerprints: &[Fingerprint],
-    states: &mut HashMap<Fingerprint, AlertState>,
-) -> Result<(), StoreError> {
-    let values = values(fingerprints);
-    let select = format!(
-        "SELECT document FROM alerts WHERE fingerprint IN ({})",
-        list(values.len())
-    );
-    for row in session.fetch(Statement::kept(select), values).await? {
-        let state: AlertState = Reader {
-            row: &row,
-            what: session.what(),
-        }
-        .document(0)?;
-        states.insert(state.alert.fingerprint, state);
-    }
-    Ok(())
-}
-
-async fn load_ledger(
-    session: &mut Session,
-    fingerprints: &[Fingerprint],
-    states: &mut HashMap<Fingerprint, AlertState>,
-) -> Result<(), StoreError> {
-    let values = values(fingerprints);
-    let select = format!(
-        "SELECT alerts.fingerprint, ledger.document FROM alerts JOIN ledger ON ledger.alert = {} \
-         WHERE alerts.fingerprint IN ({}) AND (ledger.settled = 0 OR ledger.state = 'failed') \
-         ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.destination_hash",
-        session.dialect().alert_key(),
-        list(values.len())
-    );
-    for row in session.fetch(Statement::kept(select), values).await? {
-        let reader = Reader {
-            row: &row,
-            what: session.what(),
-        };
-        if let Some(state) = states.get_mut(&reader.fingerprint(0)?) {
-            state.ledger.push(reader.document::<LedgerEntry>(1)?);
-        }
-    }
-    Ok(())
 }
 
 fn values(fingerprints: &[Fingerprint]) -> Vec<Value> {

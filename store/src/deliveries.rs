@@ -70,12 +70,18 @@ impl Store {
                 claim.scope, claim.partition
             ))
             .await?;
-        let select = "SELECT document, state, attempts, next_attempt_at, reference, receipt FROM deliveries \
+        let select = "SELECT document, state, attempts, next_attempt_at, reference, receipt, notification_id FROM deliveries \
                       WHERE scope = ? AND partition_number = ? AND unfinished = 1 ORDER BY id";
         let rows = session
             .fetch(select, vec![claim.scope.as_str().into(), claim.partition.into()])
             .await?;
-        rows.iter().map(|row| delivery(row, session.what())).collect()
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let what = session.what();
+            let id = Reader { row, what }.text(6)?;
+            deliveries.extend(self.unreadable().skip("deliveries", id, delivery(row, what))?);
+        }
+        Ok(deliveries)
     }
 
     /// The provider's id of the message that opened this alert's episode at this destination, if it was sent and has one.

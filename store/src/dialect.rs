@@ -69,12 +69,28 @@ impl Dialect {
         }
     }
 
-    /// The index in which open alerts are sought. SQLite has none in the order of their fingerprints, and walking
-    /// through the open ones is better than through all.
-    pub(crate) const fn open_alerts(self) -> &'static str {
+    /// Makes a statement use this index of `alerts`, whatever the statistics say.
+    pub(crate) fn by_index(self, index: &str) -> String {
         match self {
-            Dialect::MariaDb => "FORCE INDEX (alerts_open)",
-            Dialect::Sqlite => "INDEXED BY alerts_newest",
+            Dialect::MariaDb => format!("FORCE INDEX ({index})"),
+            Dialect::Sqlite => format!("INDEXED BY {index}"),
+        }
+    }
+
+    /// The end of a `SELECT` whose rows no other transaction may write until the end of the transaction. In SQLite a transaction
+    /// that writes is alone anyway.
+    pub(crate) const fn for_update(self) -> &'static str {
+        match self {
+            Dialect::MariaDb => " FOR UPDATE",
+            Dialect::Sqlite => "",
+        }
+    }
+
+    /// A join that reads its left side first.
+    pub(crate) const fn join_in_order(self) -> &'static str {
+        match self {
+            Dialect::MariaDb => "STRAIGHT_JOIN",
+            Dialect::Sqlite => "CROSS JOIN",
         }
     }
 

@@ -18,11 +18,13 @@ mod model;
 mod records;
 mod retention;
 mod site;
+mod unreadable;
 mod values;
 
 pub use connection::Store;
 pub use error::StoreError;
 pub use model::{
-    AlertQuery, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, OutboxMessage, OutboxRow, Page,
-    StatusWanted, StoredSite,
+    AlertQuery, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage, OutboxRow,
+    Page, StatusWanted, StoredSite,
 };
+pub use retention::Pruned;

@@ -11,10 +11,12 @@ const WHAT: &str = "the migration of the tables";
 const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0001_tables.sql"),
     include_str!("../migrations/mariadb/0002_newest_closed.sql"),
+    include_str!("../migrations/mariadb/0003_lists.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
     include_str!("../migrations/sqlite/0002_newest_closed.sql"),
+    include_str!("../migrations/sqlite/0003_lists.sql"),
 ];
 
 impl Store {

@@ -1,6 +1,6 @@
 //! What goes into the store and comes out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::AlertState;
 use domain::steps::Deadline;
@@ -37,6 +37,15 @@ pub struct Commit {
     pub published: Vec<i64>,
     /// The positions after all that was read since the last commit.
     pub positions: BTreeMap<Topic, u64>,
+}
+
+/// The states of alerts.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// As far as there are any.
+    pub states: HashMap<Fingerprint, AlertState>,
+    /// Alerts that are stored and cannot be read by this version, each with the error. Their rows must not be written.
+    pub unreadable: BTreeMap<Fingerprint, String>,
 }
 
 /// A message that is published after its commit.

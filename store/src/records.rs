@@ -41,7 +41,7 @@ impl Store {
     ) -> Result<Page<HistoryEntry>, StoreError> {
         let mut session = self.read(format!("the history of alert {fingerprint}")).await?;
         let select = format!(
-            "SELECT document FROM history WHERE alert = {} AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+            "SELECT document, sequence FROM history WHERE alert = {} AND sequence < ? ORDER BY sequence DESC LIMIT ?",
             self.dialect().alert()
         );
         let before = count(cursor.unwrap_or(u64::MAX));
@@ -51,19 +51,18 @@ impl Store {
                 vec![fingerprint.into(), before, count(limit.saturating_add(1))],
             )
             .await?;
-        let entries = rows.iter().take(limit).map(|row| {
-            Reader {
+        let (mut entries, mut last) = (Vec::with_capacity(rows.len()), None);
+        for row in rows.iter().take(limit) {
+            let reader = Reader {
                 row,
                 what: session.what(),
-            }
-            .document(0)
-        });
-        let entries: Vec<HistoryEntry> = entries.collect::<Result<_, _>>()?;
-        let more = rows.len() > limit;
-        let next_cursor = entries
-            .last()
-            .filter(|_| more)
-            .map(|entry| entry.sequence.to_string());
+            };
+            let sequence: u64 = reader.number(1)?;
+            let key = format!("{sequence} of alert {fingerprint}");
+            entries.extend(self.unreadable().skip("history", key, reader.document(0))?);
+            last = Some(sequence);
+        }
+        let next_cursor = last.filter(|_| rows.len() > limit).map(|last| last.to_string());
         Ok(Page {
             rows: entries,
             next_cursor,
@@ -80,14 +79,17 @@ impl Store {
         let rows = session
             .fetch(Statement::kept(select), vec![fingerprint.into()])
             .await?;
-        let entries = rows.iter().map(|row| {
-            Reader {
+        let mut entries: Vec<LedgerEntry> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let reader = Reader {
                 row,
                 what: session.what(),
-            }
-            .document(0)
-        });
-        let mut entries: Vec<LedgerEntry> = entries.collect::<Result<_, _>>()?;
+            };
+            entries.extend(
+                self.unreadable()
+                    .skip("ledger", fingerprint, reader.document(0))?,
+            );
+        }
         entries.sort_by(|one, other| {
             let newest_first = (other.episode, other.opened_at).cmp(&(one.episode, one.opened_at));
             newest_first

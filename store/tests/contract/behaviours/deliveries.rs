@@ -1,3 +1,4 @@
+use domain::steps::{Deadline, DeadlineKind};
 use jiff::SignedDuration;
 use schemas::{Channel, Notification, NotificationKind, Receipt, ReceiptOutcome, Topic};
 use store::{Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Store};
@@ -303,8 +304,11 @@ pub async fn old_history_is_removed_but_not_that_of_open_alerts(backing: &Backin
         ..Commit::default()
     };
     store.commit(&claim, &commit).await.unwrap();
-    assert_eq!(store.prune_history(at(8), 10).await.unwrap(), 3);
-    assert_eq!(store.prune_history(at(8), 10).await.unwrap(), 0);
+    let first = store.prune_history(at(8), None, 1).await.unwrap();
+    assert_eq!((first.rows, first.next), (3, Some((at(3), fingerprint(2)))));
+    let second = store.prune_history(at(8), first.next, 1).await.unwrap();
+    assert_eq!((second.rows, second.next), (0, None));
+    assert_eq!(store.prune_history(at(8), None, 10).await.unwrap().rows, 0);
     for (number, left) in [(1, 2), (2, 0), (9, 2)] {
         assert_eq!(
             store
@@ -323,4 +327,52 @@ pub async fn old_history_is_removed_but_not_that_of_open_alerts(backing: &Backin
         Some(closed(2)),
         "the alert itself stays"
     );
+}
+
+pub async fn alerts_that_closed_long_ago_are_removed_with_all_that_belongs_to_them(backing: &Backing) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let deadline = Deadline {
+        due_at: at(1_000),
+        kind: DeadlineKind::SnoozeEnd,
+    };
+    let settled = schemas::LedgerState::Closed;
+    let commit = Commit {
+        // Open, closed, closing, waiting for something, closed and closed too late.
+        states: vec![
+            (state_of(alert(1)), None),
+            (state_of(closed(2)), None),
+            (state_of(closed(3)), None),
+            (state_of(closed(4)), Some(deadline)),
+            (state_of(closed(5)), None),
+            (state_of(closed(9)), None),
+        ],
+        history: [1, 2, 9].iter().map(|n| history(*n, 1)).collect(),
+        ledger: vec![
+            (fingerprint(2), ledger(1, "#a", settled)),
+            (fingerprint(3), ledger(1, "#a", schemas::LedgerState::Closing)),
+        ],
+        ..Commit::default()
+    };
+    store.commit(&claim, &commit).await.unwrap();
+    assert_eq!(store.remove_closed(at(8), 1).await.unwrap(), 1, "the oldest");
+    assert_eq!(store.alert(fingerprint(2)).await.unwrap(), None);
+    assert_eq!(store.remove_closed(at(8), 10).await.unwrap(), 1);
+    assert_eq!(store.remove_closed(at(8), 10).await.unwrap(), 0);
+    for (number, left) in [(1, true), (2, false), (3, true), (4, true), (5, false), (9, true)] {
+        let known = store.alert(fingerprint(number)).await.unwrap();
+        assert_eq!(known.is_some(), left, "{number}");
+    }
+    // It begins anew, with the first line of a history.
+    let commit = Commit {
+        states: vec![(state_of(alert(2)), None)],
+        history: vec![history(2, 1)],
+        ..Commit::default()
+    };
+    store.commit(&claim, &commit).await.unwrap();
+    assert_eq!(
+        store.history(fingerprint(2), 10, None).await.unwrap().rows.len(),
+        1
+    );
+    assert_eq!(store.ledger(fingerprint(2)).await.unwrap(), []);
 }

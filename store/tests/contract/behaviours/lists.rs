@@ -359,6 +359,83 @@ pub async fn what_cannot_be_read_is_called_corrupt(backing: &Backing) {
     }
 }
 
+pub async fn l7_rows_that_cannot_be_read_are_left_out_and_named(backing: &Backing) {
+    let store = &backing.store;
+    put(store, (1..=5).map(alert)).await;
+    if !backing
+        .tamper("UPDATE alerts SET document = '{\"alert\":7}' WHERE opened_at IN (1750000003000000, 1750000005000000)")
+        .await
+    {
+        return;
+    }
+    let listed = objects(store, StatusWanted::Open, Filter::default(), 1).await;
+    assert_eq!(listed, ["db-4", "db-2", "db-1"]);
+    let sieved = Filter {
+        text: "db-".to_owned(),
+        ..Filter::default()
+    };
+    assert_eq!(objects(store, StatusWanted::Any, sieved, 2).await.len(), 3);
+    let mut seen = Vec::new();
+    while let [alert] = &store.open_alerts(seen.last().copied(), 1).await.unwrap()[..] {
+        seen.push(alert.fingerprint);
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+
+    let numbers: Vec<_> = (1..=6).map(fingerprint).collect();
+    let loaded = store.load_known(&numbers).await.unwrap();
+    assert_eq!(loaded.states.len(), 3);
+    let unreadable: Vec<_> = loaded.unreadable.keys().copied().collect();
+    let mut expected = [fingerprint(3), fingerprint(5)];
+    expected.sort_unstable();
+    assert_eq!(unreadable, expected);
+    assert_eq!(store.unreadable_rows().len(), 2);
+
+    // Put right, they are no longer named.
+    put(store, [alert(3), alert(5)]).await;
+    assert_eq!(store.load_known(&numbers).await.unwrap().states.len(), 5);
+    assert_eq!(store.unreadable_rows(), []);
+}
+
+/// Of several thousand alerts few meet the conditions, first, in the middle and last.
+pub async fn l5_rare_alerts_are_found_wherever_they_are(backing: &Backing) {
+    let store = &backing.store;
+    let rare = |number: u64| [0, 1, 1_400, 4_998].contains(&number);
+    for chunk in 0..10 {
+        let numbers = chunk * 500..(chunk + 1) * 500;
+        let alerts = numbers.map(|number| Alert {
+            severity: if rare(number) {
+                Severity::Down
+            } else {
+                Severity::Critical
+            },
+            opened_at: at(i64::try_from(number / 7).unwrap()),
+            ..if number % 2 == 0 {
+                closed(number)
+            } else {
+                alert(number)
+            }
+        });
+        put(store, alerts).await;
+    }
+    let filter = Filter {
+        severities: vec![Severity::Down],
+        ..Filter::default()
+    };
+    let list = async |status, limit| objects(store, status, filter.clone(), limit).await;
+    for limit in [1, 2, 1_000] {
+        let open = list(StatusWanted::Open, limit).await;
+        let closed = list(StatusWanted::Closed, limit).await;
+        let any = list(StatusWanted::Any, limit).await;
+        assert_eq!(open, ["db-1"], "{limit}");
+        assert_eq!(closed, ["db-4998", "db-1400", "db-0"], "{limit}");
+        assert_eq!(
+            (any.len(), &any[0], &any[1]),
+            (4, &closed[0], &closed[1]),
+            "{limit}"
+        );
+    }
+}
+
 pub async fn an_alert_that_is_only_waited_for_is_in_no_list(backing: &Backing) {
     let store = &backing.store;
     let awaited = Alert {
