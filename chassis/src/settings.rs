@@ -75,6 +75,12 @@ pub struct Settings {
     pub tls_client_certificates: Option<ClientCertificates>,
     /// What operators must show to use console and API. Without it nothing listens beyond loopback.
     pub access_token: Option<String>,
+    /// For how many days finished deliveries are kept; 30 when not set.
+    pub deliveries_days: Option<u32>,
+    /// For how many days after its end the history of an alert is kept; 400 when not set.
+    pub history_days: Option<u32>,
+    /// For how many days a closed alert is kept; 400 when not set.
+    pub closed_alerts_days: Option<u32>,
     /// Let notifications go to private and loopback addresses.
     pub allow_private_destinations: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of the tracing library; `info` when not set.
@@ -109,6 +115,9 @@ const NAMES: &[&str] = &[
     "tls_client_ca",
     "tls_client_certificates",
     "access_token",
+    "deliveries_days",
+    "history_days",
+    "closed_alerts_days",
     "allow_private_destinations",
     "log_level",
     "otlp_endpoint",
@@ -209,6 +218,10 @@ impl Settings {
             return Err(
                 "an access token has at least 16 characters: make one, for example with `head -c 24 /dev/urandom | base64`, or leave it out",
             );
+        }
+        let kept = [self.deliveries_days, self.history_days, self.closed_alerts_days];
+        if kept.contains(&Some(0)) {
+            return Err("at least 1: what ended less than a day ago is still in use");
         }
         let level = self.log_level.as_deref();
         if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
@@ -402,7 +415,7 @@ fn known(name: &str, place: &str) -> Result<(), SettingsError> {
 /// Environment variables are text; a switch and a number are not.
 fn typed(name: &str, value: String) -> toml::Value {
     match (name, value.as_str()) {
-        ("spool_bytes", text) => text
+        ("spool_bytes" | "deliveries_days" | "history_days" | "closed_alerts_days", text) => text
             .parse()
             .map_or(toml::Value::String(value), toml::Value::Integer),
         ("allow_private_destinations", "true" | "1") => toml::Value::Boolean(true),

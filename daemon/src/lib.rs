@@ -25,6 +25,7 @@ mod tests;
 mod work;
 
 use metrics::DaemonMetrics;
+pub use retention::Retention;
 use stage::Daemon;
 
 /// The topics that a daemon reads; it owns the same partition of each.
@@ -34,8 +35,12 @@ pub const TOPICS: [Topic; 3] = [
     Topic::NOTIFICATIONS_RECEIPTS,
 ];
 
-/// Runs a daemon until shutdown, and forgets what is old.
+/// Runs a daemon until shutdown, and forgets what is older than it is to be kept.
 pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Store) {
+    let retention = Retention::default();
+    // A commit must not wait until long lists were read for others.
+    let store = store.with_readers_of_its_own();
+    store.report_to(&context.health, &context.metrics);
     let stage_metrics = StageMetrics::new(&context.metrics, "daemon");
     let metrics = DaemonMetrics::new(&context.metrics);
     let owner = Uuid::now_v7().to_string();
@@ -51,7 +56,7 @@ pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Stor
             )
         }
     };
-    let forgetting = retention::run(context.clone(), store);
+    let forgetting = retention::run(context.clone(), store, retention);
     let stage = runner::run_side_by_side(context, "daemon", "daemon", &TOPICS, stage_metrics, make);
     tokio::join!(stage, forgetting);
 }

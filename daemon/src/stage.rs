@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AlertState, Site};
+use domain::Site;
 use jiff::{SignedDuration, Timestamp};
-use pipeline::log::{Batch, Positions};
+use pipeline::log::{Batch, Positions, Received};
 use pipeline::{Context, Stage, StageError, parking};
 use schemas::{Fingerprint, Topic};
-use store::{Claim, Commit, OutboxRow, Store, StoreError};
+use store::{Claim, Commit, Loaded, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::metrics::DaemonMetrics;
@@ -21,6 +21,8 @@ use crate::work::{Message, Work, not_done, traceparent};
 const POSITIONS_WAIT: SignedDuration = SignedDuration::from_secs(1);
 /// Deadlines that are applied in one transaction, and alerts that are looked at again at once.
 const DEADLINES_AT_ONCE: usize = 500;
+/// The deadline of an alert whose state cannot be read is tried again after so long, if a version has come that can.
+const UNREADABLE_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// One membership in the group of daemons.
 pub(crate) struct Daemon {
@@ -110,33 +112,39 @@ impl Stage for Daemon {
         self.claim(batch.partition).await?;
         self.publish(batch.partition).await?;
         let position = self.position(batch.partition, batch.topic)?;
-        let mut messages = Vec::with_capacity(batch.records.len());
-        let mut parked = false;
-        for record in not_done(batch, position) {
-            match Message::read(batch.topic, record) {
-                Ok(message) => messages.push((message, record)),
-                Err(error) => {
-                    let place = (batch.partition, batch.topic);
-                    if self.parked.get(&place).is_none_or(|last| *last < record.offset) {
-                        self.park(batch, record, &error).await?;
-                        self.parked.insert(place, record.offset);
-                    }
-                    parked = true;
-                }
-            }
-        }
-        let fingerprints: BTreeSet<_> = messages
-            .iter()
-            .map(|(message, _)| message.fingerprint())
+        let records = not_done(batch, position).iter();
+        let read: Vec<_> = records
+            .map(|record| (record, Message::read(batch.topic, record)))
             .collect();
-        let fingerprints: Vec<_> = fingerprints.into_iter().collect();
-        let states = self.states(batch.partition, fingerprints).await?;
+        let known = read.iter().filter_map(|(_, message)| message.as_ref().ok());
+        let fingerprints: BTreeSet<_> = known.map(Message::fingerprint).collect();
+        let loaded = self
+            .states(batch.partition, fingerprints.into_iter().collect())
+            .await?;
         let site = Arc::clone(&self.site.borrow());
         let now = self.context.clock.now();
-        let mut work = Work::new(now, &site, states);
-        for (message, record) in &messages {
+        let mut work = Work::new(now, &site, loaded.states);
+        let mut parked = false;
+        for (record, message) in &read {
+            let problem = match message {
+                Ok(message) => loaded
+                    .unreadable
+                    .get(&message.fingerprint())
+                    .map(|error| unreadable(message.fingerprint(), error)),
+                Err(error) => Some(error.clone()),
+            };
             let trace = traceparent(&self.context.tracer, record, now, self.context.clock.now());
-            work.message(message, trace);
+            match (message, problem) {
+                (Ok(message), None) => work.message(message, trace),
+                (message, Some(problem)) => {
+                    self.park_once(batch, record, &problem).await?;
+                    parked = true;
+                    if let Ok(Message::Command(command)) = message {
+                        work.refuse(command, problem);
+                    }
+                }
+                (Err(_), None) => {}
+            }
         }
         let end = (batch.topic, batch.next_offset().max(position));
         if work.is_nothing() && !parked {
@@ -250,16 +258,17 @@ impl Daemon {
         self.partitions.get_mut(&number).ok_or(StageError::Fenced(number))
     }
 
-    /// The states of these alerts, as they are stored.
+    /// The states of these alerts, as they are stored, and which of them cannot be read.
     async fn states(
         &mut self,
         number: u32,
         mut fingerprints: Vec<Fingerprint>,
-    ) -> Result<HashMap<Fingerprint, AlertState>, StageError> {
-        let mut states = self.owned(number)?.recent.take(&fingerprints);
+    ) -> Result<Loaded, StageError> {
+        let states = self.owned(number)?.recent.take(&fingerprints);
         fingerprints.retain(|fingerprint| !states.contains_key(fingerprint));
-        states.extend(self.store.load(&fingerprints).await.map_err(stage_error)?);
-        Ok(states)
+        let mut loaded = self.store.load_known(&fingerprints).await.map_err(stage_error)?;
+        loaded.states.extend(states);
+        Ok(loaded)
     }
 
     /// Where reading goes on. A partition that was never read begins at the oldest record, whatever the log remembers of
@@ -307,12 +316,18 @@ impl Daemon {
         Ok(())
     }
 
-    async fn park(
-        &self,
-        batch: &Batch,
-        record: &pipeline::log::Received,
-        error: &str,
-    ) -> Result<(), StageError> {
+    /// Parks a message, unless that was done already: its batch comes again when its commit fails.
+    async fn park_once(&mut self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
+        let place = (batch.partition, batch.topic);
+        if self.parked.get(&place).is_some_and(|last| record.offset <= *last) {
+            return Ok(());
+        }
+        self.park(batch, record, error).await?;
+        self.parked.insert(place, record.offset);
+        Ok(())
+    }
+
+    async fn park(&self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
         tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
         if let Some((topic, parked)) =
             parking::parked(batch, record, "daemon", error, self.context.clock.now())
@@ -329,9 +344,9 @@ impl Daemon {
             .await
             .map_err(stage_error)?;
         let fingerprints: Vec<_> = due.iter().map(|(fingerprint, _)| *fingerprint).collect();
-        let states = self.states(number, fingerprints).await?;
+        let loaded = self.states(number, fingerprints).await?;
         let site = Arc::clone(&self.site.borrow());
-        let mut work = Work::new(now, &site, states);
+        let mut work = Work::new(now, &site, loaded.states);
         for (fingerprint, due_at) in &due {
             self.metrics
                 .lateness
@@ -339,6 +354,13 @@ impl Daemon {
             work.deadline(*fingerprint);
         }
         self.carry_out(number, work, None).await?;
+        if !loaded.unreadable.is_empty() {
+            // Or they would be due again at once, before all others.
+            let claim = self.owned(number)?.claim.clone();
+            let later = now.saturating_add(UNREADABLE_AGAIN_AFTER).unwrap_or(now);
+            let postponed = self.store.postpone(&claim, loaded.unreadable.into_keys(), later);
+            postponed.await.map_err(stage_error)?;
+        }
         let next_due = self.store.next_due(number).await.map_err(stage_error)?;
         self.owned(number)?.next_due = next_due;
         Ok(())
@@ -376,8 +398,8 @@ impl Daemon {
             .await
             .map_err(stage_error)?;
         let fingerprints: Vec<_> = scheduled.iter().map(|(fingerprint, _)| *fingerprint).collect();
-        let states = self.states(number, fingerprints).await?;
-        let mut work = Work::new(now, site, states);
+        let loaded = self.states(number, fingerprints).await?;
+        let mut work = Work::new(now, site, loaded.states);
         for (fingerprint, due_at) in &scheduled {
             work.look_again(*fingerprint, *due_at);
         }
@@ -463,6 +485,10 @@ impl Partition {
             });
         }
     }
+}
+
+fn unreadable(fingerprint: Fingerprint, error: &str) -> String {
+    format!("the alert {fingerprint} is left as it is stored, as this version cannot read it: {error}")
 }
 
 fn stage_error(error: StoreError) -> StageError {

@@ -23,10 +23,11 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::metrics::DaemonMetrics;
-use crate::retention;
+use crate::retention::{self, Retention};
 use crate::stage::Daemon;
 
 mod refreshes;
+mod unreadable;
 
 /// A log, a store and a site that outlive the daemons that work on them.
 struct World {
@@ -107,39 +108,7 @@ impl World {
 
     fn event(&mut self, name: &str, status: EventStatus) -> Batch {
         self.offset += 1;
-        let event = DecoratedEvent {
-            event: AlertEvent {
-                event_id: Uuid::from_u128(self.offset.into()),
-                fingerprint: domain::fingerprint([name]),
-                accepted_at: self.clock.now(),
-                occurred_at: None,
-                expires_at: None,
-                unheard_since: None,
-                wish: None,
-                heartbeat: None,
-                status,
-                severity: Severity::Critical,
-                integration: "default".to_owned(),
-                monitoring_system: "api".to_owned(),
-                source: "test".to_owned(),
-                service: None,
-                object: "host-1".to_owned(),
-                name: name.to_owned(),
-                output: "99 %".to_owned(),
-                labels: [].into(),
-                annotations: [].into(),
-                links: [].into(),
-                environment: None,
-                scenario: None,
-            },
-            origin: Origin {
-                partition: 0,
-                offset: self.offset,
-            },
-            spooled: false,
-            environment: "default".to_owned(),
-            scenario: "default".to_owned(),
-        };
+        let event = decorated(name, status, self.offset, self.clock.now());
         batch(Topic::ALERTS_DECORATED, self.offset, &event)
     }
 
@@ -159,6 +128,47 @@ impl World {
             .unwrap();
         page.rows.iter().rev().map(|entry| entry.kind).collect()
     }
+}
+
+fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> DecoratedEvent {
+    DecoratedEvent {
+        event: AlertEvent {
+            event_id: Uuid::from_u128(offset.into()),
+            fingerprint: domain::fingerprint([name]),
+            accepted_at: now,
+            occurred_at: None,
+            expires_at: None,
+            unheard_since: None,
+            wish: None,
+            heartbeat: None,
+            status,
+            severity: Severity::Critical,
+            integration: "default".to_owned(),
+            monitoring_system: "api".to_owned(),
+            source: "test".to_owned(),
+            service: None,
+            object: "host-1".to_owned(),
+            name: name.to_owned(),
+            output: "99 %".to_owned(),
+            labels: [].into(),
+            annotations: [].into(),
+            links: [].into(),
+            environment: None,
+            scenario: None,
+        },
+        origin: Origin { partition: 0, offset },
+        spooled: false,
+        environment: "default".to_owned(),
+        scenario: "default".to_owned(),
+    }
+}
+
+/// The state of an alert that has just opened.
+pub(crate) fn open_state(name: &str) -> domain::AlertState {
+    let now = "2026-09-01T10:00:00Z".parse().unwrap();
+    let event = decorated(name, EventStatus::Firing, 1, now);
+    let outcome = domain::transition(None, domain::Input::Event(&event), now, &Site::default());
+    outcome.state.unwrap()
 }
 
 fn batch(topic: Topic, offset: u64, message: &impl Serialize) -> Batch {
@@ -520,10 +530,16 @@ async fn history_is_forgotten_long_after_the_alert_has_closed_and_not_before() {
     assert!(kept >= 2);
 
     let after = |days: i64| world.clock.now() + jiff::SignedDuration::from_hours(days * 24);
-    assert_eq!(retention::step(&world.store, after(365)).await.unwrap(), 0);
+    let retention = Retention::of_days(None, Some(30), Some(60));
+    let mut pruning = retention::Pruning::new(world.store.clone(), retention);
+    assert!(!pruning.step(after(29)).await.unwrap());
     assert_eq!(lines().await, kept);
-    assert!(retention::step(&world.store, after(401)).await.unwrap() > 0);
+    assert!(pruning.step(after(31)).await.unwrap());
     assert_eq!(lines().await, 0);
+    assert!(world.store.alert(fingerprint).await.unwrap().is_some());
+    assert!(pruning.step(after(61)).await.unwrap());
+    assert!(world.store.alert(fingerprint).await.unwrap().is_none());
+    assert!(!pruning.step(after(61)).await.unwrap());
 }
 
 #[tokio::test]

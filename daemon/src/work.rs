@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
 use schemas::{
-    AlertChanged, AlertEvent, Command, CommandAnswer, DecoratedEvent, Fingerprint, HEADER_TRACEPARENT,
-    HistoryEntry, LedgerEntry, Notification, Receipt, Topic,
+    AlertChanged, AlertEvent, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint,
+    HEADER_TRACEPARENT, HistoryEntry, LedgerEntry, Notification, Receipt, Topic,
 };
 use store::{Commit, OutboxMessage};
 
@@ -116,6 +116,16 @@ impl<'a> Work<'a> {
         self.take(fingerprint, outcome, message.accepted_at(), traceparent);
     }
 
+    /// Answers a command that cannot be applied, as its alert cannot be read.
+    pub(crate) fn refuse(&mut self, command: &Command, reason: String) {
+        let change = self.change(command.fingerprint, Some(command.requested_at), None);
+        change.answers.push(CommandAnswer {
+            command_id: command.command_id,
+            outcome: CommandOutcome::Refused,
+            reason: Some(reason),
+        });
+    }
+
     /// Applies the deadline of an alert. The state is written in any case, as its deadline must be a new one.
     pub(crate) fn deadline(&mut self, fingerprint: Fingerprint) {
         let outcome = transition(
@@ -172,11 +182,7 @@ impl<'a> Work<'a> {
             self.accepted_at.extend(accepted_at);
         }
         if outcome.effect == Effect::Publish || outcome.answer.is_some() {
-            let change = self.changes.entry(fingerprint).or_insert_with(|| AlertChange {
-                accepted_at: accepted_at.unwrap_or(self.now),
-                answers: Vec::new(),
-                traceparent: traceparent.clone(),
-            });
+            let change = self.change(fingerprint, accepted_at, traceparent.clone());
             change.answers.extend(outcome.answer);
         }
         self.history.extend(outcome.history);
@@ -195,6 +201,20 @@ impl<'a> Work<'a> {
         if let Some(state) = outcome.state {
             self.states.insert(fingerprint, state);
         }
+    }
+
+    fn change(
+        &mut self,
+        fingerprint: Fingerprint,
+        accepted_at: Option<Timestamp>,
+        traceparent: Option<String>,
+    ) -> &mut AlertChange {
+        let accepted_at = accepted_at.unwrap_or(self.now);
+        self.changes.entry(fingerprint).or_insert_with(|| AlertChange {
+            accepted_at,
+            answers: Vec::new(),
+            traceparent,
+        })
     }
 
     /// The states, which are as they were.
