@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::Site;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions, Received};
+use pipeline::restored::{self, Trail};
 use pipeline::{Context, Stage, StageError, parking};
 use schemas::{Fingerprint, Topic};
 use store::{Claim, Commit, Loaded, OutboxRow, Store, StoreError};
@@ -147,6 +148,7 @@ impl Stage for Daemon {
             }
         }
         let end = (batch.topic, batch.next_offset().max(position));
+        self.owned(batch.partition)?.read_to(batch);
         if work.is_nothing() && !parked {
             self.count(&work);
             self.owned(batch.partition)?.recent.keep(work.into_states());
@@ -225,11 +227,12 @@ impl Daemon {
         if self.partitions.contains_key(&number) {
             return Ok(());
         }
-        let claim = self
+        let mut claim = self
             .store
             .claim("daemon", number, &self.owner)
             .await
             .map_err(stage_error)?;
+        self.compare_with_log(&mut claim).await?;
         let unpublished = self.store.outbox(number).await.map_err(stage_error)?;
         let next_due = self.store.next_due(number).await.map_err(stage_error)?;
         let site = Arc::clone(&self.site.borrow());
@@ -251,6 +254,30 @@ impl Daemon {
             published: Vec::new(),
         };
         self.partitions.insert(number, partition);
+        Ok(())
+    }
+
+    /// Goes back where the log is another one than was read. What is read again was applied, and is known by that.
+    async fn compare_with_log(&mut self, claim: &mut Claim) -> Result<(), StageError> {
+        for topic in crate::TOPICS {
+            let Some(position) = claim.positions.get(&topic).copied() else {
+                continue;
+            };
+            let place = (topic, claim.partition);
+            let mut trail = Trail::from_text(claim.trails.get(&topic));
+            let resumed_at = restored::checked(&self.context, "daemon", place, position, &mut trail).await?;
+            if resumed_at == position {
+                continue;
+            }
+            claim.positions.insert(topic, resumed_at);
+            claim.trails.insert(topic, trail.to_text());
+            self.parked.remove(&(claim.partition, topic));
+            if let Some(uncommitted) = self.uncommitted.get_mut(&claim.partition) {
+                uncommitted.positions.remove(&topic);
+            }
+            // Stored with the next commit, at the latest in a second.
+            self.came_to_nothing(claim.partition, (topic, resumed_at));
+        }
         Ok(())
     }
 
@@ -467,6 +494,15 @@ impl Daemon {
 }
 
 impl Partition {
+    /// Keeps in mind what the log held where it was read last; stored with the position.
+    fn read_to(&mut self, batch: &Batch) {
+        if let Some(last) = batch.records.last() {
+            let mut trail = Trail::from_text(self.claim.trails.get(&batch.topic));
+            trail.read_to(last);
+            self.claim.trails.insert(batch.topic, trail.to_text());
+        }
+    }
+
     /// Remembers what a commit has changed.
     fn committed(&mut self, commit: Commit, row: Option<i64>) {
         self.claim.positions.extend(commit.positions);

@@ -27,6 +27,7 @@ use crate::retention::{self, Retention};
 use crate::stage::Daemon;
 
 mod refreshes;
+mod restored;
 mod unreadable;
 
 /// A log, a store and a site that outlive the daemons that work on them.
@@ -49,8 +50,10 @@ impl World {
         let (site, _) = watch::channel(Arc::new(site));
         let store = Store::in_memory().await.unwrap();
         store.migrate().await.unwrap();
+        let log = SimulatedLog::new(1);
+        log.take_positions_on_trust();
         Self {
-            log: SimulatedLog::new(1),
+            log,
             store,
             site,
             clock: Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap()),

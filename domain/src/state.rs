@@ -26,6 +26,10 @@ pub struct AlertState {
     /// or were overtaken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<Accepted>,
+    /// Of all events that were seen, whatever came of them, the one that was accepted last. An event that was accepted
+    /// later is no repetition, even if its offset was there before: the log was put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Accepted>,
     /// Sequence of the last history entry.
     pub history_sequence: u64,
     /// How far the scenario's steps are in this episode.

@@ -14,6 +14,7 @@ use domain::Site;
 use jiff::Timestamp;
 use pipeline::log::{Batch, Positions, Received, Record};
 use pipeline::parking::parked;
+use pipeline::restored::{self, Trail};
 use pipeline::{Context, Stage, StageError, StageMetrics, runner};
 use schemas::{Channel, Notification, ReceiptOutcome, Topic};
 use store::{Claim, Delivery, DeliveryState, Store, StoreError};
@@ -150,9 +151,14 @@ impl Stage for Notifier {
     async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
         let claim = self
             .claims
-            .get(&batch.partition)
-            .ok_or(StageError::Fenced(batch.partition))?
-            .clone();
+            .get_mut(&batch.partition)
+            .ok_or(StageError::Fenced(batch.partition))?;
+        if let Some(last) = batch.records.last() {
+            let mut trail = Trail::from_text(claim.trails.get(&batch.topic));
+            trail.read_to(last);
+            claim.trails.insert(batch.topic, trail.to_text());
+        }
+        let claim = claim.clone();
         let in_hand = self.handle.in_hand();
         if in_hand >= IN_HAND {
             return Err(StageError::Unavailable {
@@ -209,11 +215,12 @@ impl Notifier {
         // Nothing may be under way from an earlier claim, or it would be sent twice at once.
         self.handle.release(&[partition]).await;
         let desk = &self.desk;
-        let claim = desk
+        let mut claim = desk
             .store
             .claim(name(desk.channel()), partition, &self.owner)
             .await
             .map_err(unavailable)?;
+        compare_with_log(desk, &mut claim).await?;
         let unfinished = desk.store.unfinished(&claim).await.map_err(unavailable)?;
         let published = self.publish_leftovers(&unfinished).await?;
         let pending = unfinished
@@ -309,6 +316,20 @@ impl Drop for Notifier {
         let partitions: Vec<_> = self.assigned.iter().copied().collect();
         self.handle.let_go(&partitions);
     }
+}
+
+/// Goes back where the log is another one than was read. What is read again is known by its id.
+async fn compare_with_log(desk: &Desk, claim: &mut Claim) -> Result<(), StageError> {
+    let topic = desk.topic();
+    let Some(position) = claim.positions.get(&topic).copied() else {
+        return Ok(());
+    };
+    let (stage, place) = (name(desk.channel()), (topic, claim.partition));
+    let mut trail = Trail::from_text(claim.trails.get(&topic));
+    let resumed_at = restored::checked(&desk.context, stage, place, position, &mut trail).await?;
+    claim.positions.insert(topic, resumed_at);
+    claim.trails.insert(topic, trail.to_text());
+    Ok(())
 }
 
 /// Notifications with their records, and the records that hold none, with why.

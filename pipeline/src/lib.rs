@@ -8,6 +8,7 @@ pub mod health;
 pub mod log;
 pub mod metrics;
 pub mod parking;
+pub mod restored;
 pub mod runner;
 pub mod trace;
 

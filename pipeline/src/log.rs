@@ -98,6 +98,18 @@ pub enum LogError {
     #[error("topic {topic} refuses a record: {reason}")]
     #[allow(missing_docs)]
     Refused { topic: Topic, reason: String },
+    /// The log goes on with records that a reader had behind it: it was put back, or lost its newest records. The reader
+    /// must take its partitions anew and compare its positions with the log ([`crate::restored`]).
+    #[error(
+        "partition {partition} of {topic} goes on at {found}, after it was read to {expected}: the log was put back"
+    )]
+    #[allow(missing_docs)]
+    WentBack {
+        topic: Topic,
+        partition: u32,
+        expected: u64,
+        found: u64,
+    },
 }
 
 impl LogError {
@@ -105,7 +117,7 @@ impl LogError {
     /// together it may hold for one of them only.
     pub fn is_final(&self) -> bool {
         match self {
-            LogError::Unavailable(_) => false,
+            LogError::Unavailable(_) | LogError::WentBack { .. } => false,
             LogError::TooLarge { .. } | LogError::Refused { .. } => true,
         }
     }
@@ -118,6 +130,15 @@ pub enum From {
     Start,
     /// With what is appended after [`Log::follow`] has answered.
     End,
+}
+
+/// Which records a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Nothing older is there.
+    pub first: u64,
+    /// The offset of the next record to be appended.
+    pub end: u64,
 }
 
 /// A log of topics.
@@ -137,6 +158,17 @@ pub trait Log: Send + Sync + 'static {
 
     /// How many partitions the topic has.
     fn partitions(&self, topic: Topic) -> u32;
+
+    /// Which records the partition holds now.
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError>;
+
+    /// The record at this offset, if there is one.
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError>;
 }
 
 /// A member of a group. Dropping it leaves the group.
@@ -198,9 +230,14 @@ fn check_size(topic: Topic, record: &Record) -> Result<(), LogError> {
 
 /// The partition of a key: the same on every log.
 pub fn partition_of(key: &str, partitions: u32) -> u32 {
-    // FNV-1a; stable for ever, since the daemon's rows are owned by partition.
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv1a(key.bytes());
     u32::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
+}
+
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); it must not change, since the daemon's rows are owned by
+/// partition and marks of records are stored.
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

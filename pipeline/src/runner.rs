@@ -177,6 +177,9 @@ struct Runner {
     metrics: StageMetrics,
     task: Task,
     outage: Option<Outage>,
+    /// The log was away since the partitions were assigned. When it is back it may be another one, so they are taken
+    /// anew, and with them the positions are compared with it.
+    log_was_away: bool,
     /// What this member has told of its lag.
     lag: BTreeMap<Topic, u64>,
 }
@@ -196,6 +199,7 @@ impl Runner {
             metrics,
             task,
             outage: None,
+            log_was_away: false,
             lag: BTreeMap::new(),
         }
     }
@@ -240,10 +244,11 @@ impl Runner {
                 _ = sign_of_life.tick() => {
                     self.recovered();
                     self.tell_lag(consumer.lag());
-                    Ok(())
+                    self.same_log()
                 }
                 delivery = consumer.next() => match delivery {
                     Ok(Delivery::Assigned(partitions)) => {
+                        self.log_was_away = false;
                         self.assigned(&mut stage, consumer.as_mut(), &partitions).await
                     }
                     Ok(Delivery::Revoked(partitions)) => {
@@ -252,8 +257,19 @@ impl Runner {
                         stage = make();
                         Ok(())
                     }
-                    Ok(Delivery::Batch(batch)) => self.process(&mut stage, consumer.as_mut(), &batch).await,
+                    Ok(Delivery::Batch(batch)) => match self.same_log() {
+                        Ok(()) => self.process(&mut stage, consumer.as_mut(), &batch).await,
+                        over => over,
+                    },
+                    Err(error @ LogError::WentBack { .. }) => {
+                        tracing::error!(stage = self.name, %error, "taking the partitions anew");
+                        self.metrics.error("log_went_back");
+                        // What is known of the group may be from before, too.
+                        let waited = self.wait_after(error.into()).await;
+                        waited.and(Err(Over))
+                    }
                     Err(error) => {
+                        self.log_was_away = true;
                         let waited = self.wait_after(error.into()).await;
                         // Only a whole silent interval without a new error means that the log is back.
                         sign_of_life.reset();
@@ -265,6 +281,15 @@ impl Runner {
                 return over;
             }
         }
+    }
+
+    /// Ends the membership when the log was away: only a new one compares the positions with it.
+    fn same_log(&mut self) -> Result<(), Over> {
+        if std::mem::take(&mut self.log_was_away) {
+            tracing::info!(stage = self.name, "the log is back; taking the partitions anew");
+            return Err(Over);
+        }
+        Ok(())
     }
 
     async fn assigned<S: Stage>(

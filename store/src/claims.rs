@@ -35,8 +35,9 @@ impl Store {
             .first()
             .ok_or_else(|| StoreError::corrupt(&what, "the claim is not there"))?;
         let epoch = Reader { row, what: &what }.integer(0)?;
-        let positions = "SELECT topic, next_offset FROM positions WHERE scope = ? AND partition_number = ?";
-        let mut known = BTreeMap::new();
+        let positions =
+            "SELECT topic, next_offset, trail FROM positions WHERE scope = ? AND partition_number = ?";
+        let (mut known, mut trails) = (BTreeMap::new(), BTreeMap::new());
         for row in session.fetch(positions, key).await? {
             let reader = Reader {
                 row: &row,
@@ -45,6 +46,9 @@ impl Store {
             // A topic that is no more has nothing to go on with.
             if let Some(topic) = Topic::from_name(reader.text(0)?) {
                 known.insert(topic, reader.number(1)?);
+                if let Some(trail) = reader.optional_text(2)? {
+                    trails.insert(topic, trail.to_owned());
+                }
             }
         }
         session.commit().await?;
@@ -53,6 +57,7 @@ impl Store {
             partition,
             epoch,
             positions: known,
+            trails,
         })
     }
 }
@@ -73,7 +78,7 @@ pub(crate) async fn fence(session: &mut Session, claim: &Claim) -> Result<(), St
     }
 }
 
-/// Stores where to go on reading.
+/// Stores where to go on reading, each position with the trail that the claim has of it.
 pub(crate) async fn store_positions(
     session: &mut Session,
     claim: &Claim,
@@ -85,12 +90,13 @@ pub(crate) async fn store_positions(
             claim.partition.into(),
             topic.name().into(),
             count(offset),
+            claim.trails.get(&topic).cloned().into(),
         ]
     };
     let rows = positions.into_iter().map(values).collect();
     let end = session
         .dialect()
-        .or_replace("scope, partition_number, topic", &["next_offset"]);
-    let into = "positions (scope, partition_number, topic, next_offset)";
-    session.insert(into, &row(4), rows, &end).await
+        .or_replace("scope, partition_number, topic", &["next_offset", "trail"]);
+    let into = "positions (scope, partition_number, topic, next_offset, trail)";
+    session.insert(into, &row(5), rows, &end).await
 }

@@ -12,11 +12,13 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0001_tables.sql"),
     include_str!("../migrations/mariadb/0002_newest_closed.sql"),
     include_str!("../migrations/mariadb/0003_lists.sql"),
+    include_str!("../migrations/mariadb/0004_trails.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
     include_str!("../migrations/sqlite/0002_newest_closed.sql"),
     include_str!("../migrations/sqlite/0003_lists.sql"),
+    include_str!("../migrations/sqlite/0004_trails.sql"),
 ];
 
 impl Store {

@@ -20,6 +20,9 @@ pub struct Claim {
     pub epoch: i64,
     /// Where to go on reading, by topic.
     pub positions: BTreeMap<Topic, u64>,
+    /// By what the reader knows that the log is still the one that these positions belong to, by topic. It is stored
+    /// beside each position that is committed under the claim; the store does not look into it.
+    pub trails: BTreeMap<Topic, String>,
 }
 
 /// Everything a daemon has decided from a batch.

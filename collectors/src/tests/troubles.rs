@@ -54,6 +54,19 @@ impl Log for BadLog {
     fn partitions(&self, topic: Topic) -> u32 {
         self.inner.partitions(topic)
     }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<pipeline::log::Extent, LogError> {
+        self.inner.extent(topic, partition).await
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<pipeline::log::Received>, LogError> {
+        self.inner.record_at(topic, partition, offset).await
+    }
 }
 
 #[tokio::test(start_paused = true)]

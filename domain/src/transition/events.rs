@@ -78,6 +78,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         alert,
         origin: Some(decorated.origin),
         newest: Some(Accepted::of(event)),
+        heard: Some(Accepted::of(event)),
         history_sequence: 0,
         steps: Vec::new(),
         missing_scenario: None,
@@ -103,6 +104,7 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         return;
     }
     change.state.origin = Some(decorated.origin);
+    change.state.heard = change.state.heard.max(Some(Accepted::of(event)));
     if let Some(since) = event.unheard_since {
         expiry::answer(change, event.accepted_at, since);
         return;
@@ -143,7 +145,8 @@ fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
 }
 
 /// All events of one alert come through one partition of `alerts.collected`, so an offset that is not higher than
-/// the last one is the same event again.
+/// the last one is the same event again, unless it was accepted after all that was seen: then the log was put back, and
+/// gives its offsets anew (see `pipeline::restored`).
 ///
 /// What waited in a spool has an offset of its own each time that it is written: its collector could not know whether
 /// the log had it already, or ended before it could keep in mind that it was drained. Then what follows it was applied
@@ -156,6 +159,10 @@ fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
         last.partition == decorated.origin.partition && decorated.origin.offset <= last.offset
     });
     let event = &decorated.event;
+    let accepted_later = change
+        .state
+        .heard
+        .is_some_and(|heard| Accepted::of(event) > heard);
     let known = || match event.wish {
         Some(_) => change.state.applied_keys.contains(&event.event_id.to_string()),
         None => change
@@ -163,7 +170,7 @@ fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
             .newest
             .is_some_and(|newest| Accepted::of(event) <= newest),
     };
-    same_place || (decorated.spooled && known())
+    (same_place && !accepted_later) || (decorated.spooled && known())
 }
 
 fn fires(event: &AlertEvent) -> bool {

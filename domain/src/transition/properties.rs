@@ -94,7 +94,7 @@ impl World {
         let mut before = self.state.clone();
         let outcome = transition(self.state.take(), input, at(self.now), site);
         if let (Effect::Nothing, Some(before), Some(after)) = (outcome.effect, &mut before, &outcome.state) {
-            (before.origin, before.newest) = (after.origin, after.newest);
+            (before.origin, before.newest, before.heard) = (after.origin, after.newest, after.heard);
             assert_eq!(
                 after, before,
                 "what is not written has not changed, but for what was seen last"

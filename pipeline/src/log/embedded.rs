@@ -25,7 +25,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::AbortHandle;
 
 use super::{
-    Consumer, Follower, From, Log, LogError, Positions, Received, Record, check_size, partition_of,
+    Consumer, Extent, Follower, From, Log, LogError, Positions, Received, Record, check_size, partition_of,
     record_size,
 };
 use crate::{Clock, Health};
@@ -357,6 +357,23 @@ impl Log for EmbeddedLog {
 
     fn partitions(&self, topic: Topic) -> u32 {
         topic.embedded_partitions()
+    }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        let extent = self.shared.partition(topic, partition).map(|partition| Extent {
+            first: partition.first,
+            end: partition.end,
+        });
+        Ok(extent.unwrap_or(Extent { first: 0, end: 0 }))
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        reader::record_at(&self.shared, topic, partition, offset).await
     }
 }
 

@@ -18,11 +18,15 @@ use rdkafka::{ClientContext, config::RDKafkaLogLevel};
 use schemas::Topic;
 use tokio::sync::oneshot;
 
-use super::{Consumer, Follower, From, Log, LogError, Record, check_size, partition_of, record_size};
+use super::{
+    Consumer, Extent, Follower, From, Log, LogError, Received, Record, check_size, partition_of, record_size,
+};
+use lookup::Lookup;
 use members::Members;
 use reader::{KafkaConsumer, KafkaFollower, Threads};
 
 mod inbox;
+mod lookup;
 mod members;
 mod reader;
 mod topics;
@@ -57,6 +61,7 @@ pub struct KafkaLog {
     partitions: Mutex<BTreeMap<Topic, u32>>,
     threads: Threads,
     members: Members,
+    lookup: Arc<Lookup>,
 }
 
 type LogProducer = ThreadedProducer<ProducerEvents>;
@@ -72,6 +77,7 @@ impl KafkaLog {
             partitions: Mutex::default(),
             threads: Threads::default(),
             members: Members::default(),
+            lookup: Arc::default(),
         })
     }
 
@@ -218,6 +224,31 @@ impl Log for KafkaLog {
             .get(&topic)
             .copied()
             .unwrap_or_else(|| topic.kafka_partitions())
+    }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        let producer = self.producer();
+        let number = i32::try_from(partition).unwrap_or(i32::MAX);
+        let ends = move || {
+            producer
+                .client()
+                .fetch_watermarks(topic.name(), number, REQUEST_TIMEOUT)
+        };
+        let (first, end) = blocking(ends).await?;
+        Ok(Extent {
+            first: u64::try_from(first).unwrap_or(0),
+            end: u64::try_from(end).unwrap_or(0),
+        })
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        let (settings, lookup) = (self.settings.clone(), Arc::clone(&self.lookup));
+        blocking(move || lookup.record_at(&settings, topic, partition, offset)).await
     }
 }
 

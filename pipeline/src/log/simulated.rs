@@ -10,8 +10,8 @@ use schemas::Topic;
 use tokio::sync::Notify;
 
 use super::{
-    Batch, Consumer, Delivery, Follower, From, Log, LogError, MAX_BATCH_RECORDS, Positions, Received, Record,
-    check_size, partition_of,
+    Batch, Consumer, Delivery, Extent, Follower, From, Log, LogError, MAX_BATCH_RECORDS, Positions, Received,
+    Record, check_size, partition_of,
 };
 
 /// A log in memory; clones are the same log.
@@ -29,6 +29,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     away: bool,
+    trusting: bool,
     partitions: BTreeMap<(Topic, u32), Partition>,
     groups: BTreeMap<String, Group>,
     next_member: u64,
@@ -64,6 +65,34 @@ impl SimulatedLog {
     /// The log goes away (every call answers [`LogError::Unavailable`]) or comes back.
     pub fn set_available(&self, available: bool) {
         self.shared.lock().away = !available;
+        self.shared.changed.notify_waiters();
+    }
+
+    /// From now on all positions are good, wherever the log ends: for stages that are handed batches which it never held.
+    pub fn take_positions_on_trust(&self) {
+        self.shared.lock().trusting = true;
+    }
+
+    /// Every partition loses its last records, so many at most: the log's disk was put back. Its readers join anew.
+    pub fn put_back(&self, records: u64) {
+        {
+            let mut state = self.shared.lock();
+            let State {
+                partitions, groups, ..
+            } = &mut *state;
+            for partition in partitions.values_mut() {
+                partition.end = partition.end.saturating_sub(records);
+                let end = partition.end;
+                partition.records.retain(|record| record.offset < end);
+            }
+            for group in groups.values_mut() {
+                group.generation += 1;
+                for (place, position) in &mut group.positions {
+                    let end = partitions.get(place).map_or(0, |partition| partition.end);
+                    *position = end.min(*position);
+                }
+            }
+        }
         self.shared.changed.notify_waiters();
     }
 
@@ -238,6 +267,37 @@ impl Log for SimulatedLog {
 
     fn partitions(&self, topic: Topic) -> u32 {
         self.shared.partitions(topic)
+    }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        let state = self.shared.lock();
+        state.check_available()?;
+        if state.trusting {
+            return Ok(Extent {
+                first: u64::MAX,
+                end: u64::MAX,
+            });
+        }
+        let partition = state.partitions.get(&(topic, partition));
+        let end = partition.map_or(0, |partition| partition.end);
+        let first = partition.and_then(|partition| partition.records.first());
+        Ok(Extent {
+            first: first.map_or(end, |first| first.offset),
+            end,
+        })
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        let state = self.shared.lock();
+        state.check_available()?;
+        let partition = state.partitions.get(&(topic, partition));
+        let mut records = partition.into_iter().flat_map(|partition| &partition.records);
+        Ok(records.find(|record| record.offset == offset).cloned())
     }
 }
 

@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::embedded::{EmbeddedLog, OpenError};
 use super::{
-    Batch, Consumer, Delivery, Follower, From, Log, LogError, Positions, Record, check_size, record_size,
+    Batch, Consumer, Delivery, Extent, Follower, From, Log, LogError, Positions, Received, Record,
+    check_size, record_size,
 };
 use crate::Clock;
 use crate::health::Task;
@@ -326,6 +327,19 @@ impl Log for SpooledLog {
 
     fn partitions(&self, topic: Topic) -> u32 {
         self.shared.log.partitions(topic)
+    }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        self.shared.log.extent(topic, partition).await
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        self.shared.log.record_at(topic, partition, offset).await
     }
 }
 

@@ -406,3 +406,17 @@ pub async fn many_appends_at_once_are_all_there(run: &Run) {
         "{by_key:?}"
     );
 }
+
+pub async fn l2_a_partition_tells_its_extent_and_gives_single_records(run: &Run) {
+    run.append(TOPIC, &[("a", "1"), ("b", "2"), ("a", "3")]).await;
+    for (topic, partition, record) in run.all(TOPIC).await {
+        let extent = run.log.extent(topic, partition).await.unwrap();
+        assert!((extent.first..extent.end).contains(&record.offset), "{extent:?}");
+        let found = run.log.record_at(topic, partition, record.offset).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&record));
+        assert_eq!(
+            run.log.record_at(topic, partition, extent.end + 5).await.unwrap(),
+            None
+        );
+    }
+}

@@ -82,6 +82,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         alert,
         origin: None,
         newest: None,
+        heard: None,
         history_sequence: 1,
         steps: Vec::new(),
         missing_scenario: None,

@@ -134,6 +134,19 @@ async fn records_on_disk(
         .map_err(|error| shared.failed(&error))
 }
 
+/// The record at this offset, as it lies on disk.
+pub(super) async fn record_at(
+    shared: &Shared,
+    topic: Topic,
+    partition: u32,
+    offset: u64,
+) -> Result<Option<Received>, LogError> {
+    let end = offset.saturating_add(1);
+    Ok(records_on_disk(shared, topic, partition, offset, end)
+        .await?
+        .pop())
+}
+
 /// A member of a group.
 pub(super) struct EmbeddedConsumer {
     shared: Arc<Shared>,

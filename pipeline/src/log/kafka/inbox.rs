@@ -52,8 +52,12 @@ pub(super) struct State {
     pub(super) ends: BTreeMap<(Topic, u32), u64>,
     /// Partitions that were read to their end.
     pub(super) finished: BTreeSet<u32>,
-    /// Where each partition should go on, until its first record is there.
+    /// Where each partition of a group should go on, as far as that is known.
     pub(super) expected: BTreeMap<(Topic, u32), u64>,
+    /// A partition went back behind that: the client begins a topic anew when its position is beyond the end.
+    went_back: Option<(Topic, u32, u64, u64)>,
+    /// The reader is no member of a group, and takes what comes.
+    pub(super) follows: bool,
 }
 
 impl Inbox {
@@ -164,6 +168,7 @@ impl Inbox {
             .retain(|delivery| matches!(delivery, Delivery::Revoked(_)));
         (state.records, state.bytes) = (0, 0);
         (state.undelivered, state.to_start) = (None, None);
+        state.went_back = None;
         state.expected.clear();
         let told = std::mem::take(&mut state.told);
         if !untold && !told.is_empty() {
@@ -180,6 +185,14 @@ impl State {
     }
 
     fn take(&mut self) -> Option<Result<Delivery, LogError>> {
+        if let Some((topic, partition, expected, found)) = self.went_back {
+            return Some(Err(LogError::WentBack {
+                topic,
+                partition,
+                expected,
+                found,
+            }));
+        }
         if let Some(delivery) = self.deliveries.pop_front() {
             if let Delivery::Assigned(_) = &delivery {
                 self.to_start = self.undelivered.take();
@@ -198,12 +211,21 @@ impl State {
 
     /// Adds a record to the last batch of its partition that waits, if that is not full.
     fn push(&mut self, topic: Topic, partition: u32, record: Received) {
-        if let Some(expected) = self.expected.remove(&(topic, partition))
-            && expected != record.offset
-            && !topic.settings().compacted
-        {
+        let next = record.offset + 1;
+        let expected = self
+            .expected
+            .insert((topic, partition), next)
+            .unwrap_or(record.offset);
+        if expected > record.offset && !self.follows {
+            self.went_back
+                .get_or_insert((topic, partition, expected, record.offset));
+        }
+        if self.went_back.is_some() {
+            return;
+        }
+        if expected < record.offset && !topic.settings().compacted && !self.follows {
             let offset = record.offset;
-            tracing::warn!(%topic, partition, expected, offset, "the position is out of range; going on there");
+            tracing::warn!(%topic, partition, expected, offset, "records were removed before they were read");
         }
         self.away = false;
         self.records += 1;
@@ -246,7 +268,7 @@ fn size(record: &Received) -> usize {
     record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + 64
 }
 
-fn received(message: &BorrowedMessage<'_>) -> Received {
+pub(super) fn received(message: &BorrowedMessage<'_>) -> Received {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers
@@ -349,5 +371,47 @@ mod tests {
         assert_eq!(to_start(&inbox), None);
         assert_eq!(inbox.take().await.unwrap(), Delivery::Assigned(vec![1, 2, 3]));
         assert_eq!(to_start(&inbox), Some(3));
+    }
+
+    fn record(offset: u64) -> Received {
+        Received {
+            offset,
+            key: "a".to_owned(),
+            value: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The client begins with the oldest record when the broker does not have its position.
+    #[tokio::test]
+    async fn l2_a_partition_that_goes_back_is_not_read_on() {
+        let (inbox, topic) = (Inbox::default(), Topic::ALERTS_DECORATED);
+        inbox.state().expected.insert((topic, 0), 100);
+        inbox.state().push(topic, 0, record(100));
+        inbox.state().push(topic, 0, record(0));
+        inbox.state().push(topic, 0, record(1));
+        for _ in 0..2 {
+            let error = inbox.take().await.unwrap_err().to_string();
+            assert!(
+                error.contains("goes on at 0, after it was read to 101"),
+                "{error}"
+            );
+        }
+        inbox.revoked(|| {});
+        inbox.assigned(&partitions(&[0]));
+        assert_eq!(inbox.take().await.unwrap(), Delivery::Assigned(vec![0]));
+    }
+
+    #[tokio::test]
+    async fn whoever_follows_a_topic_takes_what_comes() {
+        let (inbox, topic) = (Inbox::default(), Topic::CONFIG);
+        inbox.state().follows = true;
+        for offset in [100, 0, 1] {
+            inbox.state().push(topic, 0, record(offset));
+        }
+        let Ok(Delivery::Batch(batch)) = inbox.take().await else {
+            panic!("there is a batch")
+        };
+        assert_eq!(batch.records.len(), 3);
     }
 }

@@ -60,7 +60,7 @@ impl Threads {
 }
 
 /// Low latency, and not much memory.
-fn reader_config(settings: &KafkaSettings, group: &str) -> ClientConfig {
+pub(super) fn reader_config(settings: &KafkaSettings, group: &str) -> ClientConfig {
     let mut config = client_config(settings);
     config
         .set("group.id", group)
@@ -123,11 +123,11 @@ fn leave(client: &Client, inbox: &Inbox) {
     client.poll(POLL);
 }
 
-fn raw_offset(offset: u64) -> Offset {
+pub(super) fn raw_offset(offset: u64) -> Offset {
     i64::try_from(offset).map_or(Offset::End, Offset::Offset)
 }
 
-fn partition_number(partition: u32) -> i32 {
+pub(super) fn partition_number(partition: u32) -> i32 {
     i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
@@ -279,6 +279,7 @@ impl KafkaFollower {
             .set("enable.partition.eof", "true");
         let config = with_properties(config, settings);
         let inbox = Arc::<Inbox>::default();
+        inbox.state().follows = true;
         let client = Client::from_config_and_context(&config, Events(Arc::clone(&inbox)))?;
         let (mut positions, mut ends) = (BTreeMap::new(), BTreeMap::new());
         let mut assignment = TopicPartitionList::new();

@@ -292,6 +292,19 @@ impl Log for Silent {
     fn partitions(&self, topic: Topic) -> u32 {
         self.0.partitions(topic)
     }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        self.0.extent(topic, partition).await
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        self.0.record_at(topic, partition, offset).await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,6 +376,19 @@ impl Log for Picky {
 
     fn partitions(&self, topic: Topic) -> u32 {
         self.0.partitions(topic)
+    }
+
+    async fn extent(&self, topic: Topic, partition: u32) -> Result<Extent, LogError> {
+        self.0.extent(topic, partition).await
+    }
+
+    async fn record_at(
+        &self,
+        topic: Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Received>, LogError> {
+        self.0.record_at(topic, partition, offset).await
     }
 }
 

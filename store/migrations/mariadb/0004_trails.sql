@@ -1,0 +1,2 @@
+-- Beside a position: by what its reader knows that the log is still the one it has read.
+ALTER TABLE positions ADD COLUMN IF NOT EXISTS trail TEXT CHARACTER SET ascii;
