@@ -7,7 +7,7 @@ CARGO ?= cargo
 DATA ?= ./reveille-data
 DEMO ?=
 
-.PHONY: help up test check console console-check schemas bench fmt
+.PHONY: help up test check console console-check schemas bench fmt dependencies sbom
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,3 +43,14 @@ bench: console ## Measure, beside Alertmanager where it is installed (ARGS=--qui
 
 fmt: ## Format
 	$(CARGO) fmt --all
+
+dependencies: ## Check dependencies for advisories, licences and sources (deny.toml)
+	.ci/dependencies
+
+sbom: ## Write what the binary is made of as CycloneDX (target/sbom)
+	@command -v cargo-cyclonedx >/dev/null || $(CARGO) install --quiet --locked cargo-cyclonedx
+	@mkdir -p target/sbom
+	@$(CARGO) cyclonedx --quiet --format json --override-filename sbom.cdx --manifest-path reveille/Cargo.toml
+	@mv reveille/sbom.cdx.json target/sbom/reveille.cdx.json && rm -f */sbom.cdx.json
+	@cd console && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx >../target/sbom/console.cdx.json
+	@ls target/sbom/*.cdx.json
