@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use chassis::secrets::SiteKey;
+use chassis::settings::ALERTMANAGER_VERSION;
 use domain::Site;
 use pipeline::Context;
 use store::Store;
@@ -39,6 +40,7 @@ pub struct Api {
     publisher: site::Publisher,
     started_at: jiff::Timestamp,
     usage: integrations::Usage,
+    alertmanager_version: Arc<str>,
 }
 
 impl Api {
@@ -52,6 +54,19 @@ impl Api {
             usage: integrations::Usage::start(context),
             store,
             key,
+            alertmanager_version: ALERTMANAGER_VERSION.into(),
+        }
+    }
+
+    /// Tells Alertmanager's clients this version, if there is one.
+    #[must_use]
+    pub fn as_alertmanager(self, version: Option<&str>) -> Self {
+        match version {
+            Some(version) => Self {
+                alertmanager_version: version.into(),
+                ..self
+            },
+            None => self,
         }
     }
 

@@ -81,6 +81,8 @@ pub struct Settings {
     pub history_days: Option<u32>,
     /// For how many days a closed alert is kept; 400 when not set.
     pub closed_alerts_days: Option<u32>,
+    /// The version that Alertmanager's clients are given; [`ALERTMANAGER_VERSION`] when not set.
+    pub alertmanager_version: Option<String>,
     /// Let notifications go to private and loopback addresses.
     pub allow_private_destinations: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of the tracing library; `info` when not set.
@@ -88,6 +90,9 @@ pub struct Settings {
     /// Where traces are exported to (OTLP over HTTP), such as `http://127.0.0.1:4318`.
     pub otlp_endpoint: Option<String>,
 }
+
+/// The version of Alertmanager whose API is spoken. Its tools warn when theirs differs in the first two numbers.
+pub const ALERTMANAGER_VERSION: &str = "0.34.0";
 
 /// All the names.
 const NAMES: &[&str] = &[
@@ -118,6 +123,7 @@ const NAMES: &[&str] = &[
     "deliveries_days",
     "history_days",
     "closed_alerts_days",
+    "alertmanager_version",
     "allow_private_destinations",
     "log_level",
     "otlp_endpoint",

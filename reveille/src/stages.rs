@@ -243,7 +243,8 @@ async fn start(
             access.guard(bridge::routes(Bridge::start(context.clone(), view)))
         }
         Stage::Api => {
-            let api = Api::start(context, store()?, settings.site_key()?);
+            let api = Api::start(context, store()?, settings.site_key()?)
+                .as_alertmanager(settings.alertmanager_version.as_deref());
             access
                 .guard(api.routes())
                 .merge(api.opsgenie(site::follow(context)))

@@ -60,7 +60,8 @@ pub(crate) async fn run(
     let context = process.context(Arc::new(log));
     let view: Arc<dyn View> = Arc::new(MemoryView::new());
     let site = site::follow(&context);
-    let api = Api::start(&context, store.clone(), site_key.clone());
+    let api = Api::start(&context, store.clone(), site_key.clone())
+        .as_alertmanager(settings.alertmanager_version.as_deref());
     if api.is_new().await? {
         api.apply(&default_site(&integration_key), false)
             .await

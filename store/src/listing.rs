@@ -4,10 +4,11 @@ use domain::CompiledFilter;
 use jiff::Timestamp;
 use schemas::live::Filter;
 use schemas::{Alert, Fingerprint, Status};
+use serde::de::DeserializeOwned;
 
 use crate::connection::{Session, Statement, list};
 use crate::dialect::Dialect;
-use crate::records::Shown;
+use crate::records::{Shown, ShownWithEnd};
 use crate::values::{Reader, Value, count, name, status};
 use crate::{AlertQuery, Page, StatusWanted, Store, StoreError};
 
@@ -181,9 +182,29 @@ impl Store {
     /// only at the end; alerts that cannot be read are left out.
     pub async fn open_alerts(
         &self,
-        mut after: Option<Fingerprint>,
+        after: Option<Fingerprint>,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
+        let shown: Vec<Shown> = self.open_documents(after, limit).await?;
+        Ok(shown.into_iter().map(|shown| shown.alert).collect())
+    }
+
+    /// The same, each with the time until which what its source said holds, if there is one.
+    pub async fn open_alerts_with_ends(
+        &self,
+        after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<(Alert, Option<Timestamp>)>, StoreError> {
+        let shown: Vec<ShownWithEnd> = self.open_documents(after, limit).await?;
+        let with_end = |shown: ShownWithEnd| (shown.alert, shown.expiry.map(|end| end.expires_at));
+        Ok(shown.into_iter().map(with_end).collect())
+    }
+
+    async fn open_documents<T: DeserializeOwned>(
+        &self,
+        mut after: Option<Fingerprint>,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
         let mut session = self.read("the open alerts").await?;
         // First which, then what: whatever else is looked at is not read whole.
         let select = format!(
@@ -205,9 +226,9 @@ impl Store {
                     what: session.what(),
                 };
                 let fingerprint = reader.fingerprint(0)?;
-                let shown = reader.document::<Shown>(1);
+                let shown = reader.document::<T>(1);
                 let shown = self.unreadable().skip("alerts", fingerprint, shown)?;
-                alerts.extend(shown.map(|shown| shown.alert));
+                alerts.extend(shown);
                 after = Some(fingerprint);
             }
             if rows.len() < wanted || alerts.len() == limit {

@@ -1,5 +1,6 @@
 //! One alert and what is on record about it.
 
+use jiff::Timestamp;
 use schemas::{Alert, Fingerprint, HistoryEntry, LedgerEntry};
 use serde::Deserialize;
 
@@ -11,6 +12,18 @@ use crate::{Page, Store, StoreError};
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     pub(crate) alert: Alert,
+}
+
+/// The same, and until when what the source said holds.
+#[derive(Deserialize)]
+pub(crate) struct ShownWithEnd {
+    pub(crate) alert: Alert,
+    pub(crate) expiry: Option<End>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct End {
+    pub(crate) expires_at: Timestamp,
 }
 
 impl Store {

@@ -14,15 +14,21 @@ use schemas::config::{ConfigEntry, LabelMatcher, MatchOperator};
 use serde::Serialize;
 
 use super::refusal::Refusal;
-use super::{Pairs, time};
-use crate::{Api, ApiError, silences};
+use super::{Pairs, fingerprint, time};
+use crate::{Api, silences};
 
 /// Alerts that are read at once.
 const AT_ONCE: usize = 1000;
-/// An open alert has no end; clients are given one that lies ahead by so much, as Alertmanager does.
+/// What holds until its source says otherwise has no end; clients are given one that lies ahead by so much, as Alertmanager
+/// does.
 const HOLDS_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// What has come from Prometheus or an Alertmanager: it looks here as it does there.
 const PROMETHEUS: &str = "prometheus";
+const ALERTNAME: &str = "alertname";
+/// The name that stands for none.
+const UNNAMED: &str = "alert without alertname";
+/// Digits of a fingerprint.
+const FINGERPRINT_DIGITS: usize = 16;
 /// The link that is the generator of an alert.
 const GENERATOR: &str = "Prometheus Graph";
 /// What alerts of one group have in common, beside the receiver.
@@ -53,6 +59,8 @@ pub(super) struct Named {
 struct Status {
     /// Nothing inhibits an alert here.
     inhibited_by: [String; 0],
+    /// No time interval mutes an alert here: a window belongs to a step.
+    muted_by: [String; 0],
     silenced_by: Vec<String>,
     state: &'static str,
 }
@@ -62,6 +70,9 @@ pub(super) struct Group {
     alerts: Vec<Shown>,
     labels: BTreeMap<String, String>,
     receiver: Named,
+    /// Routes give no labels here.
+    #[serde(rename = "routeLabels")]
+    route_labels: BTreeMap<String, String>,
 }
 
 /// Which alerts a client wants. Nothing here is inhibited or unprocessed, so it does not matter whether those are wanted.
@@ -88,33 +99,49 @@ pub(super) async fn groups(
 
 /// The open alerts that are wanted, in the order of their fingerprints.
 async fn gathered(api: &Api, wanted: &Wanted) -> Result<Vec<Shown>, Refusal> {
+    let site = silenced(api).await?;
+    let now = api.context.clock.now();
+    let mut shown = Vec::new();
+    each_open(api, |alert, ends_at| {
+        let silenced_by = site.silencing(alert, now).map(|silence| silence.id.to_string());
+        shown.extend(wanted.show(alert, ends_at, silenced_by.collect(), now));
+    })
+    .await?;
+    shown.sort_by(|a: &Shown, b| a.fingerprint.cmp(&b.fingerprint));
+    Ok(shown)
+}
+
+/// A site of which only the silences are known.
+pub(super) async fn silenced(api: &Api) -> Result<Site, Refusal> {
     let mut site = Site::default();
     for silence in silences::stored(api).await?.into_values() {
         let entry = ConfigEntry::Silence(silence);
         site.apply(&entry.key(), Some(entry));
     }
+    Ok(site)
+}
+
+/// Goes through the open alerts, each with the end that its source has given it. What Prometheus has given an end that has
+/// come is open no longer for clients, though the daemon waits a while whether it is said again.
+pub(super) async fn each_open(
+    api: &Api,
+    mut take: impl FnMut(&Alert, Option<Timestamp>),
+) -> Result<(), Refusal> {
     let now = api.context.clock.now();
-    let (mut shown, mut after) = (Vec::new(), None);
+    let mut after = None;
     loop {
-        let alerts = api
-            .store
-            .open_alerts(after, AT_ONCE)
-            .await
-            .map_err(ApiError::from)?;
-        after = alerts.last().map(|alert| alert.fingerprint);
-        let last = alerts.len() < AT_ONCE;
-        let silenced = |alert: &Alert| {
-            site.silencing(alert, now)
-                .map(|silence| silence.id.to_string())
-                .collect()
+        let alerts = api.store.open_alerts_with_ends(after, AT_ONCE).await?;
+        after = alerts.last().map(|(alert, _)| alert.fingerprint);
+        let over = |alert: &Alert, end: Option<Timestamp>| {
+            alert.monitoring_system == PROMETHEUS && end.is_some_and(|end| end <= now)
         };
-        shown.extend(
-            alerts
-                .iter()
-                .filter_map(|alert| wanted.show(alert, silenced(alert), now)),
-        );
-        if last {
-            return Ok(shown);
+        for (alert, ends_at) in &alerts {
+            if !over(alert, *ends_at) {
+                take(alert, *ends_at);
+            }
+        }
+        if alerts.len() < AT_ONCE {
+            return Ok(());
         }
     }
 }
@@ -122,14 +149,20 @@ async fn gathered(api: &Api, wanted: &Wanted) -> Result<Vec<Shown>, Refusal> {
 fn grouped(alerts: Vec<Shown>) -> Vec<Group> {
     let mut groups: BTreeMap<_, Vec<Shown>> = BTreeMap::new();
     for alert in alerts {
-        let labels = GROUPED_BY.map(|label| alert.labels.get(label).cloned().unwrap_or_default());
+        let labels = GROUPED_BY.map(|label| alert.labels.get(label).cloned());
         let [receiver] = alert.receivers.clone();
         groups.entry((labels, receiver)).or_default().push(alert);
     }
-    let group = |((labels, receiver), alerts): (([String; 2], Named), Vec<Shown>)| Group {
+    let group = |((labels, receiver), alerts): (([Option<String>; 2], Named), Vec<Shown>)| Group {
         alerts,
-        labels: GROUPED_BY.map(str::to_owned).into_iter().zip(labels).collect(),
+        // A label that an alert lacks is no part of its group.
+        labels: GROUPED_BY
+            .into_iter()
+            .zip(labels)
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
         receiver,
+        route_labels: BTreeMap::new(),
     };
     groups.into_iter().map(group).collect()
 }
@@ -155,15 +188,26 @@ impl Wanted {
     }
 
     /// The alert as it is shown, if it is wanted.
-    fn show(&self, alert: &Alert, silenced_by: Vec<String>, now: Timestamp) -> Option<Shown> {
+    fn show(
+        &self,
+        alert: &Alert,
+        ends_at: Option<Timestamp>,
+        silenced_by: Vec<String>,
+        now: Timestamp,
+    ) -> Option<Shown> {
         let silenced = !silenced_by.is_empty();
         let wanted = if silenced { self.silenced } else { self.active };
-        let holds = |matcher: &Matcher| matcher.matches(silence::label(alert, matcher.name()));
+        let labels = labels(alert);
+        let holds = |matcher: &Matcher| {
+            let value = labels.get(matcher.name()).map(String::as_str);
+            matcher.matches(value.unwrap_or_default())
+        };
         let received = self
             .receiver
             .as_ref()
             .is_none_or(|wanted| wanted.matches(&alert.scenario));
-        (wanted && received && self.matchers.iter().all(holds)).then(|| shown(alert, silenced_by, now))
+        let chosen = wanted && received && self.matchers.iter().all(holds);
+        chosen.then(|| shown(alert, labels, ends_at, silenced_by, now))
     }
 }
 
@@ -186,19 +230,57 @@ fn is_true(text: &str) -> bool {
     .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-fn shown(alert: &Alert, silenced_by: Vec<String>, now: Timestamp) -> Shown {
-    let labels = silence::labels(alert).into_iter();
-    let holds_until = now.checked_add(HOLDS_FOR).unwrap_or(Timestamp::MAX);
+/// What has come from Prometheus has its own labels and no others, `alertname` being one that it may lack. Of other sources
+/// the fields of the alert stand there too.
+fn labels(alert: &Alert) -> BTreeMap<String, String> {
+    if alert.monitoring_system == PROMETHEUS {
+        let mut labels = alert.labels.clone();
+        if alert.name != UNNAMED {
+            labels
+                .entry(ALERTNAME.to_owned())
+                .or_insert_with(|| alert.name.clone());
+        }
+        return labels;
+    }
+    silence::labels(alert)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Of what has come from Prometheus the hash of the labels, as there. Two alerts of another source may have the same labels,
+/// so each has the beginning of its own id there.
+fn fingerprint_of(alert: &Alert, labels: &BTreeMap<String, String>) -> String {
+    if alert.monitoring_system == PROMETHEUS {
+        return fingerprint::of(labels);
+    }
+    alert
+        .fingerprint
+        .to_string()
+        .chars()
+        .take(FINGERPRINT_DIGITS)
+        .collect()
+}
+
+fn shown(
+    alert: &Alert,
+    labels: BTreeMap<String, String>,
+    ends_at: Option<Timestamp>,
+    silenced_by: Vec<String>,
+    now: Timestamp,
+) -> Shown {
+    let holds_until = || now.checked_add(HOLDS_FOR).unwrap_or(Timestamp::MAX);
     Shown {
         annotations: annotations(alert),
-        ends_at: time(holds_until),
-        fingerprint: alert.fingerprint.to_string(),
+        ends_at: time(ends_at.unwrap_or_else(holds_until)),
+        fingerprint: fingerprint_of(alert, &labels),
         receivers: [Named {
             name: alert.scenario.clone(),
         }],
         starts_at: time(alert.began_at.unwrap_or(alert.opened_at)),
         status: Status {
             inhibited_by: [],
+            muted_by: [],
             state: if silenced_by.is_empty() {
                 "active"
             } else {
@@ -208,9 +290,7 @@ fn shown(alert: &Alert, silenced_by: Vec<String>, now: Timestamp) -> Shown {
         },
         updated_at: time(alert.changed_at),
         generator_url: alert.links.get(GENERATOR).cloned(),
-        labels: labels
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        labels,
     }
 }
 

@@ -10,6 +10,8 @@ use axum::routing::get;
 use crate::Api;
 
 mod alerts;
+mod fingerprint;
+mod probes;
 mod refusal;
 mod silences;
 mod status;
@@ -30,6 +32,9 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         )
         .route("/api/v2/receivers", get(status::receivers))
         .route("/api/v2/status", get(status::status))
+        .route("/-/healthy", get(probes::healthy))
+        .route("/-/ready", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
 }
 
 /// A time as Alertmanager writes it.

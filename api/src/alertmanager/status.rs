@@ -12,8 +12,6 @@ use super::refusal::Refusal;
 use super::time;
 use crate::{Api, site};
 
-/// The Alertmanager whose API this is, for clients that look at the version before they speak.
-const VERSION: &str = "0.28.0";
 /// The receiver of a site without scenarios: a configuration of Alertmanager has at least one.
 const NOBODY: &str = "nobody";
 
@@ -34,7 +32,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>) -> Result<Json<Value>, R
             "buildUser": "",
             "goVersion": "",
             "revision": format!("reveille-{}", env!("CARGO_PKG_VERSION")),
-            "version": VERSION,
+            "version": &*api.alertmanager_version,
         },
     })))
 }
