@@ -137,9 +137,10 @@ fn amtool_sees(amtool: &Amtool, alert: &Alert, silence: &str) -> Result<()> {
     );
     let suppressed = amtool.json(&["alert", "query", "--silenced", "severity=critical"])?;
     ensure!(
-        suppressed[0]["fingerprint"]
-            .as_str()
-            .is_some_and(|hash| hash.len() == 16)
+        suppressed[0]["labels"]["alertname"] == alert.name.as_str()
+            && suppressed[0]["fingerprint"]
+                .as_str()
+                .is_some_and(|hash| hash.len() == 16)
             && suppressed[0]["status"]["state"] == "suppressed"
             && suppressed[0]["status"]["silencedBy"][0] == silence,
         "amtool sees {suppressed}"
