@@ -79,7 +79,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 async fn list(State(api): State<Arc<Api>>) -> Result<Json<Integrations>, ApiError> {
     let stored = api.store.site().await?;
     let now = api.context.clock.now();
-    let integrations = crate::site::entries(&stored)?
+    let integrations = crate::site::entries(&stored)
         .into_values()
         .filter_map(|entry| match entry {
             ConfigEntry::Integration(integration) => Some(api.usage.shown(integration, now)),

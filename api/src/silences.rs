@@ -123,15 +123,15 @@ async fn end(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json
 
 /// All silences that can be looked up.
 pub(crate) async fn stored(api: &Api) -> Result<BTreeMap<Uuid, Silence>, ApiError> {
-    of_entries(site::entries(&api.store.site().await?)?)
+    Ok(of_entries(site::entries(&api.store.site().await?)))
 }
 
-fn of_entries(entries: BTreeMap<String, ConfigEntry>) -> Result<BTreeMap<Uuid, Silence>, ApiError> {
+fn of_entries(entries: BTreeMap<String, ConfigEntry>) -> BTreeMap<Uuid, Silence> {
     let silences = entries.into_values().filter_map(|entry| match entry {
         ConfigEntry::Silence(silence) => Some((silence.id, silence)),
         _ => None,
     });
-    Ok(silences.collect())
+    silences.collect()
 }
 
 /// What was active in the order of its end, then what is to come, then what is over, the last one first.
@@ -193,7 +193,7 @@ async fn change(
 ) -> Result<Silence, ApiError> {
     for _ in 0..ATTEMPTS {
         let stored = api.store.site().await?;
-        let silences = of_entries(site::entries(&stored)?)?;
+        let silences = of_entries(site::entries(&stored));
         let now = api.context.clock.now();
         let (changed, answer) = decide(&silences, now)?;
         if changed.is_empty() {

@@ -73,7 +73,7 @@ async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, Ap
     let stored = api.store.site().await?;
     let mut site = json!({ "revision": stored.revision, "environments": [], "scenarios": [], "integrations": [], "bots": [], "rules": [],
         "mappings": [], "heartbeats": [] });
-    for entry in entries(&stored)?.into_values() {
+    for entry in entries(&stored).into_values() {
         let (section, value) = match entry {
             ConfigEntry::Environment(environment) => ("environments", json!(environment)),
             ConfigEntry::Scenario(scenario) => ("scenarios", json!(scenario)),
@@ -117,7 +117,7 @@ async fn put(
 /// Applies a document: all of it or nothing.
 pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applied, ApiError> {
     let stored = api.store.site().await?;
-    let before = entries(&stored)?;
+    let before = entries(&stored);
     let after = checked(api, text, before.clone()).await?;
     let changes = differences(&before, &after);
     if dry_run || changes.is_empty() {
@@ -168,15 +168,17 @@ pub fn mappings(text: &str) -> Result<Vec<Mapping>, Vec<Problem>> {
     check::mappings(&document::read(text)?)
 }
 
-/// What is stored, by key.
-pub(crate) fn entries(stored: &StoredSite) -> Result<BTreeMap<String, ConfigEntry>, ApiError> {
+/// What is stored, by key. An entry that this version cannot read is left out, and stays as it is: the stages, which
+/// follow the site, name it in `/readyz`.
+pub(crate) fn entries(stored: &StoredSite) -> BTreeMap<String, ConfigEntry> {
     let parse = |(key, text): (&String, &String)| match serde_json::from_str(text) {
-        Ok(entry) => Ok((key.clone(), entry)),
-        Err(error) => Err(ApiError::Internal(format!(
-            "the stored entry {key} cannot be read: {error}"
-        ))),
+        Ok(entry) => Some((key.clone(), entry)),
+        Err(error) => {
+            tracing::error!(key, %error, "a stored entry of the site cannot be read and is left out");
+            None
+        }
     };
-    stored.entries.iter().map(parse).collect()
+    stored.entries.iter().filter_map(parse).collect()
 }
 
 fn differences(

@@ -18,9 +18,10 @@ use self::memory::Memory;
 mod memory;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// After so long without a record it is said that all is well. Whoever was publishing then is gone: its change is taken as
-/// far as it came.
+/// After so long without a record it is said how it is.
 const QUIET: Duration = Duration::from_secs(10);
+/// What is waited for while a change has come in part: its publisher, or the next one, writes the rest.
+const REST_OF_CHANGE: &str = "the rest of a change of the site";
 
 /// Follows the site for as long as the process lives.
 ///
@@ -108,9 +109,28 @@ impl Reader {
             }
             modified
         });
+        if modified {
+            self.report_unusable(&read.site.unusable);
+        }
         if let (Some(memory), Some(entries), true) = (&self.memory, &read.entries, modified) {
             memory.keep(entries).await;
         }
+    }
+
+    /// Names in `/readyz` the entries that cannot be used, and counts them.
+    fn report_unusable(&self, unusable: &BTreeMap<String, String>) {
+        let subject = |key: &str| format!("site entry {key}");
+        for warning in self.context.health.warnings() {
+            let key = warning.subject.strip_prefix("site entry ");
+            if key.is_some_and(|key| !unusable.contains_key(key)) {
+                self.context.health.clear(&warning.subject);
+            }
+        }
+        for (key, error) in unusable {
+            let warning = format!("cannot be used, and what was there before it stays in use: {error}");
+            self.context.health.warn(&subject(key), &warning);
+        }
+        self.context.metrics.unusable_site_entries(unusable.len());
     }
 
     /// Takes in the next records; tells of life while there are none.
@@ -118,11 +138,9 @@ impl Reader {
         let batch = loop {
             match tokio::time::timeout(QUIET, follower.next()).await {
                 Ok(batch) => break batch?,
-                Err(_) if read.site.revision.is_some() => {
-                    self.tell(read).await;
-                    self.task.progress();
-                }
-                Err(_) => self.task.waiting("configuration"),
+                Err(_) if read.site.revision.is_none() => self.task.waiting("configuration"),
+                Err(_) if !read.whole => self.task.waiting(REST_OF_CHANGE),
+                Err(_) => self.task.progress(),
             }
         };
         for record in batch.records {
@@ -150,7 +168,10 @@ impl Read {
                 self.whole = matches!(entry, Some(ConfigEntry::Revision(_)));
                 self.site.apply(&key, entry);
             }
-            Err(error) => tracing::error!(key, %error, "a configuration entry cannot be read"),
+            Err(error) => self.site.cannot_use(&key, &error),
+        }
+        if let Some(error) = self.site.unusable.get(&key) {
+            tracing::error!(key, error, "a configuration entry cannot be used");
         }
     }
 }

@@ -36,8 +36,7 @@ pub const TOPICS: [Topic; 3] = [
 ];
 
 /// Runs a daemon until shutdown, and forgets what is older than it is to be kept.
-pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Store) {
-    let retention = Retention::default();
+pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Store, retention: Retention) {
     // A commit must not wait until long lists were read for others.
     let store = store.with_readers_of_its_own();
     store.report_to(&context.health, &context.metrics);

@@ -1,10 +1,10 @@
 //! Silences: for whom nobody is told anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::Alert;
-use schemas::config::Silence;
+use schemas::config::{MatchOperator, Silence};
 use uuid::Uuid;
 
 use crate::matcher::{self, InvalidMatcher, Matcher};
@@ -180,6 +180,17 @@ impl CompiledSilence {
         &self.silence
     }
 
+    /// A label, with its value, that each alert has which this one matches; none if there is no such label.
+    fn required_label(&self) -> Option<(&str, &str)> {
+        let matchers = self.silence.matchers.iter();
+        let mut required = matchers
+            .filter(|matcher| matcher.operator == MatchOperator::Equal && !matcher.value.is_empty())
+            .map(|matcher| (matcher.name.as_str(), matcher.value.as_str()));
+        // Of severities and environments there are few: what is named otherwise tells more alerts apart.
+        let (first, common) = (required.clone().next(), ["severity", "environment"]);
+        required.find(|(name, _)| !common.contains(name)).or(first)
+    }
+
     /// Whether it holds the alert back at this time.
     pub fn silences(&self, alert: &Alert, now: Timestamp) -> bool {
         state(&self.silence, now) == SilenceState::Active && self.matches(alert)
@@ -204,6 +215,53 @@ impl CompiledSilence {
                 || other.ends_at < mine.ends_at
                 || (other.starts_at > mine.starts_at && other.starts_at > now)
         })
+    }
+}
+
+/// Finds the silences that may match an alert without looking at all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SilenceIndex {
+    /// Ids by the name and the value of a label that is required.
+    by_label: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Ids of those that require none.
+    others: BTreeSet<String>,
+}
+
+impl SilenceIndex {
+    pub(crate) fn insert(&mut self, silence: &CompiledSilence) {
+        let id = silence.silence.id.to_string();
+        match silence.required_label() {
+            Some((name, value)) => {
+                let values = self.by_label.entry(name.to_owned()).or_default();
+                values.entry(value.to_owned()).or_default().insert(id);
+            }
+            None => drop(self.others.insert(id)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, silence: &CompiledSilence) {
+        let id = silence.silence.id.to_string();
+        let Some((name, value)) = silence.required_label() else {
+            self.others.remove(&id);
+            return;
+        };
+        if let Some(values) = self.by_label.get_mut(name) {
+            if let Some(ids) = values.get_mut(value) {
+                ids.remove(&id);
+            }
+            values.retain(|_, ids| !ids.is_empty());
+        }
+        self.by_label.retain(|_, values| !values.is_empty());
+    }
+
+    /// The ids of the silences that may match the alert, in order.
+    pub(crate) fn candidates(&self, alert: &Alert) -> BTreeSet<&str> {
+        let required = self
+            .by_label
+            .iter()
+            .filter_map(|(name, values)| values.get(label(alert, name)))
+            .flatten();
+        required.chain(&self.others).map(String::as_str).collect()
     }
 }
 

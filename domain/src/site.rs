@@ -8,7 +8,7 @@ use schemas::config::{Bot, ConfigEntry, Environment, Heartbeat, Integration, Rul
 use schemas::{Alert, Channel};
 
 use crate::mapping::CompiledMapping;
-use crate::silence::{self, CompiledSilence};
+use crate::silence::{self, CompiledSilence, SilenceIndex};
 use crate::topic_filter;
 
 /// Everything that was configured.
@@ -32,6 +32,10 @@ pub struct Site {
     pub heartbeats: BTreeMap<String, Heartbeat>,
     /// Grows with each change; `None` until the site has been read to its end once.
     pub revision: Option<u64>,
+    /// Entries that cannot be used by this version, by key, each with the error. What was there before under the key
+    /// stays in use.
+    pub unusable: BTreeMap<String, String>,
+    silence_index: SilenceIndex,
     /// Integration names by the hash of their keys.
     keys: BTreeMap<String, String>,
     /// Names of the heartbeats that alerts call, by integration.
@@ -39,9 +43,40 @@ pub struct Site {
 }
 
 impl Site {
-    /// Takes in one record of the topic: the entry, or the removal of the key.
+    /// Takes in one record of the topic: the entry, or the removal of the key. One that cannot be used is on record as
+    /// such, and changes nothing else.
     pub fn apply(&mut self, key: &str, entry: Option<ConfigEntry>) {
-        self.remove(key);
+        match entry {
+            Some(ConfigEntry::Silence(silence)) => match CompiledSilence::compile(silence) {
+                Ok(compiled) => {
+                    self.remove(key);
+                    self.silence_index.insert(&compiled);
+                    let id = compiled.silence().id.to_string();
+                    self.silences.insert(id, Arc::new(compiled));
+                }
+                Err(error) => self.cannot_use(key, &error),
+            },
+            Some(ConfigEntry::Mapping(mapping)) => match CompiledMapping::compile(*mapping) {
+                Ok(compiled) => {
+                    self.remove(key);
+                    let name = compiled.name().to_owned();
+                    self.mappings.insert(name, Arc::new(compiled));
+                }
+                Err(error) => self.cannot_use(key, &error),
+            },
+            other => {
+                self.remove(key);
+                self.insert(other);
+            }
+        }
+    }
+
+    /// The entry under this key cannot be used.
+    pub fn cannot_use(&mut self, key: &str, error: &impl ToString) {
+        self.unusable.insert(key.to_owned(), error.to_string());
+    }
+
+    fn insert(&mut self, entry: Option<ConfigEntry>) {
         match entry {
             Some(ConfigEntry::Environment(environment)) => {
                 self.environments.insert(environment.name.clone(), environment);
@@ -60,20 +95,6 @@ impl Site {
                 self.bots.insert(bot.name.clone(), bot);
             }
             Some(ConfigEntry::Rules(rules)) => self.rules = rules,
-            // One that cannot be used is refused when it is made; should one slip through, it silences nothing.
-            Some(ConfigEntry::Silence(silence)) => {
-                if let Ok(compiled) = CompiledSilence::compile(silence) {
-                    self.silences
-                        .insert(compiled.silence().id.to_string(), Arc::new(compiled));
-                }
-            }
-            // As with silences: one that slips through is a source that is not there.
-            Some(ConfigEntry::Mapping(mapping)) => {
-                if let Ok(compiled) = CompiledMapping::compile(*mapping) {
-                    self.mappings
-                        .insert(compiled.name().to_owned(), Arc::new(compiled));
-                }
-            }
             Some(ConfigEntry::Heartbeat(heartbeat)) => {
                 if heartbeat.alert.is_some() {
                     let called = self
@@ -85,11 +106,12 @@ impl Site {
                 self.heartbeats.insert(heartbeat.name.clone(), heartbeat);
             }
             Some(ConfigEntry::Revision(revision)) => self.revision = Some(revision.revision),
-            None => {}
+            Some(ConfigEntry::Silence(_) | ConfigEntry::Mapping(_)) | None => {}
         }
     }
 
     fn remove(&mut self, key: &str) {
+        self.unusable.remove(key);
         let Some((kind, name)) = key.split_once('/') else {
             return;
         };
@@ -102,7 +124,11 @@ impl Site {
             }
             "bot" => drop(self.bots.remove(name)),
             "rules" => self.rules = Rules::default(),
-            "silence" => drop(self.silences.remove(name)),
+            "silence" => {
+                if let Some(silence) = self.silences.remove(name) {
+                    self.silence_index.remove(&silence);
+                }
+            }
             "mapping" => drop(self.mappings.remove(name)),
             "heartbeat" => {
                 self.heartbeats.remove(name);
@@ -138,10 +164,12 @@ impl Site {
 
     /// The silences that hold the alert back at this time.
     pub fn silencing(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = &Silence> {
-        self.silences
-            .values()
-            .filter(move |silence| silence.silences(alert, now))
-            .map(|silence| silence.silence())
+        let candidates = self.silence_index.candidates(alert).into_iter();
+        let candidates = candidates.filter_map(|id| self.silences.get(id));
+        let silencing = candidates.filter(move |silence| silence.silences(alert, now));
+        // Few, and so nothing of the alert is kept.
+        let silencing: Vec<_> = silencing.map(|silence| silence.silence()).collect();
+        silencing.into_iter()
     }
 
     /// Whether somebody who was not told under the site before might be under this one.
@@ -164,6 +192,7 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transition::examples::{at, open_alert, silence};
 
     fn integration(name: &str, hashes: &[&str]) -> ConfigEntry {
         ConfigEntry::Integration(Integration {
@@ -185,6 +214,60 @@ mod tests {
         assert_eq!(site.integration_of_key("2"), None);
         site.apply("integration/a", None);
         assert_eq!(site.integration_of_key("1"), None);
+    }
+
+    #[test]
+    fn l19_a_silence_or_mapping_that_cannot_be_used_is_on_record_and_the_one_before_stays() {
+        let good = silence(1, &["team=pay"], 0, 100);
+        let key = ConfigEntry::Silence(good.clone()).key();
+        let mut site = Site::default();
+        site.apply(&key, Some(ConfigEntry::Silence(good.clone())));
+        let bad = silence(1, &["team=~("], 0, 100);
+        site.apply(&key, Some(ConfigEntry::Silence(bad)));
+        assert!(
+            site.unusable[&key].contains("regular expression"),
+            "{:?}",
+            site.unusable
+        );
+        let alert = open_alert().alert;
+        assert_eq!(site.silencing(&alert, at(50)).count(), 1);
+
+        site.apply(&key, Some(ConfigEntry::Silence(good)));
+        assert!(site.unusable.is_empty());
+        site.cannot_use("mapping/x", &"no");
+        site.apply("mapping/x", None);
+        assert!(site.unusable.is_empty(), "it is gone");
+    }
+
+    #[test]
+    fn silences_are_found_by_what_they_require_and_all_others_too() {
+        let alert = open_alert().alert;
+        let mut site = Site::default();
+        let of = [
+            &["team=pay", "severity=critical"][..],
+            &["team=shop"],
+            &["severity=critical"],
+            &["alertname=~disk.*"],
+            &["host=", "object=host-1"],
+            &["team!=pay", "alertname=~.+"],
+        ];
+        for (number, matchers) in (1..).zip(of) {
+            let entry = ConfigEntry::Silence(silence(number, matchers, 0, 100));
+            site.apply(&entry.key(), Some(entry));
+        }
+        let found = |site: &Site| -> Vec<u128> {
+            let silencing = site.silencing(&alert, at(50));
+            silencing.map(|silence| silence.id.as_u128()).collect()
+        };
+        assert_eq!(found(&site), [1, 3, 4, 5]);
+        for number in [1, 4] {
+            let key = ConfigEntry::Silence(silence(number, &["a=b"], 0, 100)).key();
+            site.apply(&key, None);
+        }
+        // It concerns others now.
+        let entry = ConfigEntry::Silence(silence(3, &["severity=warning"], 0, 100));
+        site.apply(&entry.key(), Some(entry));
+        assert_eq!(found(&site), [5]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ struct Families {
     waiting: IntGaugeVec,
     errors: IntCounterVec,
     hop_seconds: HistogramVec,
+    unusable_site_entries: IntGaugeVec,
 }
 
 impl Metrics {
@@ -72,6 +73,12 @@ impl Metrics {
                 "How long an alert took from one place to the next.",
                 &["hop"],
             ),
+            unusable_site_entries: gauge(
+                &registry,
+                "reveille_site_unusable_entries",
+                "Entries of the site that this version cannot use; the log lines and /readyz name them.",
+                &[],
+            ),
         };
         Self {
             registry,
@@ -98,6 +105,12 @@ impl Metrics {
     #[cfg(test)]
     pub(crate) fn stage_errors(&self, stage: &str, reason: &str) -> u64 {
         self.families.errors.with_label_values(&[stage, reason]).get()
+    }
+
+    /// How many entries of the site cannot be used.
+    pub fn unusable_site_entries(&self, count: usize) {
+        let gauge = self.families.unusable_site_entries.with_label_values::<&str>(&[]);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// How long alerts take from one place to the next, for example `accepted_to_console`.

@@ -81,6 +81,9 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     } else if prepared.await.is_none() {
         return Ok(());
     }
+    if let Some(store) = &needs.store {
+        store.report_to(&context.health, &context.metrics);
+    }
     start(stage, &settings, &context, needs, &mut tasks).await?;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -147,6 +150,15 @@ impl Needs {
     }
 }
 
+/// For how long the daemon keeps what is over.
+pub(crate) fn retention(settings: &Settings) -> daemon::Retention {
+    daemon::Retention::of_days(
+        settings.deliveries_days,
+        settings.history_days,
+        settings.closed_alerts_days,
+    )
+}
+
 /// Waits until topics and tables are there.
 async fn prepared(health: Health, log: Arc<KafkaLog>, store: Option<Store>) {
     let task = health.task("topics");
@@ -206,7 +218,12 @@ async fn start(
             return Ok(());
         }
         Stage::Daemon => {
-            tasks.spawn(daemon::run(context.clone(), site::follow(context), store()?));
+            tasks.spawn(daemon::run(
+                context.clone(),
+                site::follow(context),
+                store()?,
+                retention(settings),
+            ));
             return Ok(());
         }
         Stage::Notifiers => {

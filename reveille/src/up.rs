@@ -24,7 +24,7 @@ use view::View;
 use view::memory::MemoryView;
 
 use crate::process::Process;
-use crate::{demo, doors};
+use crate::{demo, doors, stages};
 
 /// Runs everything until a signal ends it.
 pub(crate) async fn run(
@@ -70,12 +70,18 @@ pub(crate) async fn run(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(decorator::run(context.clone(), site.clone()));
-    tasks.spawn(daemon::run(context.clone(), site.clone(), store.clone()));
+    tasks.spawn(daemon::run(
+        context.clone(),
+        site.clone(),
+        store.clone(),
+        stages::retention(&settings),
+    ));
     tasks.spawn(aggregator::run(context.clone(), store.clone(), Arc::clone(&view)));
     tasks.spawn(notifiers::run(
         context.clone(),
         site.clone(),
-        store.clone(),
+        // Lists that people read must not hold up what is to be sent.
+        store.with_readers_of_its_own(),
         site_key.clone(),
         notifiers::Settings {
             console_url: settings.console_url(),

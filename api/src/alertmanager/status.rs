@@ -38,7 +38,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>) -> Result<Json<Value>, R
 }
 
 async fn scenarios(api: &Api) -> Result<Vec<Named>, Refusal> {
-    let entries = site::entries(&api.store.site().await?)?.into_values();
+    let entries = site::entries(&api.store.site().await?).into_values();
     let scenarios = entries.filter_map(|entry| match entry {
         ConfigEntry::Scenario(scenario) => Some(Named { name: scenario.name }),
         _ => None,

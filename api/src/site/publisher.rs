@@ -13,6 +13,10 @@ use store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// How long is waited for a change before a sign of life.
+const WAIT: Duration = Duration::from_secs(10);
+/// After so many of these waits topic and database are compared: once a minute.
+const COMPARED_AFTER_WAITS: u32 = 6;
 /// How long a caller waits for the stages to be able to read what was applied.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -42,12 +46,10 @@ impl Publisher {
             let work = async {
                 loop {
                     publish_patiently(&context, &store, &task, &sender).await;
-                    loop {
+                    // Or compared again all the same: another publisher may have written what it had read before.
+                    for _ in 0..COMPARED_AFTER_WAITS {
                         task.progress();
-                        if tokio::time::timeout(Duration::from_secs(10), wakes.recv())
-                            .await
-                            .is_ok()
-                        {
+                        if tokio::time::timeout(WAIT, wakes.recv()).await.is_ok() {
                             break;
                         }
                     }
@@ -96,10 +98,27 @@ async fn publish_patiently(
     }
 }
 
-/// Writes what the topic lacks, removes what it should not have, and the revision last.
+/// Writes to the topic until it says what the database says; answers the revision.
+///
+/// Several processes publish, and one may be held up between reading and writing: what it writes then is older than what
+/// another one has written meanwhile. So each reads again after it has written.
 async fn publish(context: &Context, store: &Store) -> Result<u64, PublishError> {
-    let site = store.site().await?;
+    loop {
+        let (revision, missing) = compared(context, store).await?;
+        if missing.is_empty() {
+            store.site_published(revision).await?;
+            return Ok(revision);
+        }
+        context.log.append(Topic::CONFIG, missing).await?;
+    }
+}
+
+/// The revision of the database, and what is to be written for the topic to say the same: what the topic lacks, removals
+/// of what it should not have, and the revision last.
+async fn compared(context: &Context, store: &Store) -> Result<(u64, Vec<Record>), PublishError> {
+    // The topic first: what the database says then is no older.
     let on_topic = read_topic(context).await?;
+    let site = store.site().await?;
     let revision = ConfigEntry::Revision(Revision {
         revision: site.revision,
     });
@@ -119,10 +138,8 @@ async fn publish(context: &Context, store: &Store) -> Result<u64, PublishError> 
     let revision_value = Bytes::from(serde_json::json!(revision).to_string());
     if !records.is_empty() || on_topic.get(&revision_key) != Some(&revision_value) {
         records.push(record(revision_key, Some(revision_value)));
-        context.log.append(Topic::CONFIG, records).await?;
     }
-    store.site_published(site.revision).await?;
-    Ok(site.revision)
+    Ok((site.revision, records))
 }
 
 fn record(key: String, value: Option<Bytes>) -> Record {
@@ -146,4 +163,73 @@ async fn read_topic(context: &Context) -> Result<BTreeMap<String, Bytes>, LogErr
         }
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chassis::site;
+    use jiff::Timestamp;
+    use pipeline::Clock;
+    use pipeline::log::simulated::SimulatedLog;
+    use schemas::config::Environment;
+
+    use super::*;
+
+    async fn change(store: &Store, description: &str) {
+        let entry = ConfigEntry::Environment(Environment {
+            name: "shop".to_owned(),
+            description: description.to_owned(),
+            number: None,
+        });
+        let entries = BTreeMap::from([(entry.key(), serde_json::json!(entry).to_string())]);
+        let revision = store.site().await.unwrap().revision;
+        store.change_site(revision, &entries, &[]).await.unwrap();
+    }
+
+    async fn agree(context: &Context, store: &Store) -> bool {
+        compared(context, store).await.unwrap().1.is_empty()
+    }
+
+    async fn world() -> (Context, Store) {
+        let store = Store::in_memory().await.unwrap();
+        let clock = Clock::simulated(Timestamp::UNIX_EPOCH);
+        (Context::new(Arc::new(SimulatedLog::new(1)), clock), store)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l4_a_publisher_that_was_held_up_takes_nothing_newer_back() {
+        let (context, store) = world().await;
+        change(&store, "first").await;
+        let (_, held_up) = compared(&context, &store).await.unwrap();
+        change(&store, "second").await;
+        assert_eq!(publish(&context, &store).await.unwrap(), 2);
+
+        // It goes on: writes, and reads again.
+        context.log.append(Topic::CONFIG, held_up).await.unwrap();
+        assert!(!agree(&context, &store).await);
+        assert_eq!(publish(&context, &store).await.unwrap(), 2);
+        assert!(agree(&context, &store).await);
+        let mut followed = site::follow(&context);
+        let site = site::complete(&mut followed).await;
+        assert_eq!(site.environments["shop"].description, "second");
+        assert_eq!(site.revision, Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l4_what_a_publisher_that_is_gone_wrote_too_late_is_put_right_within_a_minute() {
+        let (context, store) = world().await;
+        change(&store, "first").await;
+        let (_, held_up) = compared(&context, &store).await.unwrap();
+        change(&store, "second").await;
+        let publishers = [(); 2].map(|()| Publisher::start(&context, store.clone()));
+        for publisher in &publishers {
+            assert!(publisher.publish(2).await);
+        }
+        context.log.append(Topic::CONFIG, held_up).await.unwrap();
+        assert!(!agree(&context, &store).await);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert!(agree(&context, &store).await);
+    }
 }

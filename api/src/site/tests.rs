@@ -724,3 +724,26 @@ async fn a_section_without_a_list_is_not_taken_for_an_absent_one() {
         "{problem}"
     );
 }
+
+#[tokio::test]
+async fn l19_an_entry_that_cannot_be_read_hides_no_other_and_stays_as_it_is() {
+    let world = World::new().await;
+    world.put(DOCUMENT).await;
+    let store = &world.api.store;
+    let odd = [("scenario/odd".to_owned(), r#"{"kind": "riddle"}"#.to_owned())].into();
+    let revision = store.site().await.unwrap().revision;
+    store.change_site(revision, &odd, &[]).await.unwrap();
+    let (status, silences) = world.request("GET", "/api/v1/silences", "").await;
+    assert_eq!(status, StatusCode::OK, "{silences}");
+    let (status, site) = world.request("GET", "/api/v1/site", "").await;
+    assert_eq!(
+        (status, site["scenarios"].as_array().unwrap().len()),
+        (StatusCode::OK, 1)
+    );
+    let (status, applied) = world.put(DOCUMENT).await;
+    assert_eq!(
+        (status, applied["changes"].as_array().unwrap().len()),
+        (StatusCode::OK, 0)
+    );
+    assert!(store.site().await.unwrap().entries.contains_key("scenario/odd"));
+}
