@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) storm: usize,
     /// How many alerts are open when memory is looked at.
     pub(crate) open: usize,
+    /// How many alerts are open when they are listed.
+    pub(crate) listed: usize,
     /// How long anything may take until it is through.
     pub(crate) patience: Duration,
 }
@@ -84,6 +86,7 @@ impl Plan {
         told: 10_000,
         storm: 20_000,
         open: 50_000,
+        listed: 100_000,
         patience: Duration::from_secs(120),
     };
 
@@ -96,6 +99,7 @@ impl Plan {
         told: 1_000,
         storm: 5_000,
         open: 5_000,
+        listed: 10_000,
         patience: Duration::from_secs(20),
     };
 }

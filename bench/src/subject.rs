@@ -189,21 +189,29 @@ impl Subject {
 
     /// How many open alerts of this filter the API lists.
     pub(crate) async fn listed(&self, query: &str) -> Result<Option<usize>> {
+        Ok(self.pages(query).await?.map(|(count, _)| count))
+    }
+
+    /// The same, and how long each page took.
+    pub(crate) async fn pages(&self, query: &str) -> Result<Option<(usize, Vec<Duration>)>> {
         let Some(api) = self.api else {
             return Ok(None);
         };
-        let (mut count, mut cursor) = (0, String::new());
+        let (mut count, mut cursor, mut times) = (0, String::new(), Vec::new());
         for _ in 0..1000 {
             let url = format!("http://{api}/api/v1/alerts?limit=1000&{query}{cursor}");
+            let begun = Instant::now();
             let answer = self.http.get(&url).send().await?.error_for_status()?;
-            let page: Page = serde_json::from_str(&answer.text().await?).context("not a page")?;
+            let text = answer.text().await?;
+            times.push(begun.elapsed());
+            let page: Page = serde_json::from_str(&text).context("not a page")?;
             count += page.alerts.len();
             match page.next_cursor {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
             }
         }
-        Ok(Some(count))
+        Ok(Some((count, times)))
     }
 
     /// All its processes, the services' too.

@@ -1,4 +1,4 @@
-//! Very many distinct alerts at once, and the memory they take.
+//! Very many distinct alerts at once, the memory they take, and how long it takes to list them.
 
 use std::time::Duration;
 
@@ -48,7 +48,39 @@ pub(super) async fn run(subject: &Subject, plan: &Plan, report: &mut Report) -> 
     }
     let title = Title::new("memory", format!("{open} open alerts"), Unit::Megabytes).bar("≤ 400 MB (up)");
     memory(subject, report, title, |memory| memory.now);
+    if plan.listed > open && subject.is_reveille() {
+        storm(subject, plan, open, plan.listed - open, BATCH).await?;
+    }
+    list(subject, report, open.max(plan.listed)).await
+}
+
+/// Lists the open alerts page after page: the last page must not cost more than the first.
+async fn list(subject: &Subject, report: &mut Report, open: usize) -> Result<()> {
+    for query in ["environment=default", "severity=down"] {
+        let Some((count, mut times)) = subject.pages(query).await? else {
+            return Ok(());
+        };
+        let (first, last) = (times[0], times[times.len() - 1]);
+        times.sort_unstable();
+        let slowest = times[times.len() - 1];
+        let load = format!("{open} open alerts, limit=1000&{query}");
+        let note = format!(
+            "{count} alerts in {} pages; the first {:.0} ms, the last {:.0} ms",
+            times.len(),
+            milliseconds(first),
+            milliseconds(last)
+        );
+        let title = |what, bar| Title::new(what, load.clone(), Unit::Milliseconds).bar(bar);
+        let median = title("a page of a list: median", "");
+        report.figure(subject.kind, median, milliseconds(times[times.len() / 2]));
+        let slowest_title = title("a page of a list: slowest", "≤ 250 ms");
+        report.noted(subject.kind, slowest_title, milliseconds(slowest), note);
+    }
     Ok(())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// When the last alert was both in the database and on the screen.
