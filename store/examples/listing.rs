@@ -108,7 +108,7 @@ fn state(number: u64) -> Result<AlertState, Failure> {
             "service": null, "object": format!("db-{number}"), "name": "DiskFull", "severity": "critical",
             "status": if closed_at.is_some() { "closed" } else { "open" }, "badge": null,
             "operator_state": "active", "output": "97 % full ".repeat(150), "previous_output": null,
-            "labels": {"team": "pay"}, "links": {}, "acknowledgement": null, "snooze": null, "handling": null,
+            "labels": {"team": "pay"}, "annotations": {}, "links": {}, "acknowledgement": null, "snooze": null, "handling": null,
             "assignment": null, "amended": null, "comment": null, "channels": [], "episode": 1,
             "first_opened_at": opened_at, "opened_at": opened_at, "last_event_at": opened_at,
             "changed_at": opened_at, "began_at": null, "closed_at": closed_at, "total_duration_ms": 0,
