@@ -17,6 +17,7 @@ mod stages;
 mod trial;
 mod up;
 mod variables;
+mod watchdog;
 
 /// Alerts are made of many small texts, which this allocator gives out and takes back at half the cost of the system's.
 #[global_allocator]

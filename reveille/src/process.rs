@@ -12,6 +12,8 @@ use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::watchdog::Watchdog;
+
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Everything that does not need the log yet.
@@ -21,6 +23,7 @@ pub(crate) struct Process {
     pub(crate) metrics: Metrics,
     pub(crate) telemetry: Telemetry,
     pub(crate) shutdown: CancellationToken,
+    watchdog: Watchdog,
 }
 
 impl Process {
@@ -37,13 +40,21 @@ impl Process {
         let clock = Clock::system();
         let shutdown = CancellationToken::new();
         end_on_signals(shutdown.clone())?;
+        let health = Health::new(clock.clone());
         Ok(Self {
-            health: Health::new(clock.clone()),
+            watchdog: Watchdog::start(health.clone(), shutdown.clone())?,
+            health,
             clock,
             metrics: Metrics::new(),
             telemetry,
             shutdown,
         })
+    }
+
+    /// Ends what tells of the process; an error if it could not recover from something.
+    pub(crate) fn end(self) -> anyhow::Result<()> {
+        self.telemetry.end();
+        self.watchdog.outcome()
     }
 
     /// The context of the stages, on this log.

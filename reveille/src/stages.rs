@@ -1,6 +1,6 @@
 //! `reveille <stage>`: one stage on Kafka, MariaDB and Aerospike.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
 use collectors::Collectors;
+use pipeline::log::embedded::OpenError;
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
-use pipeline::log::spooled::SpooledLog;
+use pipeline::log::spooled::{SpoolError, SpooledLog};
 use pipeline::{Context, Health, Log};
 use store::Store;
 use tokio::task::JoinSet;
@@ -24,6 +25,8 @@ use crate::doors;
 use crate::process::{Process, migrated};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Copies of a collector that may share the folder of their spools, and one more.
+const COPIES_MAX: usize = 65;
 
 /// The stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +65,14 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     let log = Arc::new(KafkaLog::connect(kafka)?);
     let mut context = process.context(Arc::clone(&log) as Arc<dyn Log>);
     let spool = settings.spool().filter(|_| stage == Stage::Collectors);
-    if let Some((folder, bytes)) = spool {
-        context.log = Arc::new(SpooledLog::open(&context, folder, bytes).await?);
-    }
+    let spool = match spool {
+        Some((folder, bytes)) => {
+            let (log, place) = spooled(&context, folder, bytes).await?;
+            context.log = Arc::new(log);
+            Some(place)
+        }
+        None => None,
+    };
     let mut tasks = JoinSet::new();
     tasks.spawn(server::serve(
         admin_listener,
@@ -84,14 +92,13 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     if let Some(store) = &needs.store {
         store.report_to(&context.health, &context.metrics);
     }
-    start(stage, &settings, &context, needs, &mut tasks).await?;
+    start(stage, &settings, &context, needs, spool, &mut tasks).await?;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a task has died");
         }
     }
-    process.telemetry.end();
-    Ok(())
+    process.end()
 }
 
 /// The stores that a stage works with.
@@ -159,6 +166,23 @@ pub(crate) fn retention(settings: &Settings) -> daemon::Retention {
     )
 }
 
+/// Opens the spool in this folder, or in a part of it when other copies of the process use the folder too. Answers where
+/// it is. A copy takes the first place that no other one uses, so what a copy has left is drained by the next one.
+async fn spooled(context: &Context, folder: &Path, bytes: u64) -> anyhow::Result<(SpooledLog, PathBuf)> {
+    let mut place = folder.to_owned();
+    for copy in 2..=COPIES_MAX {
+        match SpooledLog::open(context, &place, bytes).await {
+            Err(SpoolError::Open(OpenError::InUse { .. })) => place = folder.join(format!("copy-{copy}")),
+            opened => return Ok((opened?, place)),
+        }
+    }
+    anyhow::bail!(
+        "the spool {} is in use by {} other processes: give this one a folder of its own",
+        folder.display(),
+        COPIES_MAX - 1
+    )
+}
+
 /// Waits until topics and tables are there.
 async fn prepared(health: Health, log: Arc<KafkaLog>, store: Option<Store>) {
     let task = health.task("topics");
@@ -192,6 +216,7 @@ async fn start(
     settings: &Settings,
     context: &Context,
     needs: Needs,
+    spool: Option<PathBuf>,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     let store = || {
@@ -204,8 +229,8 @@ async fn start(
     let routes = match stage {
         Stage::Collectors => {
             let site_key = settings.site_key_if_set()?;
-            let site = match settings.spool() {
-                Some((folder, _)) => site::follow_remembering(context, folder.join("site.json")),
+            let site = match spool {
+                Some(folder) => site::follow_remembering(context, folder.join("site.json")),
                 None => site::follow(context),
             };
             let collectors = Collectors::new(context.clone(), site, site_key);
@@ -311,5 +336,27 @@ async fn connected(context: &Context, needs: &Needs) -> anyhow::Result<Arc<dyn V
             () = context.shutdown.cancelled() => anyhow::bail!("ended before the view could be reached"),
             () = tokio::time::sleep(RETRY_AFTER) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Clock;
+    use pipeline::log::simulated::SimulatedLog;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn l21_each_copy_of_a_collector_has_a_spool_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("spool");
+        let open = async || {
+            let context = Context::new(Arc::new(SimulatedLog::new(1)), Clock::system());
+            let spool = spooled(&context, &folder, 1 << 20).await.unwrap();
+            (context, spool)
+        };
+        let (first, second) = (open().await, open().await);
+        assert_eq!(first.1.1, folder);
+        assert_eq!(second.1.1, folder.join("copy-2"));
     }
 }

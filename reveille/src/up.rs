@@ -124,12 +124,11 @@ pub(crate) async fn run(
     greet(listen, &settings, &integration_key, &data)?;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
-            // A panic: `/healthz` is red from now on, and whoever watches it decides.
+            // A panic: `/healthz` is red from now on, and the watchdog ends the process.
             tracing::error!(%error, "a task has died");
         }
     }
-    process.telemetry.end();
-    Ok(())
+    process.end()
 }
 
 /// Tells a newcomer where everything is. Log lines go to standard error, this to standard output.
