@@ -18,10 +18,10 @@ use crate::alerts::fingerprint;
 use crate::{Api, ApiError};
 
 /// Alerts in one request.
-const ALERTS_MAX: usize = 10_000;
-const AUTHOR_MAX: usize = 200;
+pub(crate) const ALERTS_MAX: usize = 10_000;
+pub(crate) const AUTHOR_MAX: usize = 200;
 const TEXT_MAX: usize = 10_000;
-const KEY_MAX: usize = 200;
+pub(crate) const KEY_MAX: usize = 200;
 /// Bytes of all fields of an action: each alert of the request gets them in a message of its own.
 const FIELDS_MAX: usize = 64 * 1024;
 /// How long the daemon may take; it applies the command later all the same.
@@ -288,6 +288,18 @@ fn all(value: &Value, right: impl Fn(&Value) -> bool) -> bool {
     value
         .as_object()
         .is_some_and(|members| members.values().all(right))
+}
+
+/// Reads a request as [`act`] does, and does nothing.
+#[cfg(test)]
+pub(crate) fn understood(name: &str, body: Value) -> Result<(), ApiError> {
+    let request: ActionRequest =
+        serde_json::from_value(body).map_err(|error| ApiError::Body(error.to_string()))?;
+    author(request.author)?;
+    action(name, request.fields)?;
+    fingerprints(&request.alerts)?;
+    request.idempotency_key.map(idempotency_key).transpose()?;
+    Ok(())
 }
 
 /// The field that serde says is missing.

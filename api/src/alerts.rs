@@ -16,7 +16,7 @@ use store::{AlertQuery, StatusWanted};
 use crate::{Api, ApiError};
 
 const LIMIT_DEFAULT: usize = 100;
-const LIMIT_MAX: usize = 1000;
+pub(crate) const LIMIT_MAX: usize = 1000;
 
 /// A page of alerts.
 #[derive(Debug, Serialize, schemars::JsonSchema)]

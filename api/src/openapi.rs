@@ -2,15 +2,24 @@
 
 use axum::Json;
 use schemars::generate::SchemaSettings;
-use schemas::{Action, Alert, HistoryEntry, LedgerEntry};
+use schemas::{Action, Alert, HistoryEntry, LedgerEntry, OperatorState, Severity};
 use serde_json::{Map, Value, json};
 
-use crate::actions::{ActionRequest, ActionResults, NAMES};
-use crate::alerts::{AlertPage, HistoryPage, Notifications};
+use crate::actions::{ALERTS_MAX, AUTHOR_MAX, ActionRequest, ActionResults, KEY_MAX, NAMES};
+use crate::alerts::{AlertPage, HistoryPage, LIMIT_MAX, Notifications};
 use crate::integrations::Integrations;
 use crate::rejected::{RejectedPage, RejectedWhole};
-use crate::silences::{SilenceList, SilenceNow, SilenceRequest};
+use crate::silences::{self, SilenceList, SilenceNow, SilenceRequest};
 use crate::site::{Applied, Problem};
+
+/// The id of an alert.
+const ALERT_ID: &str = "^[0-9a-f]{32}$";
+const NOT_BLANK: &str = "\\S";
+/// Matchers that every reader understands; there are more.
+const MATCHER: &str =
+    r#"^[a-zA-Z_][a-zA-Z0-9_]{0,40}(!?="[^"\\]{0,80}"|[=!]~"([a-zA-Z0-9_|-]|\.[*+]?){0,40}")$"#;
+/// Characters of one text of an action: several of them fit into one message, whatever they are.
+const ACTION_TEXT_MAX: usize = 2_000;
 
 /// `GET /api/v1/openapi.json`.
 pub(crate) async fn document() -> Json<Value> {
@@ -44,8 +53,10 @@ fn build() -> Value {
     let mut definitions = Map::new();
     definitions.extend(generator.take_definitions(true));
     definitions.insert("Error".to_owned(), error_schema());
-    // What is put into it are the fields of each action.
+    // What is put into them are the fields of each action.
     let actions = definitions.remove("Action").unwrap_or_default();
+    let common = definitions.remove("ActionRequest").unwrap_or_default();
+    bound_silences(&mut definitions);
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -54,7 +65,7 @@ fn build() -> Value {
             "license": { "name": "Apache-2.0" },
             "description": "Alerts, their histories, operators' actions and the site's configuration.",
         },
-        "paths": paths(&actions),
+        "paths": paths(&common, &actions),
         "components": {
             "schemas": definitions,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
@@ -63,8 +74,8 @@ fn build() -> Value {
     })
 }
 
-/// What a request for this action has: what all have, and its own fields.
-fn action_request(actions: &Value, name: &str) -> Value {
+/// What a request for this action has: what all have, and its own fields, and nothing else.
+fn action_request(common: &Value, actions: &Value, name: &str) -> Value {
     let variants = actions["oneOf"].as_array().into_iter().flatten();
     let is_of = |variant: &&Value| variant["properties"]["type"]["enum"][0] == name;
     let variant = variants.clone().find(is_of);
@@ -78,10 +89,107 @@ fn action_request(actions: &Value, name: &str) -> Value {
             fields.as_object_mut().map(|fields| fields.remove("required"));
         }
     }
-    json!({ "allOf": [{ "$ref": "#/components/schemas/ActionRequest" }, fields] })
+    let mut request = common.clone();
+    for (field, schema) in fields["properties"].as_object().into_iter().flatten() {
+        request["properties"][field] = schema.clone();
+    }
+    if let (Some(all), Some(own)) = (request["required"].as_array_mut(), fields["required"].as_array()) {
+        all.extend(own.iter().cloned());
+    }
+    request["additionalProperties"] = json!(false);
+    let properties = &mut request["properties"];
+    for (field, bounds) in action_bounds() {
+        if let (Some(schema), Some(bounds)) = (properties[field].as_object_mut(), bounds.as_object()) {
+            schema.extend(bounds.clone());
+        }
+    }
+    // No field of another action is left behind by an index.
+    if let Some(properties) = properties.as_object_mut() {
+        properties.retain(|_, schema| !schema.is_null());
+    }
+    request
 }
 
-fn paths(actions: &Value) -> Value {
+/// What the fields of actions are held to. The texts of one request together have less room than each of them has where
+/// it stands alone; what is said here fits always.
+fn action_bounds() -> [(&'static str, Value); 10] {
+    let text = json!({ "maxLength": ACTION_TEXT_MAX });
+    [
+        (
+            "alerts",
+            json!({ "minItems": 1, "maxItems": ALERTS_MAX, "items": { "type": "string", "pattern": ALERT_ID } }),
+        ),
+        ("author", json!({ "maxLength": AUTHOR_MAX })),
+        ("idempotency_key", json!({ "minLength": 1, "maxLength": KEY_MAX })),
+        ("comment", text.clone()),
+        ("assignee", text.clone()),
+        ("name", text.clone()),
+        ("output", text.clone()),
+        ("scenario", text),
+        (
+            "labels",
+            json!({ "maxProperties": 20, "additionalProperties": { "type": "string", "nullable": true, "maxLength": 100 } }),
+        ),
+        (
+            "tags",
+            json!({ "maxProperties": 20, "additionalProperties": { "type": "boolean" } }),
+        ),
+    ]
+}
+
+/// What a silence is held to. That its matchers are regular expressions where they are to be, that one of them does not
+/// match the empty text, and that its end lies ahead no schema can say.
+fn bound_silences(definitions: &mut Map<String, Value>) {
+    let bounds = [
+        (
+            "matchers",
+            json!({ "minItems": 1, "maxItems": domain::silence::MATCHERS_MAX }),
+        ),
+        (
+            "created_by",
+            json!({ "minLength": 1, "maxLength": silences::AUTHOR_MAX, "pattern": NOT_BLANK }),
+        ),
+        (
+            "comment",
+            json!({ "minLength": 1, "maxLength": silences::TEXT_MAX, "pattern": NOT_BLANK }),
+        ),
+    ];
+    for (field, bounds) in bounds {
+        let schema = definitions
+            .get_mut("SilenceRequest")
+            .and_then(|request| request["properties"][field].as_object_mut());
+        if let (Some(schema), Some(bounds)) = (schema, bounds.as_object()) {
+            schema.extend(bounds.clone());
+        }
+    }
+}
+
+/// What a parameter of a query may be.
+fn parameter_schema(path: &str, name: &str) -> Value {
+    let words = |words: &[&str]| {
+        let one = words.join("|");
+        json!({ "type": "string", "pattern": format!("^({one})(,({one}))*$") })
+    };
+    match (path, name) {
+        (_, "limit") => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX }),
+        ("/api/v1/silences", "state") => words(&["active", "pending", "expired"]),
+        (_, "state") => {
+            let states = OperatorState::ALL.map(OperatorState::name);
+            words(&[&["open", "closed", "any"], &states[..]].concat())
+        }
+        (_, "severity") => words(&Severity::ALL.map(Severity::name)),
+        (_, "matcher") => {
+            json!({ "type": "array", "items": { "type": "string", "pattern": MATCHER } })
+        }
+        ("/api/v1/alerts", "cursor") => {
+            json!({ "type": "string", "pattern": "^[0-9]{1,16}\\.[0-9a-f]{32}$" })
+        }
+        (_, "cursor") => json!({ "type": "string", "pattern": "^[0-9]{1,18}$" }),
+        _ => json!({ "type": "string" }),
+    }
+}
+
+fn paths(common: &Value, actions: &Value) -> Value {
     let mut paths = Map::new();
     let list = [
         ("environment", "Names of environments, with commas between them."),
@@ -123,7 +231,7 @@ fn paths(actions: &Value) -> Value {
         let operation = json!({ "post": {
             "summary": format!("{name} alerts"),
             "operationId": name,
-            "requestBody": { "required": true, "content": { "application/json": { "schema": action_request(actions, name) } } },
+            "requestBody": { "required": true, "content": { "application/json": { "schema": action_request(common, actions, name) } } },
             "responses": responses("ActionResults"),
         } });
         paths.insert(format!("/api/v1/actions/{name}"), operation);
@@ -160,8 +268,20 @@ fn paths(actions: &Value) -> Value {
     paths.insert("/api/v1/site".to_owned(), site());
     for (path, operations) in &mut paths {
         if path.contains("{id}") {
+            let schema = match path.as_str() {
+                "/api/v1/silences/{id}" => json!({ "type": "string", "format": "uuid" }),
+                "/api/v1/rejected/{id}" => json!({ "type": "string" }),
+                _ => json!({ "type": "string", "pattern": ALERT_ID }),
+            };
             operations["parameters"] =
-                json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }]);
+                json!([{ "name": "id", "in": "path", "required": true, "schema": schema }]);
+        }
+        let get = operations
+            .get_mut("get")
+            .and_then(|get| get.get_mut("parameters"));
+        let parameters = get.and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            parameter["schema"] = parameter_schema(path, parameter["name"].as_str().unwrap_or_default());
         }
     }
     Value::Object(paths)
@@ -256,9 +376,10 @@ mod tests {
         for name in NAMES {
             let path = format!("/api/v1/actions/{name}");
             let body = &document["paths"][path]["post"]["requestBody"];
-            let fields = &body["content"]["application/json"]["schema"]["allOf"][1];
+            let fields = &body["content"]["application/json"]["schema"];
             let properties = fields["properties"].as_object().into_iter().flatten();
             let mut found: Vec<_> = properties.map(|(name, _)| name.as_str()).collect();
+            found.retain(|name| !["alerts", "author", "idempotency_key"].contains(name));
             let mut known = crate::actions::known_fields(name).unwrap().to_vec();
             found.sort_unstable();
             known.sort_unstable();
@@ -267,6 +388,102 @@ mod tests {
                 .as_array()
                 .is_some_and(|all| all.contains(&json!("until")));
             assert_eq!(until, ["snooze", "handle"].contains(&name), "{name}: {fields}");
+        }
+    }
+
+    /// A value that this schema allows: the least, or the most.
+    fn example(document: &Value, schema: &Value, most: bool) -> Value {
+        if let Some(name) = schema["$ref"].as_str() {
+            let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
+            return example(document, schema, most);
+        }
+        if let Some(one) = schema["allOf"].get(0) {
+            return example(document, one, most);
+        }
+        let number = |name: &str| usize::try_from(schema[name].as_u64().unwrap_or(0)).unwrap();
+        if schema["nullable"] == true && !most {
+            return Value::Null;
+        }
+        if let Some(words) = schema["enum"].as_array() {
+            return if most { words.last() } else { words.first() }.unwrap().clone();
+        }
+        match (schema["type"].as_str().unwrap(), schema["pattern"].as_str()) {
+            ("string", Some(ALERT_ID)) => json!(if most { "f" } else { "0" }.repeat(32)),
+            ("string", _) if schema["format"] == "date-time" => json!("2026-09-01T10:00:00.5+02:00"),
+            // Four bytes a character.
+            ("string", _) if most => json!("\u{1f525}".repeat(number("maxLength"))),
+            ("string", _) => json!("x".repeat(number("minLength"))),
+            ("boolean", _) => json!(most),
+            ("array", _) => {
+                let count = if most {
+                    number("maxItems")
+                } else {
+                    number("minItems")
+                };
+                json!(vec![example(document, &schema["items"], most); count])
+            }
+            ("object", _) if schema["additionalProperties"].is_object() => {
+                let count = if most { number("maxProperties") } else { 0 };
+                let value = example(document, &schema["additionalProperties"], most);
+                let named = (0..count).map(|n| (format!("name-{n}"), value.clone()));
+                Value::Object(named.collect())
+            }
+            (other, _) => panic!("there is no example of {other}: {schema}"),
+        }
+    }
+
+    #[test]
+    fn c4_what_the_schema_of_an_action_allows_is_understood() {
+        let document = build();
+        for name in NAMES {
+            let path = format!("/api/v1/actions/{name}");
+            let body = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+            let schema = &body["schema"];
+            assert_eq!(schema["additionalProperties"], false);
+            let required = schema["required"].as_array().unwrap();
+            for most in [false, true] {
+                let mut whole = Map::new();
+                for (field, schema) in schema["properties"].as_object().unwrap() {
+                    whole.insert(field.clone(), example(&document, schema, most));
+                }
+                let mut least = whole.clone();
+                least.retain(|field, _| required.contains(&json!(field)));
+                // Amending nothing is a refusal of its own, by the daemon.
+                for request in [least, whole] {
+                    let understood = crate::actions::understood(name, Value::Object(request));
+                    assert!(
+                        understood.is_ok(),
+                        "{name}, most {most}: {}",
+                        understood.unwrap_err()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn c4_parameters_say_what_they_may_be() {
+        let document = build();
+        let of = |path: &str, name: &str| {
+            let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+            let found = parameters.iter().find(|one| one["name"] == name);
+            found.unwrap()["schema"].clone()
+        };
+        for path in [
+            "/api/v1/alerts",
+            "/api/v1/alerts/{id}/history",
+            "/api/v1/rejected",
+        ] {
+            let limit = json!({ "type": "integer", "minimum": 1, "maximum": 1000 });
+            assert_eq!(of(path, "limit"), limit, "{path}");
+        }
+        let states = of("/api/v1/silences", "state")["pattern"].clone();
+        assert_eq!(states, "^(active|pending|expired)(,(active|pending|expired))*$");
+        let states = of("/api/v1/alerts", "state")["pattern"].clone();
+        assert!(states.as_str().unwrap().contains("|acknowledged|"), "{states}");
+        for operations in document["paths"].as_object().unwrap().values() {
+            let mut operations = operations.as_object().unwrap().values();
+            assert!(operations.all(|operation| !operation.is_null()));
         }
     }
 }

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use crate::{Api, ApiError, site};
 
-const AUTHOR_MAX: usize = 200;
-const TEXT_MAX: usize = 10_000;
+pub(crate) const AUTHOR_MAX: usize = 200;
+pub(crate) const TEXT_MAX: usize = 10_000;
 /// How often a change is tried when others change the site at the same time.
 const ATTEMPTS: usize = 10;
 
