@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, Method, Uri, header};
 use domain::CompiledMapping;
@@ -75,9 +75,9 @@ impl Posted {
         }
     }
 
-    /// A GET has no body; its query is one then, as a form.
+    /// A GET has no body; its query is one then, as a form. The same holds of a POST whose body is empty.
     pub(crate) fn with_query_as_body(mut self) -> Self {
-        if self.method == Method::GET {
+        if self.method == Method::GET || self.body.is_end_stream() {
             let query = self.uri.query().unwrap_or_default();
             (self.headers, self.body) = query::as_form(query, self.headers);
         }

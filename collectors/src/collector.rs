@@ -27,10 +27,11 @@ use crate::presence::LogPresence;
 use crate::refusal::Refusal;
 use crate::signature::{Scheme, Signing};
 use crate::sns::{Proven, Sns};
+use crate::sources;
 use crate::work::{Arrived, Reading, Taken, Work};
 
-/// The source whose bodies come by SNS.
-const SOURCE_OF_SNS: &str = "cloudwatch";
+/// The sources whose bodies come by SNS, besides mappings.
+const SOURCES_OF_SNS: [&str; 2] = ["cloudwatch", "eventbridge"];
 /// How long the log may take; senders hang up soon after.
 const APPEND_TIME: Duration = Duration::from_secs(8);
 /// What all requests share.
@@ -289,6 +290,26 @@ impl Collector {
         site.mappings.get(&known.integration.source_type).cloned()
     }
 
+    /// The type of the integration of one of these keys, for doors with addresses for several types.
+    pub(crate) fn type_of(&self, keys: &[String]) -> Option<String> {
+        let site = self.site().ok()?;
+        let known = key::known(&site, keys, self.context.clock.now()).ok()?;
+        Some(known.integration.source_type.clone())
+    }
+
+    /// The heartbeats that the integration of one of these keys owns and that are called, not told by alerts.
+    pub(crate) fn heartbeats_of(&self, keys: &[String]) -> Vec<String> {
+        let Ok(site) = self.site() else { return Vec::new() };
+        let Ok(known) = key::known(&site, keys, self.context.clock.now()) else {
+            return Vec::new();
+        };
+        let own = site.heartbeats.values();
+        let own = own.filter(|heartbeat| heartbeat.integration == known.integration.name);
+        own.filter(|heartbeat| heartbeat.alert.is_none())
+            .map(|heartbeat| heartbeat.name.clone())
+            .collect()
+    }
+
     /// The message that SNS has signed, if the body must be one.
     async fn message(&self, source: &str, key: &Known, held: &Held) -> Result<Option<Proven>, Refusal> {
         if !comes_by_sns(source, key) {
@@ -457,7 +478,8 @@ fn admits(integration: &Integration, source: &str, owner: Option<&str>) -> Resul
 
 /// Whether only SNS may post to this source with this key.
 fn comes_by_sns(source: &str, key: &Known) -> bool {
-    source == SOURCE_OF_SNS && !key.integration.sns_topics.is_empty()
+    let can = SOURCES_OF_SNS.contains(&source) || sources::find(source).is_none();
+    can && !key.integration.sns_topics.is_empty()
 }
 
 /// How large a body of this key's sender may be; what every collector can hold is the bound.

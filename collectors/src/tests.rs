@@ -84,7 +84,7 @@ impl World {
             log,
             context,
             site,
-            routes: collectors.routes(),
+            routes: chassis::addresses::completed(collectors.routes()),
             collectors,
         }
     }

@@ -11,7 +11,8 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, SourceInfo, operators};
 use cel::common::traits::Container;
 use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelOptional, CelString, CelUInt, Type,
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelOptional, CelString, CelUInt,
+    STRING_TYPE, Type,
 };
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
@@ -29,6 +30,8 @@ const COMPILE_STACK_BYTES: usize = 64 * 1024 * 1024;
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// What a compiled pattern is called inside an expression; no operator can write such a name.
 const PATTERN_PREFIX: &str = "@pattern";
+/// The function that makes a value of a text that holds JSON: `parseJson(text)` and `text.parseJson()`.
+const PARSE_JSON: &str = "parseJson";
 /// What functions can belong to that is no value.
 const NAMESPACE: &str = "optional";
 
@@ -38,6 +41,15 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
         debug_assert!(false, "{error:?}");
     }
     budget::declare(&mut environment);
+    let text = || vec![STRING_TYPE];
+    let declared = environment
+        .add_overload(PARSE_JSON, "parseJson(string)", text(), parse_json)
+        .and_then(|()| {
+            environment.add_member_overload(PARSE_JSON, "string.parseJson()", STRING_TYPE, vec![], parse_json)
+        });
+    if let Err(error) = declared {
+        debug_assert!(false, "{error:?}");
+    }
     Arc::new(environment)
 });
 static PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
@@ -400,11 +412,7 @@ pub(crate) fn of_json<'j>(value: &'j serde_json::Value) -> Box<dyn Val + 'j> {
     match value {
         serde_json::Value::Null => Box::new(CelNull),
         serde_json::Value::Bool(value) => Box::new(CelBool::from(*value)),
-        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => Box::new(CelInt::from(number)),
-            (None, Some(number)) => Box::new(CelUInt::from(number)),
-            (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
-        },
+        serde_json::Value::Number(number) => number_of_json(number),
         serde_json::Value::String(text) => Box::new(CelString::from(text.as_str())),
         serde_json::Value::Array(items) => {
             let items: Vec<Box<dyn Val + 'j>> = items.iter().map(of_json).collect();
@@ -416,6 +424,48 @@ pub(crate) fn of_json<'j>(value: &'j serde_json::Value) -> Box<dyn Val + 'j> {
                 members.iter().map(member).collect::<HashMap<_, _>>(),
             ))
         }
+    }
+}
+
+fn parse_json<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let [text] = arguments.as_slice() else {
+        return Err(ExecutionError::invalid_argument_count(1, arguments.len()));
+    };
+    let Some(text) = text.as_ref().downcast_ref::<CelString>() else {
+        let kind = text.as_ref().get_type().name().to_owned();
+        return Err(ExecutionError::no_such_overload(PARSE_JSON, vec![kind]));
+    };
+    let value = serde_json::from_str(text.inner()).map_err(|error| {
+        ExecutionError::function_error(PARSE_JSON, format!("the text is not JSON: {error}"))
+    })?;
+    Ok(CowVal::Owned(of_parsed_json(value)))
+}
+
+/// The same as [`of_json`], of a value that nothing else holds.
+fn of_parsed_json<'v>(value: serde_json::Value) -> Box<dyn Val + 'v> {
+    match value {
+        serde_json::Value::String(text) => Box::new(CelString::from(text)),
+        serde_json::Value::Array(items) => {
+            let items: Vec<Box<dyn Val + 'v>> = items.into_iter().map(of_parsed_json).collect();
+            Box::new(CelList::from(items))
+        }
+        serde_json::Value::Object(members) => {
+            let member = |(name, value)| (CelMapKey::String(CelString::from(name)), of_parsed_json(value));
+            Box::new(CelMap::from(
+                members.into_iter().map(member).collect::<HashMap<_, _>>(),
+            ))
+        }
+        serde_json::Value::Number(number) => number_of_json(&number),
+        serde_json::Value::Bool(value) => Box::new(CelBool::from(value)),
+        serde_json::Value::Null => Box::new(CelNull),
+    }
+}
+
+fn number_of_json<'v>(number: &serde_json::Number) -> Box<dyn Val + 'v> {
+    match (number.as_i64(), number.as_u64()) {
+        (Some(number), _) => Box::new(CelInt::from(number)),
+        (None, Some(number)) => Box::new(CelUInt::from(number)),
+        (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
     }
 }
 

@@ -50,6 +50,9 @@ pub struct AlertState {
     /// Until when what the source said holds, if it does not hold until the source says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Expiry>,
+    /// When the run of a heartbeat began that has not ended yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_began_at: Option<Timestamp>,
     /// What is open where, or could not be opened. Kept in rows of its own, so not a part of the document; rows that
     /// are settled otherwise are left out.
     #[serde(skip)]

@@ -124,7 +124,7 @@ pub const ANY_SOURCE: &str = "any";
 
 /// The types of integrations: the sources of the collectors; `any`, which takes what any of them does; and `heartbeat`,
 /// which only calls.
-pub const SOURCE_TYPES: [&str; 42] = [
+pub const SOURCE_TYPES: [&str; 44] = [
     ANY_SOURCE,
     "airbrake",
     "alerta",
@@ -139,6 +139,7 @@ pub const SOURCE_TYPES: [&str; 42] = [
     "datadog",
     "dynatrace",
     "email",
+    "eventbridge",
     "gcp",
     "goalert",
     "grafana",
@@ -164,6 +165,7 @@ pub const SOURCE_TYPES: [&str; 42] = [
     "signalfx",
     "site24x7",
     "slack",
+    "splunk-oncall",
     "statuscake",
     "uptime-kuma",
     "zabbix",

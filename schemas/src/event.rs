@@ -42,7 +42,9 @@ pub struct AlertEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard_since: Option<Timestamp>,
     /// Set on a call of a heartbeat, which one it is. A call is resolved, and says in `expires_at` by when the next one
-    /// must come: if none does, the alert begins, with the severity, labels and links of the last call.
+    /// must come: if none does, the alert begins, with the severity, labels and links of the last call. One that is firing
+    /// says that a run has failed, which begins the alert at once; one that is acknowledged says that a run has begun, and
+    /// in `expires_at` by when it must have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<String>,
     /// Set when the sender wants something done to its alert and says nothing of the problem. It takes the way of the

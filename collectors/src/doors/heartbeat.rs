@@ -20,12 +20,14 @@ use crate::body;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
-use crate::sources::{HEARTBEAT, Understood, heartbeat};
+use crate::sources::HEARTBEAT;
+use crate::sources::heartbeat::{self, Signal};
 
 pub(super) fn routes() -> Router<Arc<Collector>> {
     Router::new()
         .route("/heartbeat/{name}", any(called))
         .route("/heartbeat/{name}/{key}", any(called))
+        .route("/heartbeat/{name}/{key}/{signal}", any(called))
         // As Opsgenie has it, and Jira Service Management.
         .route("/v2/heartbeats/{name}/ping", any(pinged))
         .route("/jsm/ops/integration/v2/heartbeats/{name}/ping", any(pinged))
@@ -35,18 +37,52 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
 struct Address {
     name: String,
     key: Option<String>,
+    signal: Option<String>,
+}
+
+impl Address {
+    /// The second segment is a signal if it is one, else the key: `/heartbeat/NAME/fail`.
+    fn told_apart(mut self) -> Self {
+        if self.signal.is_none() && self.key.as_deref().is_some_and(|key| Signal::of(key).is_some()) {
+            self.signal = self.key.take();
+        }
+        self
+    }
 }
 
 type AddressFound = Result<Path<Address>, PathRejection>;
 
 async fn called(State(collector): State<Arc<Collector>>, address: AddressFound, posted: Posted) -> Response {
     let address = address.map(|Path(address)| address).unwrap_or_default();
-    match call(&collector, address, posted).await {
+    answered(call(&collector, address.told_apart(), posted).await)
+}
+
+fn answered(called: Result<(String, Option<Timestamp>), Refusal>) -> Response {
+    match called {
         Ok((name, next_call_by)) => {
             Json(json!({ "heartbeat": name, "next_call_by": next_call_by })).into_response()
         }
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// The heartbeat of an integration, for addresses that name none: the only one that it has.
+pub(super) async fn called_by_integration(
+    State(collector): State<Arc<Collector>>,
+    key: String,
+    posted: Posted,
+) -> Response {
+    let mut names = collector.heartbeats_of(std::slice::from_ref(&key));
+    let name = match names.len() {
+        1 => names.remove(0),
+        _ => String::new(),
+    };
+    let address = Address {
+        name,
+        key: Some(key),
+        signal: None,
+    };
+    answered(call(&collector, address, posted).await)
 }
 
 async fn pinged(State(collector): State<Arc<Collector>>, address: AddressFound, posted: Posted) -> Response {
@@ -63,12 +99,12 @@ async fn pinged(State(collector): State<Arc<Collector>>, address: AddressFound, 
     }
 }
 
-/// Takes a call, whatever its body says; answers by when the next one must come.
+/// Takes a call, whatever its body says; answers by when the next one must come, if one must.
 async fn call(
     collector: &Collector,
     address: Address,
     mut posted: Posted,
-) -> Result<(String, Timestamp), Refusal> {
+) -> Result<(String, Option<Timestamp>), Refusal> {
     let body = std::mem::replace(&mut posted.body, Body::empty());
     body::drain(body.into_data_stream()).await;
     posted.headers.remove(header::CONTENT_ENCODING);
@@ -87,13 +123,19 @@ async fn call(
         }
     };
     let name = heartbeat.name.clone();
-    let next_call_by = heartbeat::next_call_by(&heartbeat, collector.now());
+    let fields = posted.fields();
+    let signal = heartbeat::signal(address.signal.as_deref(), &fields);
+    let next_call_by = match &signal {
+        Ok(signal) => heartbeat::next_call_by(&heartbeat, *signal, collector.now()),
+        Err(_) => None,
+    };
     let mut call = Call::read_by(
         HEARTBEAT.into(),
         posted,
         Box::new({
-            let event = heartbeat::call(&heartbeat);
-            move |_, _| Ok(Understood::from(event))
+            let heartbeat = heartbeat.clone();
+            let message = fields.get("msg").or(fields.get("message")).cloned();
+            move |_, _| heartbeat::understood(&heartbeat, signal?, message.as_deref())
         }),
     );
     call.owner = Some(heartbeat.integration);

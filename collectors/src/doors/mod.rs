@@ -24,6 +24,7 @@ mod pagerduty;
 pub(crate) mod riemann;
 mod slack;
 pub(crate) mod smtp;
+mod splunk_oncall;
 mod tcp;
 
 /// All that are addresses.
@@ -41,4 +42,5 @@ pub(crate) fn routes() -> Router<Arc<Collector>> {
         .merge(otlp::routes())
         .merge(pagerduty::routes())
         .merge(slack::routes())
+        .merge(splunk_oncall::routes())
 }

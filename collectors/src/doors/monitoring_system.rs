@@ -20,7 +20,7 @@ use crate::sources::{self, CLOUDEVENTS};
 use crate::work::Taken;
 
 /// How the bodies of mappings come.
-const MAPPED: &[Method] = &[Method::POST, Method::PUT];
+const MAPPED: &[Method] = &[Method::POST, Method::PUT, Method::GET];
 
 pub(super) fn routes() -> Router<Arc<Collector>> {
     let ingest = any(ingest);
@@ -104,7 +104,7 @@ pub(super) fn call(collector: &Collector, name: &str, posted: Posted) -> Result<
     }
     let mapping = collector.site().map(|site| site.mappings.get(name).cloned());
     match mapping {
-        Ok(Some(mapping)) => Ok(Call::mapped(mapping, posted)),
+        Ok(Some(mapping)) => Ok(Call::mapped(mapping, posted.with_query_as_body())),
         Ok(None) => {
             let name = name.chars().take(100).collect();
             Err((Refusal::UnknownSource { name }, posted.body))

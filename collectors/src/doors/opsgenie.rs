@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -26,8 +27,13 @@ use crate::work::Taken;
 
 /// Also what deleting an alert is.
 const CLOSE: &str = "close";
-/// Where Opsgenie itself has its API, and where Jira Service Management has it.
-const ADDRESSES: [&str; 2] = ["/v2/alerts", "/jsm/ops/integration/v2/alerts"];
+/// Where Opsgenie itself has its API, and where Jira Service Management has it: as Opsgenie, and with an API of its own,
+/// <https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v2/api-group-alerts/>.
+const ADDRESSES: [&str; 3] = [
+    "/v2/alerts",
+    "/jsm/ops/integration/v2/alerts",
+    "/jsm/ops/api/{cloud}/v1/alerts",
+];
 
 /// The last segment of a deed's path (the first two have none), with the method if that matters, and what Opsgenie calls
 /// it before and after it is done.
@@ -50,6 +56,20 @@ const DEEDS: [(&str, &str, &str); 16] = [
     ("escalate", "Escalate", "Escalated alert"),
 ];
 
+/// An alert that its sender names, below any of the addresses.
+#[derive(Deserialize)]
+struct Address {
+    id: String,
+    #[serde(default)]
+    deed: String,
+}
+
+/// The id of a request, below any of the addresses.
+#[derive(Deserialize)]
+struct Asked {
+    request: String,
+}
+
 pub(super) fn routes() -> Router<Arc<Collector>> {
     ADDRESSES.iter().fold(Router::new(), |router, address| {
         router
@@ -68,15 +88,28 @@ async fn create(State(collector): State<Arc<Collector>>, posted: Posted) -> Resp
     answered(&collector, "Create", Call::new(&OPSGENIE, posted)).await
 }
 
-async fn remove(State(collector): State<Arc<Collector>>, Path(id): Path<String>, posted: Posted) -> Response {
+async fn remove(
+    State(collector): State<Arc<Collector>>,
+    Path(Address { id, .. }): Path<Address>,
+    posted: Posted,
+) -> Response {
     answered(&collector, "Delete", to_known(id, CLOSE.to_owned(), posted)).await
 }
 
 async fn act(
     State(collector): State<Arc<Collector>>,
-    Path((id, deed)): Path<(String, String)>,
+    Path(Address { id, deed }): Path<Address>,
     posted: Posted,
 ) -> Response {
+    done(&collector, id, deed, posted).await
+}
+
+async fn done(collector: &Collector, id: String, deed: String, posted: Posted) -> Response {
+    let deed = match deed.as_str() {
+        // As Jira Service Management calls them.
+        "extra-properties" => "details".to_owned(),
+        _ => deed,
+    };
     let removing = format!("DELETE {deed}");
     let name = match posted.method {
         Method::DELETE => &removing,
@@ -86,16 +119,16 @@ async fn act(
         .iter()
         .find_map(|(known, action, _)| (known == name).then_some(*action))
         .unwrap_or("Update");
-    answered(&collector, action, to_known(id, deed, posted)).await
+    answered(collector, action, to_known(id, deed, posted)).await
 }
 
 /// An action of a team's own. They are refused as all that a sender cannot do here.
 async fn act_as_named(
-    state: State<Arc<Collector>>,
-    Path((id, _)): Path<(String, String)>,
+    State(collector): State<Arc<Collector>>,
+    Path(Address { id, .. }): Path<Address>,
     posted: Posted,
 ) -> Response {
-    act(state, Path((id, "actions".to_owned())), posted).await
+    done(&collector, id, "actions".to_owned(), posted).await
 }
 
 /// A deed to an alert that its sender names. What is to be removed stands in the query, as nothing else has its place.
@@ -161,7 +194,7 @@ fn request_id(action: &str, taken: &Taken) -> String {
 }
 
 /// What became of a request. It is in the log, or it would have no id; to an alert that is not open nothing is done.
-async fn asked_about(Path(request): Path<String>) -> Response {
+async fn asked_about(Path(Asked { request }): Path<Asked>) -> Response {
     match outcome(&request) {
         Some(outcome) => Json(json!({ "data": outcome, "took": 0.0, "requestId": request })).into_response(),
         None => {

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
+use crate::key;
 use crate::refusal::Refusal;
 use crate::sources::{OTLP, otlp};
 use crate::work::Taken;
@@ -34,8 +35,16 @@ async fn export(
 ) -> Response {
     let protobuf = otlp::is_protobuf(&posted.headers);
     let mut call = Call::new(&OTLP, posted);
-    call.path = DOOR.to_owned();
     call.keys.extend(key.map(|Path(key)| key));
+    let asked = call.posted.asked.as_ref().ok();
+    let in_query = asked.and_then(|asked| asked.integration_key.clone());
+    let keys = key::beside(call.keys.clone(), in_query, &call.posted.headers);
+    // The rule of the site that says which logs are alerts.
+    if let Some(mapping) = collector.mapping_of(&keys) {
+        call.source = mapping.name().to_owned().into();
+        call.read = Box::new(move |headers, body| otlp::read_by(&mapping, headers, body));
+    }
+    call.path = DOOR.to_owned();
     match collector.take(call).await {
         Ok(taken) if protobuf => encoded(&Exported::of(taken)).into_response(),
         Ok(taken) => Json(Exported::of(taken).json()).into_response(),

@@ -1,5 +1,5 @@
-//! PagerDuty's Events API, version 2, with its own answers. The key is the `routing_key` of the body, or the
-//! header `X-Routing-Key`.
+//! PagerDuty's Events API, versions 1 and 2, with its own answers. The key is the `routing_key` of the body (in version 1
+//! `service_key`), or the header `X-Routing-Key`.
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
     Router::new()
         .route("/v2/enqueue", post(enqueue))
         .route("/v2/change/enqueue", post(enqueue_change))
+        .route("/generic/2010-04-15/create_event.json", post(create_event))
 }
 
 async fn enqueue(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
@@ -27,6 +28,20 @@ async fn enqueue(State(collector): State<Arc<Collector>>, posted: Posted) -> Res
             let key = taken.receipts.first().and_then(|receipt| receipt.identity.last());
             let answer = json!({ "status": "success", "message": "Event processed", "dedup_key": key });
             (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// An event of version 1; its clients look for 200 and an `incident_key`.
+async fn create_event(State(collector): State<Arc<Collector>>, posted: Posted) -> Response {
+    let mut call = call(posted);
+    call.read = Box::new(pagerduty_events::read_first_version);
+    match collector.take(call).await {
+        Ok(taken) => {
+            let key = taken.receipts.first().and_then(|receipt| receipt.identity.last());
+            let answer = json!({ "status": "success", "message": "Event processed", "incident_key": key });
+            (StatusCode::OK, Json(answer)).into_response()
         }
         Err(refusal) => refused(&refusal),
     }

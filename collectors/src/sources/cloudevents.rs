@@ -159,22 +159,38 @@ fn event(node: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
         None => Ok(None),
     };
     let (stem, by_type) = told_by_type(&kind);
-    let Some(status) = data.as_ref().map_or(Ok(None), state)?.or(by_type) else {
+    let severity = of_data(&["severity", "level", "priority"])?.or(event.first(&["severity", "priority"])?);
+    let told = data.as_ref().map_or(Ok(None), state)?.or(by_type);
+    // What states how bad it is, as Falco does, is meant as an alert although nothing will end it.
+    let untold = severity.is_some().then_some(EventStatus::Firing);
+    let Some(status) = told.or(untold) else {
         return Err(event.refuse(&["type"], &kind, STATES));
     };
-    let severity = of_data(&["severity", "level", "priority"])?.or(event.text("severity")?);
     let severity = severity
         .and_then(|word| severity::of_word(&word))
         .unwrap_or(Severity::Unknown);
-    let identity = match &subject {
-        Some(subject) => ["subject", &source, subject],
-        None => ["type", &source, stem],
+    let rule = of_data(&["rule"])?.or(event.text("rule")?);
+    let host = of_data(&["hostname"])?.or(event.text("hostname")?);
+    let mut identity = match &subject {
+        Some(subject) => vec!["subject", &source, subject],
+        None => vec!["type", &source, stem],
     };
+    if told.is_none() {
+        identity.extend(rule.as_deref());
+        identity.extend(host.as_deref());
+    }
     let mut alert = SourceEvent::new(identity, status, severity);
+    if told.is_none() {
+        alert.remarks.push(format!(
+            "the type {kind} does not say whether the problem has begun or ended, so it counts as begun; {STATES}"
+        ));
+    }
     let text = of_data(&["message", "description", "text", "summary", "output"])?;
     alert.output = text.or(node.and_then(Node::flat)).unwrap_or_default();
-    alert.name = of_data(&["name", "title", "summary"])?.unwrap_or_else(|| stem.to_owned());
-    alert.object = match of_data(&["object", "host", "resource"])? {
+    alert.name = of_data(&["name", "title", "summary"])?
+        .or(rule)
+        .unwrap_or_else(|| stem.to_owned());
+    alert.object = match of_data(&["object", "host", "resource"])?.or(host) {
         Some(object) => object,
         None => subject.unwrap_or_else(|| source.clone()),
     };

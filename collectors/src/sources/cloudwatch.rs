@@ -1,13 +1,14 @@
 //! AWS CloudWatch: alarms that come through SNS, or from it with raw delivery. SNS says that its JSON is `text/plain`,
 //! and the alarm is JSON inside the text `Message`.
 //!
-//! Identity: `AlarmArn`; without one, account, region and name of the alarm.
+//! Identity: `AlarmArn`; without one, account, region and name of the alarm. What else AWS sends by SNS is understood as
+//! [`eventbridge`] and [`sns_message`] have it.
 
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, Understood, severity};
+use super::{SourceError, SourceEvent, Understood, eventbridge, severity, sns_message};
 
 const KIND: &str = "Type";
 const KINDS: &str = "send Notification, SubscriptionConfirmation or UnsubscribeConfirmation, as SNS does";
@@ -24,9 +25,16 @@ const TRIGGER_LABELS: [&str; 6] = [
 
 /// Reads what SNS posts.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = json::body(body)?.object()?;
+    let node = json::body(body)?;
+    if node.is_list() {
+        return listed(node);
+    }
+    let body = node.object()?;
     if body.get(KIND).is_none() && body.get("AlarmName").is_some() {
         return Ok(event(&body)?.into());
+    }
+    if body.get(eventbridge::DETAIL_TYPE).is_some() {
+        return eventbridge::understood(&body);
     }
     let kind = body.needed(&[KIND], KINDS)?;
     let topic = body.text("TopicArn")?.unwrap_or_default();
@@ -34,7 +42,11 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         "Notification" => {
             let message = body.needed(&["Message"], "send the alarm in Message")?;
             let place = Place::Member(&body.place, "Message");
-            Ok(event(&json::within(&message, place)?.object()?)?.into())
+            match json::within(&message, place).and_then(Node::object) {
+                Ok(alarm) if alarm.get("AlarmName").is_some() => Ok(event(&alarm)?.into()),
+                Ok(sent) if sent.get(eventbridge::DETAIL_TYPE).is_some() => eventbridge::understood(&sent),
+                _ => sns_message::understood(&body, &message),
+            }
         }
         "SubscriptionConfirmation" => {
             let address = body.text("SubscribeURL")?.unwrap_or_default();
@@ -47,6 +59,17 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         ))),
         _ => Err(body.refuse(&[KIND], &kind, KINDS)),
     }
+}
+
+/// Several events of EventBridge in one body, as its pipes send them.
+fn listed(node: Node<'_, '_>) -> Result<Understood, SourceError> {
+    let mut all = Understood::default();
+    for (index, raw) in node.list()?.into_iter().enumerate() {
+        let one = eventbridge::understood(&Node::new(raw, Place::Item(&node.place, index)).object()?)?;
+        all.events.extend(one.events);
+        all.remarks.extend(one.remarks);
+    }
+    Ok(all)
 }
 
 fn event(alarm: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {

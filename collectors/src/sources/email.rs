@@ -8,7 +8,7 @@ use super::{SourceError, SourceEvent, Understood};
 
 mod harp;
 mod message;
-mod subject;
+pub(super) mod subject;
 
 pub(super) use self::message::as_json;
 

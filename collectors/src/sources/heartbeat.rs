@@ -1,15 +1,22 @@
-//! A call of a heartbeat: all is well, and for how long.
+//! A call of a heartbeat: all is well, and for how long; or a run has failed, or has begun.
+//!
+//! The words are those of Healthchecks (<https://healthchecks.io/docs/http_api/>) and of Cronitor
+//! (<https://cronitor.io/docs/telemetry-api>).
 //!
 //! Identity: the name of the heartbeat, so that it is the same however it is called.
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::EventStatus;
 use schemas::config::Heartbeat;
 
-use super::SourceEvent;
+use super::{SourceError, SourceEvent, Understood};
 
 /// What the alert is called that begins when no further call comes.
 const MISSED: &str = "Heartbeat missed";
+/// What it is called when a run has said itself that it failed.
+const FAILED: &str = "Heartbeat failed";
 
 /// One call.
 pub(crate) fn call(heartbeat: &Heartbeat) -> SourceEvent {
@@ -30,12 +37,96 @@ pub(crate) fn call(heartbeat: &Heartbeat) -> SourceEvent {
     event
 }
 
-/// By when the next call must come.
-pub(crate) fn next_call_by(heartbeat: &Heartbeat, now: Timestamp) -> Timestamp {
-    now.checked_add(lifetime(heartbeat)).unwrap_or(Timestamp::MAX)
+/// What a call says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// All is well, or a run has ended well.
+    Succeeded,
+    /// A run has failed, with the exit code if that is known.
+    Failed(Option<u8>),
+    /// A run has begun.
+    Began,
+    /// Only a note: it changes nothing.
+    Logged,
+}
+
+impl Signal {
+    /// By a word, or an exit code.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "success" | "succeeded" | "complete" | "completed" | "ok" | "up" | "0" => Some(Self::Succeeded),
+            "fail" | "failed" | "failure" | "error" | "down" => Some(Self::Failed(None)),
+            "start" | "started" | "run" | "running" => Some(Self::Began),
+            "log" => Some(Self::Logged),
+            // A key is longer.
+            code => code.parse().ok().map(|code| Self::Failed(Some(code))),
+        }
+    }
+}
+
+/// What a call says by its path, or else by its query; without anything all is well.
+pub(crate) fn signal(in_path: Option<&str>, query: &BTreeMap<String, String>) -> Result<Signal, SourceError> {
+    let asked = ["state", "status", "exit_code", "status_code"];
+    let in_query = asked
+        .iter()
+        .find_map(|name| Some((*name, query.get(*name)?.as_str())));
+    let given = in_path.map(|word| ("the last segment", word)).or(in_query);
+    let Some((field, word)) = given.filter(|(_, word)| !word.is_empty()) else {
+        return Ok(Signal::Succeeded);
+    };
+    Signal::of(word).ok_or_else(|| SourceError::Invalid {
+        field: field.to_owned(),
+        reason: format!("is {}", super::json::shortened(word)),
+        remedy: "call with success, fail, start, log or an exit code from 0 to 255".to_owned(),
+    })
+}
+
+/// What becomes of a call.
+pub(crate) fn understood(
+    heartbeat: &Heartbeat,
+    signal: Signal,
+    message: Option<&str>,
+) -> Result<Understood, SourceError> {
+    let mut event = call(heartbeat);
+    let name = &heartbeat.name;
+    match signal {
+        Signal::Succeeded => {}
+        Signal::Logged => return Ok(Understood::nothing("a note changes nothing")),
+        Signal::Began => {
+            event.status = EventStatus::Acknowledged;
+            event.output = format!("a run of heartbeat {name} has begun");
+            event.lifetime = Some(seconds(heartbeat.grace_seconds));
+        }
+        Signal::Failed(code) => {
+            event.status = EventStatus::Firing;
+            FAILED.clone_into(&mut event.name);
+            event.output = match code {
+                Some(code) => format!("heartbeat {name} has failed with exit code {code}"),
+                None => format!("heartbeat {name} has failed"),
+            };
+            event.lifetime = None;
+        }
+    }
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        event.output = format!("{}: {message}", event.output);
+    }
+    Ok(event.into())
+}
+
+/// By when the next call must come, if one must.
+pub(crate) fn next_call_by(heartbeat: &Heartbeat, signal: Signal, now: Timestamp) -> Option<Timestamp> {
+    let lasting = match signal {
+        Signal::Succeeded => lifetime(heartbeat),
+        Signal::Began => seconds(heartbeat.grace_seconds),
+        Signal::Failed(_) | Signal::Logged => return None,
+    };
+    Some(now.checked_add(lasting).unwrap_or(Timestamp::MAX))
 }
 
 fn lifetime(heartbeat: &Heartbeat) -> SignedDuration {
-    let seconds = heartbeat.period_seconds.saturating_add(heartbeat.grace_seconds);
+    seconds(heartbeat.period_seconds.saturating_add(heartbeat.grace_seconds))
+}
+
+fn seconds(seconds: u64) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

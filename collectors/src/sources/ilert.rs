@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use schemas::{Action, EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, SourceWish, Understood};
+use super::{SourceError, SourceEvent, SourceWish, Understood, zabbix};
 
 const TYPES: &str = "send ALERT, ACCEPT, RESOLVE or COMMENT";
 const SUMMARY: &str = "send a summary";
@@ -29,6 +29,74 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         _ => return Err(body.refuse(&["eventType"], &kind, TYPES)),
     };
     event(&body, status).map(Understood::from)
+}
+
+/// Reads a body.
+pub(crate) type Read = fn(&HeaderMap, &[u8]) -> Result<Understood, SourceError>;
+
+/// What understands the bodies at the address of one of ilert's integrations.
+pub(crate) fn reader_of_kind(kind: &str) -> Option<Read> {
+    match kind {
+        "gatus" => Some(read_gatus),
+        "zabbix" | "zabbix-mt" | "zabbixmt" => Some(read_zabbix),
+        "api" => Some(read),
+        "prometheus" | "alertmanager" => Some(super::PROMETHEUS.read),
+        "aws" | "sns" | "amazon-sns" => Some(super::EVENTBRIDGE.read),
+        other => super::find(other).map(|source| source.read),
+    }
+}
+
+/// What Gatus posts: <https://github.com/TwiN/gatus#configuring-ilert-alerts>. Group and name tell an endpoint from every other.
+fn read_gatus(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::made(body)?.object()?;
+    let remedy = "send firing or resolved";
+    let word = body.needed(&["status"], remedy)?;
+    let status = match word.as_str() {
+        "firing" => EventStatus::Firing,
+        "resolved" => EventStatus::Resolved,
+        _ => return Err(body.refuse(&["status"], &word, remedy)),
+    };
+    let name = body.needed(&["name"], "send the name of the endpoint")?;
+    let group = body.text("group")?.unwrap_or_default();
+    let mut event = SourceEvent::new(["gatus", &group, &name], status, Severity::Critical);
+    event.name = body.text("title")?.unwrap_or_else(|| name.clone());
+    event.object = name;
+    event.source = "gatus".to_owned();
+    event.service = Some(group).filter(|group| !group.is_empty());
+    event.output = body.text("details")?.unwrap_or_default();
+    event.add_label("failed_conditions", failed_conditions(&body)?);
+    event.add_link("Endpoint", body.text("url")?.unwrap_or_default());
+    Ok(event.into())
+}
+
+fn failed_conditions(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    let Some(list) = body.get("condition_results").filter(Node::is_list) else {
+        return Ok(None);
+    };
+    let mut failed = Vec::new();
+    for (index, raw) in list.list()?.into_iter().enumerate() {
+        let result = Node::new(raw, Place::Item(&list.place, index)).object()?;
+        if result.flat("success").as_deref() == Some("false") {
+            failed.extend(result.text("condition")?);
+        }
+    }
+    Ok(Some(failed.join(", ")).filter(|failed| !failed.is_empty()))
+}
+
+/// What ilert's media type of Zabbix posts: the macros by their names, such as `EVENT.ID`.
+fn read_zabbix(headers: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::body(body)?.object()?;
+    let named = body.names().filter_map(|name| {
+        let known = match name {
+            "EVENT.ACK.STATUS" => "acknowledged".to_owned(),
+            "EVENT.OPDATA" => "operation_data".to_owned(),
+            // The problem's own values stay 1 while it is acknowledged, and 0 is its recovery.
+            other => other.to_ascii_lowercase().replace('.', "_"),
+        };
+        Some((known, serde_json::Value::String(body.flat(name)?)))
+    });
+    let named: serde_json::Map<_, _> = named.collect();
+    zabbix::read(headers, serde_json::Value::Object(named).to_string().as_bytes())
 }
 
 /// The key that the sender was given.

@@ -25,7 +25,22 @@ pub(crate) fn read(
         true => (email::as_json(body)?, None),
         false => value(body, topic.is_some())?,
     };
-    let read = mapping.read(&value, topic)?;
+    let (value, topic) = match Envelope::of(&value) {
+        None => (value, topic.map(str::to_owned)),
+        Some(Envelope::Message { value, topic }) => (value, Some(topic)),
+        Some(Envelope::Other(remark)) => return Ok(Understood::nothing(remark)),
+    };
+    let understood = understood(mapping, &value, topic.as_deref())?;
+    Ok(understood.with_remark(remark))
+}
+
+/// Understands a value as the mapping says.
+pub(super) fn understood(
+    mapping: &CompiledMapping,
+    value: &Value,
+    topic: Option<&str>,
+) -> Result<Understood, SourceError> {
+    let read = mapping.read(value, topic)?;
     let left_out = match (read.alerts.len(), read.left_out) {
         (0, 1..) => Some("nothing in the body is an alert, as `when` of the mapping says"),
         _ => None,
@@ -35,7 +50,43 @@ pub(crate) fn read(
         .into_iter()
         .map(|mapped| event(mapping, mapped))
         .collect();
-    Ok(Understood::from(events).with_remark(remark).with_remark(left_out))
+    Ok(Understood::from(events).with_remark(left_out))
+}
+
+/// What SNS has posted.
+enum Envelope {
+    /// The message without its envelope if it is JSON, and the topic.
+    Message { value: Value, topic: String },
+    /// What is no message.
+    Other(String),
+}
+
+impl Envelope {
+    /// `None` if a body is not one of SNS.
+    fn of(value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        let (kind, topic) = (text("Type")?, text("TopicArn")?.to_owned());
+        text("MessageId")?;
+        match kind {
+            "Notification" => {
+                let inner = serde_json::from_str(text("Message")?).ok();
+                let inner = inner.filter(|inner: &Value| inner.is_object() || inner.is_array());
+                let value = inner.unwrap_or_else(|| value.clone());
+                Some(Self::Message { value, topic })
+            }
+            "SubscriptionConfirmation" => {
+                let address = text("SubscribeURL").unwrap_or_default();
+                Some(Self::Other(format!(
+                    "the topic {topic} wants its subscription to be confirmed, which was not done; declare sns_topics of \
+                     the integration, or open {address}"
+                )))
+            }
+            "UnsubscribeConfirmation" => {
+                Some(Self::Other(format!("the topic {topic} sends nothing any more")))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn is_message(headers: &HeaderMap) -> bool {

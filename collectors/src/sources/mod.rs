@@ -26,6 +26,7 @@ mod crashlytics;
 mod datadog;
 mod dynatrace;
 pub(crate) mod email;
+mod eventbridge;
 mod form;
 mod gcp;
 pub(crate) mod goalert;
@@ -57,6 +58,8 @@ mod severity;
 mod signalfx;
 mod site24x7;
 mod slack;
+mod sns_message;
+mod splunk_oncall;
 mod statuscake;
 mod uptime_kuma;
 mod zabbix;
@@ -227,6 +230,24 @@ pub(crate) const OTLP: Source = Source {
     read: otlp::read,
 };
 
+/// What speaks to the door of Splunk On-Call.
+pub(crate) const SPLUNK_ONCALL: Source = Source {
+    name: "splunk-oncall",
+    title: "Splunk On-Call (VictorOps) REST endpoint",
+    documentation: "docs/sources/splunk-oncall.md",
+    methods: POST,
+    read: splunk_oncall::read,
+};
+
+/// What comes from AWS, by SNS or not.
+pub(crate) const EVENTBRIDGE: Source = Source {
+    name: "eventbridge",
+    title: "AWS EventBridge events, bare and through SNS",
+    documentation: "docs/sources/eventbridge.md",
+    methods: POST,
+    read: eventbridge::read,
+};
+
 /// What speaks to the door of Slack's webhooks.
 pub(crate) const SLACK: Source = Source {
     name: "slack",
@@ -342,6 +363,8 @@ pub const SOURCES: &[Source] = &[
     OPSGENIE,
     CLOUDEVENTS,
     OTLP,
+    SPLUNK_ONCALL,
+    EVENTBRIDGE,
     SLACK,
     ILERT,
     ALERTA,

@@ -28,7 +28,8 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 }
 
 fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
-    let key = body.set("alert_uid")?;
+    // The second is what Kapacitor has.
+    let key = body.first(&["alert_uid", "id"])?;
     let title = match (body.set("title")?, &key) {
         (Some(title), _) => title,
         (None, Some(key)) => key.clone(),
@@ -38,7 +39,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         Some(key) => ["alert_uid", key],
         None => ["title", &title],
     };
-    let severity = match body.set("severity")? {
+    let severity = match body.first(&["severity", "level"])? {
         Some(word) => severity::of_word(&word).unwrap_or(Severity::Unknown),
         None => Severity::Critical,
     };
@@ -62,7 +63,13 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
 /// By the state; what has none fires. LibreNMS says `ok` of all that is not new, and in `raw_state` how it stands.
 fn status(body: &Object<'_, '_>) -> Result<EventStatus, SourceError> {
     let Some(word) = body.text("state")? else {
-        return Ok(EventStatus::Firing);
+        let level = body.text("level")?;
+        let is_over = level.is_some_and(|level| level.eq_ignore_ascii_case("ok"));
+        return Ok(if is_over {
+            EventStatus::Resolved
+        } else {
+            EventStatus::Firing
+        });
     };
     match word.to_ascii_lowercase().as_str() {
         "alerting" => Ok(EventStatus::Firing),

@@ -109,8 +109,11 @@ fn fired(body: &Object<'_, '_>, message: String, alias: String) -> Result<Source
         .unwrap_or_else(|| message.clone());
     event.output = body.text("description")?.unwrap_or_else(|| message.clone());
     event.name = message;
-    if body.get("details").is_some_and(Node::is_object) {
-        event.labels = body.texts("details")?;
+    // The second is what Jira Service Management calls them.
+    for name in ["details", "extraProperties"] {
+        if body.get(name).is_some_and(Node::is_object) {
+            event.labels.extend(body.texts(name)?);
+        }
     }
     event.add_tags_of(body, "tags");
     event.add_label("responders", responders(body)?);

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header};
+use domain::CompiledMapping;
 use jiff::Timestamp;
 use prost::Message;
 use schemas::{EventStatus, Severity};
+use serde_json::json;
 
 use super::json::shortened;
-use super::{MOST_ALERTS, SourceError, SourceEvent, Understood, severity};
+use super::{MOST_ALERTS, SourceError, SourceEvent, Understood, mapping, severity};
 
 mod wire;
 
@@ -24,6 +26,20 @@ const OBJECT: &str = "alert.object";
 
 /// Reads one export.
 pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    understood(export(headers, body)?, None)
+}
+
+/// Reads one export, where a mapping of the site says which records without `alert.key` are alerts. It sees each record
+/// as its body.
+pub(crate) fn read_by(
+    mapping: &CompiledMapping,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Understood, SourceError> {
+    understood(export(headers, body)?, Some(mapping))
+}
+
+fn export(headers: &HeaderMap, body: &[u8]) -> Result<Export, SourceError> {
     let export = if is_protobuf(headers) {
         Export::decode(body).map_err(|error| SourceError::Malformed {
             reason: format!("the body is not an export of logs in protobuf: {error}"),
@@ -35,7 +51,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Understood, Sourc
             remedy: "look at that place, or send protobuf as application/x-protobuf",
         })?
     };
-    understood(export)
+    Ok(export)
 }
 
 /// Whether a body is protobuf, and its answer too.
@@ -45,16 +61,19 @@ pub(crate) fn is_protobuf(headers: &HeaderMap) -> bool {
         .is_some_and(|content| content.as_bytes().starts_with(b"application/x-protobuf"))
 }
 
-fn understood(export: Export) -> Result<Understood, SourceError> {
+fn understood(export: Export, mapping: Option<&CompiledMapping>) -> Result<Understood, SourceError> {
     let mut understood = Understood::default();
     let mut index = 0;
     for logs in export.resource_logs {
         let resource = wire::texts(&logs.resource.unwrap_or_default().attributes);
         for scope in logs.scope_logs {
             for record in scope.log_records {
-                match event(&resource, &record) {
-                    Ok(event) => understood.events.push(event),
-                    Err(no_alert) => no_alert.told_to(&mut understood, index),
+                match (event(&resource, &record), mapping) {
+                    (Err(NoAlert::Line), Some(mapping)) => {
+                        map(mapping, &resource, &record, index, &mut understood);
+                    }
+                    (Ok(event), _) => understood.events.push(event),
+                    (Err(no_alert), _) => no_alert.told_to(&mut understood, index),
                 }
                 index += 1;
             }
@@ -68,6 +87,38 @@ fn understood(export: Export) -> Result<Understood, SourceError> {
         });
     }
     Ok(understood)
+}
+
+/// Lets a mapping say what a record is. Others of the export are taken although it cannot be used.
+fn map(
+    mapping: &CompiledMapping,
+    resource: &BTreeMap<String, String>,
+    record: &LogRecord,
+    index: usize,
+    understood: &mut Understood,
+) {
+    let value = json!({
+        "resource": resource,
+        "attributes": wire::texts(&record.attributes),
+        "body": record.body.as_ref().map(wire::text),
+        "severity_number": record.severity_number,
+        "severity_text": record.severity_text,
+        "event_name": record.event_name,
+        "time": time(record).map(|time| time.to_string()),
+    });
+    match mapping::understood(mapping, &value, None) {
+        Ok(mapped) => understood.events.extend(mapped.events),
+        Err(SourceError::Invalid {
+            field,
+            reason,
+            remedy,
+        }) => understood.leave_out(SourceError::Invalid {
+            field: format!("{field} of log record {index}"),
+            reason,
+            remedy,
+        }),
+        Err(error) => understood.leave_out(error),
+    }
 }
 
 /// Why a record is no alert.

@@ -7,13 +7,24 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 use sha2::{Digest, Sha256};
 
-use super::json::{self, Node, Object};
+use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, Understood};
 
 const ACTIONS: &str = "send trigger, acknowledge or resolve";
 const SEVERITIES: &str = "send critical, error, warning or info";
+/// So many of them are of version 2.
+const OF_SECOND_VERSION: usize = 5;
 /// What a trigger is about, for want of a key.
-const ABOUT: [&str; 5] = ["source", "component", "group", "class", "summary"];
+const ABOUT: [&str; 7] = [
+    "source",
+    "component",
+    "group",
+    "class",
+    "summary",
+    // Of version 1.
+    "client",
+    "description",
+];
 
 /// Reads one event.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
@@ -47,9 +58,72 @@ pub(crate) fn read_change(_: &HeaderMap, body: &[u8]) -> Result<Understood, Sour
     Ok(Understood::nothing("a change is no alert, so nothing was done"))
 }
 
+/// Reads one event of version 1: <https://developer.pagerduty.com/docs/events-api-v1-overview>.
+pub(crate) fn read_first_version(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    let body = json::made(body)?.object()?;
+    let word = body.needed(&["event_type"], ACTIONS)?;
+    let status = match word.as_str() {
+        "trigger" => EventStatus::Firing,
+        "acknowledge" => EventStatus::Acknowledged,
+        "resolve" => EventStatus::Resolved,
+        _ => return Err(body.refuse(&["event_type"], &word, ACTIONS)),
+    };
+    let description = match status {
+        EventStatus::Firing => Some(body.needed(&["description"], "send a description")?),
+        _ => body.text("description")?,
+    };
+    let key = match (body.text("incident_key")?, status) {
+        (Some(key), _) => key,
+        (None, EventStatus::Firing) => made_key(&body)?,
+        _ => body.needed(&["incident_key"], "send the incident_key that the trigger had")?,
+    };
+    let mut event = SourceEvent::new(["dedup_key", &key], status, Severity::Critical);
+    event.source = body.text("client")?.unwrap_or_default();
+    event.name = description.clone().unwrap_or_else(|| key.clone());
+    event.output = description.unwrap_or_default();
+    match body.member("details") {
+        Some(details) => {
+            event.labels = body.texts("details")?;
+            let host = details.first(&["host", "hostname", "HOSTNAME", "source"])?;
+            event.object = host.unwrap_or_else(|| key.clone());
+        }
+        None => {
+            event.add_label("details", body.flat("details"));
+            event.object.clone_from(&key);
+        }
+    }
+    event.add_label("dedup_key", Some(key));
+    if status == EventStatus::Acknowledged {
+        event.add_label("acknowledged_by", body.text("client")?);
+    }
+    event.ask_severity_by_label();
+    event.ask_by_labels();
+    add_contexts(&mut event, &body)?;
+    add_links(&mut event, &body)?;
+    Ok(event.into())
+}
+
+/// Links and images, as version 1 has them in one list.
+fn add_contexts(event: &mut SourceEvent, body: &Object<'_, '_>) -> Result<(), SourceError> {
+    let Some(list) = body.get("contexts").filter(Node::is_list) else {
+        return Ok(());
+    };
+    for (index, raw) in list.list()?.into_iter().enumerate() {
+        let context = Node::new(raw, Place::Item(&list.place, index)).object()?;
+        if let Some(address) = context.first(&["href", "src"])? {
+            let title = context
+                .first(&["text", "alt"])?
+                .unwrap_or_else(|| address.clone());
+            event.add_link(&title, address);
+        }
+    }
+    Ok(())
+}
+
 /// The key that the sender was given.
 pub(crate) fn routing_key(body: &[u8]) -> Option<String> {
-    json::made(body).ok()?.object().ok()?.text("routing_key").ok()?
+    let body = json::made(body).ok()?.object().ok()?;
+    body.first(&["routing_key", "service_key"]).ok()?
 }
 
 fn triggered(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
@@ -94,8 +168,11 @@ fn severity(payload: &Object<'_, '_>) -> Result<Severity, SourceError> {
 
 fn made_key(payload: &Object<'_, '_>) -> Result<String, SourceError> {
     let mut hash = Sha256::new();
-    for name in ABOUT {
+    for (index, name) in ABOUT.iter().enumerate() {
         let text = payload.text(name)?.unwrap_or_default();
+        if index >= OF_SECOND_VERSION && text.is_empty() {
+            continue;
+        }
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }

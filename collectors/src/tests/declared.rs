@@ -256,3 +256,94 @@ async fn bodies_are_understood_as_the_site_declares_it_and_kept_when_they_are_no
     );
     assert_eq!(world.counted("doors", "invalid"), 1.0);
 }
+
+#[tokio::test]
+async fn i8_a_mapping_is_given_a_query_as_a_form() {
+    let world = World::new();
+    let mut site = site();
+    let mapping = ConfigEntry::Mapping(Box::new(Mapping {
+        name: "uptime".to_owned(),
+        alert: MappedAlert {
+            identity: vec!["body.monitorID".to_owned()],
+            name: "body.name".to_owned(),
+            status: "body.type".to_owned(),
+            ..MappedAlert::default()
+        },
+        states: [
+            ("1".to_owned(), EventStatus::Firing),
+            ("2".to_owned(), EventStatus::Resolved),
+        ]
+        .into(),
+        ..Mapping::default()
+    }));
+    for entry in [mapping, integration("uptime")] {
+        site.apply(&entry.key(), Some(entry));
+    }
+    world.site.send_replace(Arc::new(site));
+    let address = "/monitoring-system/uptime?integration_key=uptime-key&monitorID=7&name=shop+a&type=1";
+    for request in [
+        Request::get(address),
+        Request::post(address),
+        Request::put(address),
+    ] {
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    let collected = world.collected();
+    assert_eq!(collected.len(), 3);
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.name == "shop a" && event.labels.is_empty())
+    );
+}
+
+#[tokio::test]
+async fn i18_a_heartbeat_is_told_how_a_run_stands() {
+    use EventStatus::{Acknowledged, Firing, Resolved};
+    let world = world();
+    let call = async |address: &str| {
+        let before = world.collected().len();
+        let address = format!("/heartbeat/nightly{address}");
+        let request = Request::get(address).header("x-integration-key", "prometheus-key");
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        let event = world.collected().into_iter().nth(before);
+        (
+            answer.status.as_u16(),
+            event.map(|event| (event.status, event.output)),
+        )
+    };
+    let failed = "heartbeat nightly has failed";
+    let with_code = "heartbeat nightly has failed with exit code 3";
+    let began = "a run of heartbeat nightly has begun";
+    let well = "heartbeat nightly was called";
+    for (address, status, output) in [
+        ("/fail", Firing, failed),
+        ("/fail/", Firing, failed),
+        ("?state=fail", Firing, failed),
+        ("/prometheus-key/fail", Firing, failed),
+        ("/3", Firing, with_code),
+        ("/prometheus-key/3", Firing, with_code),
+        ("?status_code=3", Firing, with_code),
+        ("/start", Acknowledged, began),
+        ("?state=run", Acknowledged, began),
+        ("/0", Resolved, well),
+        ("?state=complete", Resolved, well),
+        ("", Resolved, well),
+    ] {
+        let found = call(address).await;
+        assert_eq!(found, (200, Some((status, output.to_owned()))), "{address}");
+    }
+    let (_, event) = call("/fail?msg=disk+full").await;
+    assert_eq!(event.unwrap().1, "heartbeat nightly has failed: disk full");
+    assert_eq!(call("/log").await, (200, None));
+    assert_eq!(call("?state=wobbly").await, (422, None));
+    assert_eq!(call("/prometheus-key/256").await.0, 422);
+    let calls = world.collected();
+    assert!(calls.iter().all(|call| call.fingerprint == calls[0].fingerprint));
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.expires_at.is_some() == (call.status != Firing))
+    );
+}

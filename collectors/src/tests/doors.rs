@@ -26,3 +26,4 @@ mod pagerduty;
 mod riemann;
 mod slack;
 mod smtp;
+mod splunk_oncall;

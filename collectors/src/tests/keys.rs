@@ -303,3 +303,48 @@ async fn what_comes_by_sns_is_taken_once_when_sns_has_signed_it() {
             .is_success()
     );
 }
+
+#[tokio::test]
+async fn i7_sns_is_unwrapped_for_a_mapping_and_its_subscription_confirmed() {
+    let (sns, asked) = crate::sns::tests::simulated(include_str!("../sns/tests/certificate.pem")).await;
+    let log = SimulatedLog::new(1);
+    let world = World::with(log.clone(), Arc::new(log), sns, BUDGET_BYTES);
+    let mapping = schemas::config::Mapping {
+        name: "queues".to_owned(),
+        alert: schemas::config::MappedAlert {
+            identity: vec!["topic".to_owned(), "body.AlarmName".to_owned()],
+            name: "body.AlarmName".to_owned(),
+            status: "body.NewStateValue == 'OK' ? 'resolved' : 'firing'".to_owned(),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let ConfigEntry::Integration(mut sender) = integration("queues") else {
+        panic!("an integration");
+    };
+    sender.sns_topics = vec!["arn:aws:sns:*:123456789012:ops".to_owned()];
+    world.site.send_modify(|site| {
+        for entry in [
+            ConfigEntry::Mapping(Box::new(mapping)),
+            ConfigEntry::Integration(sender),
+        ] {
+            Arc::make_mut(site).apply(&entry.key(), Some(entry));
+        }
+    });
+    let post = |body: &str| {
+        world.post(
+            "/monitoring-system/queues?integration_key=queues-key",
+            body.to_owned(),
+        )
+    };
+    let confirmed = post(include_str!("../sns/tests/confirmation.json")).await;
+    assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.body);
+    assert_eq!(asked.confirmations.load(std::sync::atomic::Ordering::Relaxed), 1);
+    let message = include_str!("../sns/tests/notification-2.json");
+    assert_eq!(post(message).await.body["accepted"], 1);
+    assert_eq!(world.collected()[0].name, "queue-age");
+    assert_eq!(
+        post(&message.replace("queue-age", "queue-old")).await.error(),
+        (401, "signature_wrong")
+    );
+}

@@ -259,3 +259,34 @@ fn too_many_items_are_refused_as_a_whole() {
         "each has 20001 items; send at most 20000 in one body"
     );
 }
+
+#[test]
+fn i7_an_expression_reads_json_inside_a_text() {
+    let mapping = |name: &str| {
+        let mapping = Mapping {
+            name: "inside".to_owned(),
+            alert: MappedAlert {
+                identity: vec!["parseJson(body.Message).ids[0]".to_owned()],
+                name: name.to_owned(),
+                status: "'firing'".to_owned(),
+                ..MappedAlert::default()
+            },
+            ..Mapping::default()
+        };
+        CompiledMapping::compile(mapping).expect("a mapping")
+    };
+    let body = json!({ "Message": r#"{"ids": [7], "title": "disk full", "more": {"level": 1.5}}"# });
+    let read = mapping("body.Message.parseJson().title")
+        .read(&body, None)
+        .expect("an alert");
+    assert_eq!(read.alerts[0].identity, ["7"]);
+    assert_eq!(read.alerts[0].name, "disk full");
+    let missing = mapping("body.Message.parseJson().nothing").read(&body, None);
+    assert!(missing.is_err_and(|error| error.reason.starts_with("is missing")));
+    let no_json = mapping("'x'").read(&json!({ "Message": "disk full" }), None);
+    let error = no_json.expect_err("a text that is not JSON").to_string();
+    assert!(
+        error.starts_with("alert.identity[0] cannot be told by") && error.contains("the text is not JSON"),
+        "{error}"
+    );
+}

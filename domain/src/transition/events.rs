@@ -16,7 +16,7 @@ pub(super) const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(
 /// The first event of an alert.
 pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
     let event = &decorated.event;
-    if event.heartbeat.is_some() {
+    if event.heartbeat.is_some() && event.status != EventStatus::Firing {
         return Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site).run(Change::keep);
     }
     if event.wish.is_some() || !fires(event) {
@@ -86,6 +86,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         applied_keys: VecDeque::new(),
         said: None,
         expiry: expiry::of(event, now),
+        run_began_at: None,
         ledger: Vec::new(),
     }
 }
@@ -192,7 +193,7 @@ pub(super) fn named_badge(name: &str) -> Option<Badge> {
     }
 }
 
-fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
     let (before, said_before) = (change.state.alert.clone(), change.state.said.clone());
     let newer = change.now.duration_since(before.last_event_at) >= REFRESH_KEPT_EVERY;
@@ -356,7 +357,7 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
     change.close_everywhere(message);
 }
 
-fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+pub(super) fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
     let before = change.state.alert.clone();
     amendment::end(&mut change.state);

@@ -4,9 +4,9 @@
 //! is not called is not waited for, so a heartbeat that was declared and never called is silent. That the calls have
 //! stopped is found out as everything about silence is, by [`expiry`].
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
-use schemas::{DecoratedEvent, Status};
+use schemas::{DecoratedEvent, EventStatus, Status};
 
 use super::{Change, Effect, Ignored, amendment, events, expiry};
 use crate::state::AlertState;
@@ -19,11 +19,63 @@ pub(super) fn armed(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
     state.alert.badge = None;
     state.alert.episode = 0;
     state.alert.counts = Counts::default();
+    if decorated.event.status == EventStatus::Acknowledged {
+        state.run_began_at = Some(decorated.event.accepted_at);
+    }
     state
 }
 
 /// It was called again: what the call says is what the alert will be when no other follows.
 pub(super) fn called(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    match decorated.event.status {
+        EventStatus::Firing => failed(change, decorated),
+        EventStatus::Acknowledged => began(change, decorated),
+        EventStatus::Resolved => succeeded(change, decorated),
+    }
+}
+
+/// A run has failed: the alert is open at once, and stays so until a run succeeds.
+fn failed(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let decorated = &with_duration(change, decorated);
+    match change.state.is_open() {
+        true => events::update(change, decorated),
+        false => events::reopen_by_event(change, decorated),
+    }
+}
+
+/// A run has begun: it must end before the time that its call says, even if the next call was due later. An alert that is
+/// open stays so until a run succeeds.
+fn began(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let event = &decorated.event;
+    change.state.run_began_at = Some(event.accepted_at);
+    if !change.state.is_open() {
+        let until_end = expiry::of(event, change.now);
+        let sooner = match (&change.state.expiry, &until_end) {
+            (Some(known), Some(newer)) => newer.expires_at < known.expires_at,
+            (known, _) => known.is_none(),
+        };
+        if sooner {
+            change.state.expiry = until_end;
+        }
+    }
+    change.keep();
+}
+
+/// The same event, whose text says how long the run has taken, if its beginning is known.
+fn with_duration(change: &mut Change<'_>, decorated: &DecoratedEvent) -> DecoratedEvent {
+    let mut decorated = decorated.clone();
+    if let Some(began_at) = change.state.run_began_at.take() {
+        change.keep();
+        let event = &mut decorated.event;
+        let taken = event.accepted_at.duration_since(began_at);
+        let taken = SignedDuration::from_secs(taken.as_secs().max(0));
+        event.output = format!("{}, {taken:#} after its run began", event.output);
+    }
+    decorated
+}
+
+fn succeeded(change: &mut Change<'_>, decorated: &DecoratedEvent) {
+    let decorated = &with_duration(change, decorated);
     let event = &decorated.event;
     if change.state.is_open() {
         let message = format!("ended by its source: {}", event.output);
@@ -62,7 +114,10 @@ pub(super) fn missed(change: &mut Change<'_>, name: &str, since: Timestamp) {
     }
     let before = change.state.alert.clone();
     let alert = &mut change.state.alert;
-    let output = format!("no call of heartbeat {name} since {since:.0}");
+    let output = match change.state.run_began_at.take() {
+        Some(began_at) => format!("the run of heartbeat {name} that began at {began_at:.0} has not ended"),
+        None => format!("no call of heartbeat {name} since {since:.0}"),
+    };
     alert.began_at = None;
     alert.previous_output = Some(std::mem::replace(&mut alert.output, output));
     events::open_anew(change, &before, "reveille".to_owned(), None);

@@ -90,6 +90,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         applied_keys: [].into(),
         said: None,
         expiry: None,
+        run_began_at: None,
         ledger: Vec::new(),
     }
 }

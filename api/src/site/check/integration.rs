@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chassis::secrets::key_hash;
 use domain::topic_filter;
 use jiff::Timestamp;
-use schemas::config::{ANY_SOURCE, KeyTerms, Limits};
+use schemas::config::{ANY_SOURCE, KeyTerms, Limits, SOURCE_TYPES};
 use serde_saphyr::Spanned;
 
 use super::super::document::{IntegrationText, LimitsText, NamedKeyText};
@@ -18,7 +18,7 @@ const KEY_LENGTH_MIN: usize = 16;
 /// Less would refuse the alerts of every sender.
 const SMALLEST_BODY: u32 = 1024;
 /// The types whose bodies come by SNS.
-const SNS_TYPES: [&str; 2] = ["cloudwatch", ANY_SOURCE];
+const SNS_TYPES: [&str; 3] = ["cloudwatch", "eventbridge", ANY_SOURCE];
 /// The types that say nothing of how a body is understood.
 const NOT_BY_MQTT: [&str; 2] = [ANY_SOURCE, "heartbeat"];
 /// So many parts an ARN has, with colons between them.
@@ -182,9 +182,13 @@ impl Check<'_> {
                 let remedy =
                     "write it as arn:aws:sns:eu-west-1:123456789012:name, with * for any text in a part";
                 self.problem(topic, message, remedy);
-            } else if !SNS_TYPES.contains(&source_type) {
+            } else if SOURCE_TYPES.contains(&source_type) && !SNS_TYPES.contains(&source_type) {
                 let message = format!("nothing comes by SNS to type {source_type:?}");
-                self.problem(topic, message, "leave sns_topics out, or use type cloudwatch");
+                self.problem(
+                    topic,
+                    message,
+                    "leave sns_topics out, or use type cloudwatch, eventbridge or a mapping",
+                );
             }
         }
         text.sns_topics.iter().map(|topic| topic.value.clone()).collect()

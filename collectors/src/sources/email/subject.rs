@@ -6,16 +6,16 @@ use super::super::severity;
 
 /// A subject that was understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) status: EventStatus,
-    pub(super) severity: Severity,
+pub(in crate::sources) struct Told {
+    pub(in crate::sources) status: EventStatus,
+    pub(in crate::sources) severity: Severity,
     /// The same at the beginning and at the end of a problem.
-    pub(super) about: String,
+    pub(in crate::sources) about: String,
 }
 
 /// Why a subject was not understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unclear {
+pub(in crate::sources) enum Unclear {
     /// It does not begin with a word for a state.
     State,
     /// It begins with one state and ends with another.
@@ -54,7 +54,7 @@ const DECORATION: &str = "*!:|.-–—";
 
 /// Understands a subject such as `[FIRING:1] Disk full`, `** PROBLEM Service Alert: web-1/http is CRITICAL **` or
 /// `Resolved in 5m: Disk full`.
-pub(super) fn told(subject: &str) -> Result<Told, Unclear> {
+pub(in crate::sources) fn told(subject: &str) -> Result<Told, Unclear> {
     let (word, rest) = divided(subject).ok_or(Unclear::State)?;
     let (status, said_first) = meaning(&word).ok_or(Unclear::State)?;
     let rest =

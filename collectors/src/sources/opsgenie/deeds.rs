@@ -104,8 +104,12 @@ impl Deed<'_> {
                 amendment.labels = keys.map(|key| (key.to_owned(), None)).collect();
             }
             "details" => {
-                body.required("details", "send the details, names to texts")?;
-                let details = body.texts("details")?.into_iter();
+                let name = match body.get("extraProperties") {
+                    Some(_) => "extraProperties",
+                    None => "details",
+                };
+                body.required(name, "send the details, names to texts")?;
+                let details = body.texts(name)?.into_iter();
                 amendment.labels = details.map(|(name, value)| (name, Some(value))).collect();
             }
             "escalate" => {

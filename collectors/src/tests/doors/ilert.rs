@@ -63,3 +63,49 @@ async fn a_key_that_was_made_resolves_what_it_was_made_for_and_can_be_commented_
         (EventStatus::Resolved, EventStatus::Resolved)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn i19_the_addresses_of_ilerts_integrations_are_taken() {
+    let world = World::new();
+    declare(&world, "ilert");
+    let gatus = |status: &str| {
+        json!({
+            "alert": {}, "name": "front", "group": "core", "status": status, "title": "core/front", "details": "slow",
+            "condition_results": [{ "condition": "[STATUS] == 200", "success": false }], "url": "https://shop.example",
+        })
+    };
+    let zabbix = |value: &str| {
+        json!({
+            "EVENT.ID": "448211", "EVENT.VALUE": value, "EVENT.UPDATE.STATUS": "0", "EVENT.NAME": "High CPU",
+            "EVENT.NSEVERITY": "4", "HOST.HOST": "web-7", "TRIGGER.ID": "19022", "TRIGGER.NAME": "High CPU",
+            "EVENT.ACK.STATUS": "No", "EVENT.TAGS": "service:shop", "ZABBIX.URL": "https://zabbix.example",
+        })
+    };
+    for (address, bodies) in [
+        (
+            "/api/v1/events/gatus/ilert-key",
+            [gatus("firing"), gatus("resolved")],
+        ),
+        ("/api/v1/events/zabbix-mt/ilert-key/", [zabbix("1"), zabbix("0")]),
+    ] {
+        for body in bodies {
+            let answer = world.post(address, body.to_string()).await;
+            assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.body);
+        }
+        let collected = world.collected();
+        let [.., open, close] = collected.as_slice() else {
+            panic!("two events");
+        };
+        assert_eq!(open.fingerprint, close.fingerprint, "{address}");
+        assert_eq!(
+            (open.status, close.status),
+            (EventStatus::Firing, EventStatus::Resolved)
+        );
+        assert_eq!(open.monitoring_system, "ilert");
+    }
+    let nothing = world.post("/api/v1/events/nothing/ilert-key", "{}").await;
+    assert_eq!(
+        (nothing.status.as_u16(), &nothing.body["code"]),
+        (404, &json!("UNKNOWN_SOURCE"))
+    );
+}

@@ -77,7 +77,7 @@ async fn what_cannot_be_used_is_told_with_its_field() {
             400,
             "wrong_source",
         ),
-        ("/integrations/v1/jira/oncall-key/", 404, "unknown_source"),
+        ("/integrations/v1/nothing/oncall-key/", 404, "unknown_source"),
     ] {
         let answer = world.post(address, body.to_string()).await;
         assert_eq!(answer.error(), (status, code), "{address}");
@@ -91,4 +91,33 @@ async fn what_cannot_be_used_is_told_with_its_field() {
             Some("/monitoring-system/oncall")
         )
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i12_every_kind_of_oncall_is_taken() {
+    let world = world();
+    for source_type in ["zabbix", "cloudwatch"] {
+        declare(&world, source_type);
+    }
+    let formatted = json!({ "alert_uid": "1", "title": "disk", "state": "alerting" });
+    let kapacitor = json!({ "id": "disk", "message": "97 %", "level": "CRITICAL" });
+    let zabbix = json!({ "event_id": "1", "trigger_id": "2", "event_value": "1", "event_name": "disk",
+        "event_nseverity": "4" });
+    let alerts = json!({ "status": "firing", "alerts": [{ "labels": { "alertname": "disk" } }] });
+    let alarm = json!({ "AlarmName": "disk", "NewStateValue": "ALARM" });
+    for (address, body) in [
+        ("zabbix/oncall-key/", &formatted),
+        ("zabbix/any-key/", &formatted),
+        ("zabbix/zabbix-key/", &zabbix),
+        ("elastalert/oncall-key", &formatted),
+        ("kapacitor/oncall-key/", &kapacitor),
+        ("jira/oncall-key/", &formatted),
+        ("legacy_alertmanager/prometheus-key/", &alerts),
+        ("adaptive_grafana_alerting/grafana-key/", &alerts),
+        ("amazon_sns/cloudwatch-key/", &alarm),
+    ] {
+        let answer = post(&world, &format!("/integrations/v1/{address}"), body).await;
+        assert_eq!(answer, (StatusCode::OK, "Ok.".to_owned()), "{address}");
+    }
+    assert!(world.collected().iter().all(|event| event.name == "disk"));
 }

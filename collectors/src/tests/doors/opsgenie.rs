@@ -261,3 +261,54 @@ async fn what_an_operator_would_do_becomes_a_wish_for_the_same_alert() {
     .await;
     assert_eq!(answer.body["errors"]["endTime"], answer.body["message"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn i19_the_api_of_jira_service_management_is_opsgenies() {
+    let world = world();
+    let base = "/jsm/ops/api/0000-cloud/v1/alerts";
+    let created = json!({ "message": "disk", "alias": "db-1", "extraProperties": { "team": "db" } });
+    let answer = send(&world, "POST", &format!("{base}/"), created).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    let request = answer.body["requestId"].as_str().unwrap().to_owned();
+    let found = send(&world, "GET", &format!("{base}/requests/{request}"), Value::Null).await;
+    assert_eq!(
+        (found.status, &found.body["data"]["alias"]),
+        (StatusCode::OK, &json!("db-1"))
+    );
+    let more = json!({ "extraProperties": { "more": "1" } });
+    for (method, path, body) in [
+        ("POST", "extra-properties", more),
+        ("POST", "acknowledge", json!({})),
+        ("POST", "close", json!({})),
+    ] {
+        let answer = send(&world, method, &format!("{base}/db-1/{path}"), body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{path}: {}", answer.body);
+    }
+    let collected = world.collected();
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.fingerprint == collected[0].fingerprint)
+    );
+    assert_eq!(collected[0].labels["team"], "db");
+    assert_eq!(collected[3].status, EventStatus::Resolved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_opsgenies_clients_may_end_an_address_with_a_slash() {
+    let world = world();
+    let alert = json!({ "message": "disk", "alias": "db-1" });
+    for (address, body) in [
+        ("/v2/alerts/", alert),
+        ("/v2/alerts/db-1/close/?identifierType=alias", json!({})),
+    ] {
+        let answer = send(&world, "POST", address, body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{address}: {}", answer.body);
+    }
+    let lost = send(&world, "POST", "/v2/nothing/", Value::Null).await;
+    let message = lost.body["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("there is no /v2/nothing; alerts are at /v2/alerts"),
+        "{message}"
+    );
+}

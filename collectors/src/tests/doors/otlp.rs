@@ -151,3 +151,51 @@ async fn what_is_null_is_as_good_as_nothing() {
         .await;
     assert_eq!(answer.status, StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn c6_a_rule_of_the_site_says_which_logs_are_alerts() {
+    let world = World::new();
+    let mapping = schemas::config::Mapping {
+        name: "error-logs".to_owned(),
+        when: Some("body.severity_number >= 17".to_owned()),
+        alert: schemas::config::MappedAlert {
+            identity: vec![
+                "body.resource['service.name']".to_owned(),
+                "body.attributes['code']".to_owned(),
+            ],
+            name: "body.body".to_owned(),
+            status: "'firing'".to_owned(),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    put(&world, ConfigEntry::Mapping(Box::new(mapping)));
+    declare(&world, "error-logs");
+    let record = |number: u32, attributes: Value| json!({ "severityNumber": number, "body": { "stringValue": "provider down" }, "attributes": attributes });
+    let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+    let export = json!({ "resourceLogs": [{
+        "resource": { "attributes": [text("service.name", "checkout")] },
+        "scopeLogs": [{ "logRecords": [
+            record(9, json!([])),
+            record(17, json!([text("code", "E7")])),
+            record(17, json!([])),
+            record(9, json!([text("alert.key", "own")])),
+        ] }],
+    }]});
+    let answer = world.post("/v1/logs/error-logs-key", export.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(
+        answer.body["partialSuccess"]["rejectedLogRecords"], "1",
+        "what has no code cannot be used"
+    );
+    let collected = world.collected();
+    assert_eq!(collected.len(), 2);
+    assert_eq!(
+        (
+            collected[0].name.as_str(),
+            collected[0].monitoring_system.as_str()
+        ),
+        ("provider down", "error-logs")
+    );
+    assert_eq!(world.rejected().len(), 1);
+}

@@ -147,3 +147,67 @@ async fn a_key_in_braces_can_be_resolved() {
     let collected = world.collected();
     assert_eq!(collected[0].fingerprint, collected[1].fingerprint);
 }
+
+#[tokio::test(start_paused = true)]
+async fn i19_events_of_the_first_version_are_the_same_alerts() {
+    let world = World::new();
+    declare(&world, "pagerduty-events");
+    let address = "/generic/2010-04-15/create_event.json";
+    let trigger = json!({
+        "service_key": "pagerduty-events-key", "event_type": "trigger", "incident_key": "db-1/disk",
+        "description": "disk full", "client": "nagios", "client_url": "https://nagios.example",
+        "details": { "host": "db-1", "load": 3 },
+        "contexts": [{ "type": "link", "href": "https://graphs.example/1", "text": "graph" }],
+    });
+    let answer = world.post(address, trigger.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(
+        answer.body,
+        json!({ "status": "success", "message": "Event processed", "incident_key": "db-1/disk" })
+    );
+    let resolve = json!({
+        "service_key": "pagerduty-events-key", "event_type": "resolve", "incident_key": "db-1/disk",
+    });
+    assert_eq!(
+        world.post(address, resolve.to_string()).await.status,
+        StatusCode::OK
+    );
+    let second = json!({
+        "routing_key": "pagerduty-events-key", "event_action": "resolve", "dedup_key": "db-1/disk",
+    });
+    assert_eq!(
+        world.post("/v2/enqueue/", second.to_string()).await.status,
+        StatusCode::ACCEPTED
+    );
+    let collected = world.collected();
+    assert!(
+        collected
+            .iter()
+            .all(|event| event.fingerprint == collected[0].fingerprint)
+    );
+    assert_eq!(
+        (collected[0].name.as_str(), collected[0].object.as_str()),
+        ("disk full", "db-1")
+    );
+    assert_eq!(collected[0].links["graph"], "https://graphs.example/1");
+    assert_eq!(collected[1].status, EventStatus::Resolved);
+    let bad = json!({ "service_key": "pagerduty-events-key", "event_type": "resolve" });
+    let answer = world.post(address, bad.to_string()).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["status"]),
+        (400, &json!("invalid event"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_method_that_is_not_understood_is_answered_in_pagerdutys_words() {
+    let world = World::new();
+    let answer = world
+        .send(Request::get("/v2/enqueue/").body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        answer.body["message"],
+        "GET is not understood at /v2/enqueue; use POST"
+    );
+}

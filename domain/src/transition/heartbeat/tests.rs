@@ -184,6 +184,93 @@ fn calls_that_come_often_are_not_kept_each_time() {
     assert_eq!(kept, 10, "once a minute");
 }
 
+/// A call that says how a run stands.
+fn run(status: EventStatus, second: i64, lifetime: Option<i64>) -> DecoratedEvent {
+    let mut call = call(second, 0);
+    call.event.status = status;
+    call.event.expires_at = lifetime.map(|lifetime| at(second + lifetime));
+    call.event.output = "heartbeat nightly-backup has failed".to_owned();
+    call
+}
+
+#[test]
+fn i18_a_run_that_fails_opens_at_once_and_one_that_succeeds_closes() {
+    for known_before in [true, false] {
+        let mut world = world();
+        if known_before {
+            world.is_called(240);
+            world.reads_all();
+        }
+        world.now = 10;
+        world.says(run(EventStatus::Firing, 10, None));
+        let failed = world.reads_all();
+        assert_eq!(
+            failed.notifications[0].kind,
+            NotificationKind::Open,
+            "{known_before}"
+        );
+        assert_eq!(
+            failed.state.unwrap().alert.output,
+            "heartbeat nightly-backup has failed"
+        );
+        assert_eq!(world.due(), None, "a failure does not wait for the next call");
+        world.now = 20;
+        world.says(run(EventStatus::Firing, 20, None));
+        world.reads_all();
+        assert_eq!(world.openings(), 1, "it has failed again");
+        world.now = 30;
+        world.is_called(240);
+        assert_eq!(world.reads_all().notifications[0].kind, NotificationKind::Close);
+        assert_eq!((world.is_open(), world.due()), (false, Some(330)));
+    }
+}
+
+#[test]
+fn i18_a_run_that_has_begun_must_end_and_its_time_is_measured() {
+    let mut world = world();
+    world.is_called(86_400);
+    world.reads_all();
+    world.now = 100;
+    world.says(run(EventStatus::Acknowledged, 100, Some(240)));
+    let began = world.reads_all();
+    assert_eq!((began.notifications.len(), world.is_open()), (0, false));
+    assert_eq!(world.due(), Some(400), "long before the next day");
+    world.now = 175;
+    world.is_called(86_400);
+    world.reads_all();
+    let output = world.state.as_ref().unwrap().alert.output.clone();
+    assert_eq!(
+        output,
+        "heartbeat nightly-backup was called, 1m 15s after its run began"
+    );
+    assert_eq!(world.due(), Some(175 + 86_400 + 60));
+
+    world.now = 1000;
+    world.says(run(EventStatus::Acknowledged, 1000, Some(240)));
+    world.reads_all();
+    world.lives_on();
+    assert!(world.is_open());
+    let output = world.state.as_ref().unwrap().alert.output.clone();
+    assert_eq!(
+        output,
+        "the run of heartbeat nightly-backup that began at 2026-09-01T10:16:40Z has not ended"
+    );
+    // Another run that begins is no sign that all is well.
+    world.says(run(EventStatus::Acknowledged, world.now, Some(240)));
+    world.reads_all();
+    assert!(world.is_open());
+}
+
+#[test]
+fn i18_a_run_that_begins_before_any_call_is_waited_for() {
+    let mut world = world();
+    world.says(run(EventStatus::Acknowledged, 0, Some(240)));
+    world.reads_all();
+    assert_eq!((world.is_open(), world.due()), (false, Some(300)));
+    world.lives_on();
+    assert!(world.is_open());
+}
+
 proptest! {
     #[test]
     fn whatever_has_happened_calls_that_stop_open_one_alert_and_only_one(
