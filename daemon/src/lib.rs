@@ -15,6 +15,7 @@ use store::Store;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+mod heartbeat;
 mod metrics;
 mod outbox;
 mod recent;
@@ -24,6 +25,7 @@ mod stage;
 mod tests;
 mod work;
 
+use heartbeat::Living;
 use metrics::DaemonMetrics;
 pub use retention::Retention;
 use stage::Daemon;
@@ -46,13 +48,14 @@ pub async fn run(context: Context, site: watch::Receiver<Arc<Site>>, store: Stor
     let make = {
         let (context, store) = (context.clone(), store.clone());
         move || {
-            Daemon::new(
+            let daemon = Daemon::new(
                 context.clone(),
                 site.clone(),
                 store.clone(),
                 metrics.clone(),
                 owner.clone(),
-            )
+            );
+            Living::new(context.clone(), daemon)
         }
     };
     let forgetting = retention::run(context.clone(), store, retention);

@@ -281,6 +281,20 @@ impl Daemon {
         Ok(())
     }
 
+    /// Whether any partition is assigned.
+    pub(crate) fn owns_any(&self) -> bool {
+        !self.assigned.is_empty()
+    }
+
+    /// The partitions that it could work on now: they are claimed, and the database answers.
+    pub(crate) async fn check_owned(&mut self) -> Result<Vec<u32>, StageError> {
+        for partition in self.assigned.clone() {
+            self.claim(partition).await?;
+            self.store.next_due(partition).await.map_err(stage_error)?;
+        }
+        Ok(self.assigned.iter().copied().collect())
+    }
+
     fn owned(&mut self, number: u32) -> Result<&mut Partition, StageError> {
         self.partitions.get_mut(&number).ok_or(StageError::Fenced(number))
     }

@@ -26,6 +26,7 @@ use crate::metrics::DaemonMetrics;
 use crate::retention::{self, Retention};
 use crate::stage::Daemon;
 
+mod heartbeat;
 mod refreshes;
 mod restored;
 mod unreadable;

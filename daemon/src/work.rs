@@ -234,6 +234,7 @@ impl<'a> Work<'a> {
                 alert: self.states.get(&fingerprint).map(|state| state.alert.clone()),
                 accepted_at: change.accepted_at,
                 answers: change.answers,
+                heartbeat: false,
             };
             let headers = record_headers(change.traceparent.as_deref());
             outbox.push(outbox_message(

@@ -20,6 +20,10 @@ pub struct AlertChanged {
     /// The commands that this answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<CommandAnswer>,
+    /// It is a sign of life and nothing else: the daemon of this partition was able to work when it was accepted. The
+    /// fingerprint belongs to no alert; as the key it leads to the partition.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heartbeat: bool,
 }
 
 /// What became of a command.
@@ -57,4 +61,11 @@ pub struct ViewChanged {
     pub version: u64,
     /// When the event or command that led to this was taken; for the latency to the screen.
     pub accepted_at: Timestamp,
+    /// With this version the alert has closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// It is a sign of life and nothing else, from the daemon and handed on by the aggregator: whatever changed in this
+    /// partition before `accepted_at` is in the view. The fingerprint belongs to no alert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heartbeat: bool,
 }
