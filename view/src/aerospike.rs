@@ -2,34 +2,33 @@
 //!
 //! | Set | Key | Bins |
 //! |---|---|---|
-//! | `alerts` | fingerprint | `version`, `status`, `environment`, `counted` (where it counts), `body` (JSON) |
-//! | `counters` | environment | `environment`, `counts` (map of `channel\|state\|severity` to a number) |
+//! | `alerts` | fingerprint | `version`, `status`; of an open alert also `body` (JSON) |
 //! | `marks` | `filled` | `filled`; the record is there while the view holds every open alert |
 //!
-//! A write names the generation of the record that it replaces, so no older version wins, and the counters are moved
-//! by exactly what was replaced. Only a crash or a time-out between the two writes leaves them wrong, until
-//! [`View::recount`].
+//! A write names the generation of the record that it replaces, so no older version wins. A closed alert is a small record
+//! that expires. A server without room refuses every write, also one that would make a record smaller, but takes deletions:
+//! then an alert that closes is deleted.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::aerospike::query::PartitionFilter;
 use ::aerospike::{
-    BasePolicy, BatchOperation, BatchPolicy, BatchReadPolicy, BatchWritePolicy, Bin, Bins, Client,
-    ClientPolicy, Expiration, GenerationPolicy, Key, QueryPolicy, ReadPolicy, Record, RecordExistsAction,
+    BasePolicy, BatchDeletePolicy, BatchOperation, BatchPolicy, BatchReadPolicy, BatchWritePolicy, Bin, Bins,
+    Client, Expiration, GenerationPolicy, Key, QueryPolicy, ReadPolicy, Record, RecordExistsAction,
     ResultCode, Statement, Value, WritePolicy, expressions, operations,
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use schemas::{Alert, Fingerprint, Status};
-use tokio::sync::RwLock;
 
-use crate::{CounterKey, View, ViewUnavailable, newest};
+use crate::{Cluster, Entry, View, ViewError, Written, newest};
 
 mod body;
-mod counters;
+mod cluster;
+mod settings;
 
-use counters::{Counted, Moves};
+pub use settings::AerospikeSettings;
 
 /// Milliseconds after which a server that does not answer counts as away.
 const AWAY_AFTER_MS: u32 = 1_000;
@@ -39,55 +38,63 @@ const COMMAND_MAX_MS: u32 = 2_000;
 const BATCH_RECORDS: usize = 128;
 /// Batch commands that are under way at once.
 const BATCHES_AT_ONCE: usize = 4;
-/// How often a write is tried again because somebody else wrote the record meanwhile.
+/// How often a write is tried again because another writer replaced the record meanwhile.
 const ROUNDS_MAX: usize = 20;
-/// Seconds that a closed alert is kept, so that an older version cannot bring it back.
-const CLOSED_FOR_S: u32 = 3_600;
 
 /// The view in Aerospike.
 pub struct AerospikeView {
     client: Client,
     namespace: String,
     prefix: String,
-    /// Writers hold it for reading; a recount, which must not see a record written and not yet counted, for writing.
-    counting: RwLock<()>,
+    closed_for: Duration,
 }
 
 /// What a record says before it is replaced.
+#[derive(Clone, Copy)]
 struct Head {
     version: i64,
     generation: u32,
-    counted: Counted,
+}
+
+/// An alert to write, and the record that it replaces.
+type Replacement = (Arc<Alert>, Option<Head>);
+
+/// What one try left over.
+#[derive(Default)]
+struct Round {
+    /// Another writer replaced these meanwhile.
+    again: Vec<Arc<Alert>>,
+    /// These have closed, and the server has no room to note it.
+    to_delete: Vec<(Arc<Alert>, Head)>,
+    /// These are open, and the server has no room for them.
+    no_room: Vec<Fingerprint>,
 }
 
 impl AerospikeView {
-    /// The view in this namespace of the cluster that these hosts (`host:port,host:port`) belong to. A cluster that is
-    /// away is no error here: the client goes on looking for it.
-    pub async fn connect(hosts: &str, namespace: &str) -> Result<Self, ViewUnavailable> {
-        Self::connect_with_prefix(hosts, namespace, "").await
+    /// The view in the cluster of these settings. A cluster that is away is no error here: the client goes on looking
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError::Unavailable`] when the settings are of no use to the client.
+    pub async fn connect(settings: &AerospikeSettings) -> Result<Self, ViewError> {
+        Self::connect_with_prefix(settings, "").await
     }
 
     /// The same, in sets whose names begin with `prefix`, so that several views share a namespace.
-    pub async fn connect_with_prefix(
-        hosts: &str,
-        namespace: &str,
-        prefix: &str,
-    ) -> Result<Self, ViewUnavailable> {
-        let policy = ClientPolicy {
-            timeout: AWAY_AFTER_MS,
-            fail_if_not_connected: false,
-            tend_interval: 500,
-            ..ClientPolicy::default()
-        };
-        let client = Client::new(&policy, &hosts.to_owned())
+    ///
+    /// # Errors
+    ///
+    /// As for [`AerospikeView::connect`].
+    pub async fn connect_with_prefix(settings: &AerospikeSettings, prefix: &str) -> Result<Self, ViewError> {
+        let client = Client::new(&settings.client_policy(), &settings.hosts)
             .await
             .map_err(unavailable("connecting to Aerospike"))?;
-        let (namespace, prefix) = (namespace.to_owned(), prefix.to_owned());
         Ok(Self {
             client,
-            namespace,
-            prefix,
-            counting: RwLock::default(),
+            namespace: settings.namespace.clone(),
+            prefix: prefix.to_owned(),
+            closed_for: settings.closed_for,
         })
     }
 
@@ -95,7 +102,7 @@ impl AerospikeView {
         format!("{}{name}", self.prefix)
     }
 
-    fn key(&self, set: &str, key: String) -> Result<Key, ViewUnavailable> {
+    fn key(&self, set: &str, key: String) -> Result<Key, ViewError> {
         Key::new(self.namespace.clone(), self.set(set), Value::String(key))
             .map_err(unavailable("making a key"))
     }
@@ -105,7 +112,7 @@ impl AerospikeView {
         &self,
         fingerprints: impl Iterator<Item = Fingerprint>,
         bins: &[&str],
-    ) -> Result<Vec<Option<Record>>, ViewUnavailable> {
+    ) -> Result<Vec<Option<Record>>, ViewError> {
         let policy = BatchReadPolicy::default();
         let mut rows = fingerprints
             .map(|fingerprint| {
@@ -130,68 +137,87 @@ impl AerospikeView {
             .collect()
     }
 
-    /// Writes what is newer than what is there, and notes how the counters are to move; they are moved even when it
-    /// fails half-way.
-    async fn write_newer(&self, mut alerts: Vec<Arc<Alert>>) -> (Moves, Result<(), ViewUnavailable>) {
-        let mut moves = Moves::default();
+    /// Writes what is newer than what is there; answers the open alerts that there was no room for.
+    async fn write_newer(&self, mut alerts: Vec<Arc<Alert>>) -> Result<Vec<Fingerprint>, ViewError> {
+        let mut no_room = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            match self.write_round(alerts, &mut moves).await {
-                Ok(again) if again.is_empty() => return (moves, Ok(())),
-                Ok(again) => alerts = again,
-                Err(error) => return (moves, Err(error)),
+            let mut round = self.write_round(alerts).await?;
+            no_room.append(&mut round.no_room);
+            let to_delete = std::mem::take(&mut round.to_delete);
+            round.again.append(&mut self.delete_closed(to_delete).await?);
+            if round.again.is_empty() {
+                return Ok(no_room);
             }
+            alerts = round.again;
         }
         let error = "other writers replaced the same alerts again and again".to_owned();
-        (moves, Err(ViewUnavailable(error)))
+        Err(ViewError::Unavailable(error))
     }
 
-    /// One try; answers the alerts that somebody else wrote meanwhile.
-    async fn write_round(
-        &self,
-        alerts: Vec<Arc<Alert>>,
-        moves: &mut Moves,
-    ) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
-        let heads = self
-            .read(alerts.iter().map(|alert| alert.fingerprint), HEAD_BINS)
-            .await?;
-        let newer: Vec<_> = alerts
-            .into_iter()
-            .zip(heads.iter().map(|record| record.as_ref().map(Head::of)))
-            .filter(|(alert, head)| head.as_ref().is_none_or(|head| head.version < version(alert)))
-            .collect();
+    /// One try.
+    async fn write_round(&self, alerts: Vec<Arc<Alert>>) -> Result<Round, ViewError> {
+        let newer = self.newer(alerts).await?;
         if newer.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Round::default());
         }
         let mut rows = newer
             .iter()
-            .map(|(alert, head)| self.write(alert, head.as_ref()))
+            .map(|(alert, head)| self.write(alert, *head))
             .collect::<Result<Vec<_>, _>>()?;
-        let policy = BatchPolicy {
-            base_policy: base_policy(0),
-            ..BatchPolicy::write_default()
-        };
-        let sent = self.client.batch(&policy, &mut rows).await;
-        let mut again = Vec::new();
-        let mut failed = sent.map_err(unavailable("writing alerts"));
+        self.write_batch(&mut rows, "writing alerts").await?;
+        let mut round = Round::default();
         for (row, (alert, head)) in rows.iter().zip(newer) {
             match row.result_code() {
-                Some(ResultCode::Ok) => moves.replace(head.map(|head| head.counted), Counted::of(&alert)),
+                Some(ResultCode::Ok) => {}
                 Some(
                     ResultCode::GenerationError
                     | ResultCode::KeyExistsError
                     | ResultCode::KeyNotFoundError
                     | ResultCode::KeyBusy,
-                ) => again.push(alert),
-                _ => failed = failed.and(Err(row_failed("writing an alert", row))),
+                ) => round.again.push(alert),
+                Some(code) if has_no_room(code) => match (alert.status, head) {
+                    (Status::Open, _) => round.no_room.push(alert.fingerprint),
+                    (Status::Closed, Some(head)) => round.to_delete.push((alert, head)),
+                    (Status::Closed, None) => {}
+                },
+                _ => return Err(row_failed("writing an alert", row)),
             }
         }
-        failed.map(|()| again)
+        Ok(round)
     }
 
-    fn write(&self, alert: &Alert, head: Option<&Head>) -> Result<BatchOperation, ViewUnavailable> {
+    /// Those that are newer than what is there, with what is there. Without the closings of what is not there while the
+    /// view is not filled.
+    async fn newer(&self, alerts: Vec<Arc<Alert>>) -> Result<Vec<Replacement>, ViewError> {
+        let heads = self
+            .read(alerts.iter().map(|alert| alert.fingerprint), HEAD_BINS)
+            .await?;
+        let mut newer: Vec<_> = alerts
+            .into_iter()
+            .zip(heads.iter().map(|record| record.as_ref().map(Head::of)))
+            .filter(|(alert, head)| head.is_none_or(|head| head.version < version(alert)))
+            .collect();
+        let unknown = |(alert, head): &Replacement| alert.status == Status::Closed && head.is_none();
+        if newer.iter().any(unknown) && !self.is_filled().await? {
+            newer.retain(|replacement| !unknown(replacement));
+        }
+        Ok(newer)
+    }
+
+    fn write(&self, alert: &Alert, head: Option<Head>) -> Result<BatchOperation, ViewError> {
+        let mut bins = vec![
+            Bin::new("version", Value::Int(version(alert))),
+            Bin::new("status", Value::from(status_name(alert.status))),
+        ];
         let expiration = match alert.status {
-            Status::Open => Expiration::Never,
-            Status::Closed => Expiration::Seconds(CLOSED_FOR_S),
+            Status::Open => {
+                bins.push(Bin::new("body", Value::Blob(body::encode(alert)?)));
+                Expiration::Never
+            }
+            Status::Closed => {
+                let seconds = u32::try_from(self.closed_for.as_secs()).unwrap_or(u32::MAX);
+                Expiration::Seconds(seconds.max(1))
+            }
         };
         let policy = match head {
             None => BatchWritePolicy {
@@ -199,26 +225,58 @@ impl AerospikeView {
                 expiration,
                 ..BatchWritePolicy::default()
             },
+            // All bins are replaced, so nothing is left of the body of an alert that closes.
             Some(head) => BatchWritePolicy {
+                record_exists_action: RecordExistsAction::ReplaceOnly,
                 generation_policy: GenerationPolicy::ExpectGenEqual,
                 generation: head.generation,
                 expiration,
                 ..BatchWritePolicy::default()
             },
         };
-        let bins = [
-            Bin::new("version", Value::Int(version(alert))),
-            Bin::new("status", Value::from(status_name(alert.status))),
-            Bin::new("environment", Value::from(&alert.environment)),
-            Bin::new("counted", Counted::of(alert).to_value()),
-            Bin::new("body", Value::Blob(body::encode(alert)?)),
-        ];
         let key = self.key("alerts", alert.fingerprint.to_string())?;
         Ok(BatchOperation::write(
             &policy,
             key,
             bins.iter().map(operations::put).collect::<Vec<_>>(),
         ))
+    }
+
+    /// Deletes alerts that have closed; answers those whose records another writer replaced meanwhile.
+    async fn delete_closed(&self, closed: Vec<(Arc<Alert>, Head)>) -> Result<Vec<Arc<Alert>>, ViewError> {
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = closed
+            .iter()
+            .map(|(alert, head)| {
+                let policy = BatchDeletePolicy {
+                    generation_policy: GenerationPolicy::ExpectGenEqual,
+                    generation: head.generation,
+                    ..BatchDeletePolicy::default()
+                };
+                let key = self.key("alerts", alert.fingerprint.to_string())?;
+                Ok(BatchOperation::delete(&policy, key))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        self.write_batch(&mut rows, "deleting closed alerts").await?;
+        let mut again = Vec::new();
+        for (row, (alert, _)) in rows.iter().zip(closed) {
+            match row.result_code() {
+                Some(ResultCode::Ok | ResultCode::KeyNotFoundError) => {}
+                Some(ResultCode::GenerationError | ResultCode::KeyBusy) => again.push(alert),
+                _ => return Err(row_failed("deleting a closed alert", row)),
+            }
+        }
+        Ok(again)
+    }
+
+    async fn write_batch(&self, rows: &mut [BatchOperation], what: &'static str) -> Result<(), ViewError> {
+        let policy = BatchPolicy {
+            base_policy: base_policy(0),
+            ..BatchPolicy::write_default()
+        };
+        self.client.batch(&policy, rows).await.map_err(unavailable(what))
     }
 
     /// Reads these bins of all records of a set that pass the filter.
@@ -228,7 +286,7 @@ impl AerospikeView {
         bins: &[&str],
         filter: Option<expressions::Expression>,
         mut each: impl FnMut(Record) + Send,
-    ) -> Result<(), ViewUnavailable> {
+    ) -> Result<(), ViewError> {
         let mut policy = QueryPolicy::default();
         policy.base_policy.socket_timeout = 5 * AWAY_AFTER_MS;
         policy.base_policy.max_retries = 1;
@@ -250,41 +308,40 @@ impl AerospikeView {
 
 #[async_trait]
 impl View for AerospikeView {
-    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<(), ViewUnavailable> {
-        let _counting = self.counting.read().await;
+    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<Written, ViewError> {
         let alerts = newest(alerts);
         let writes: Vec<_> = alerts
             .chunks(BATCH_RECORDS)
             .map(|chunk| self.write_newer(chunk.to_vec()))
             .collect();
-        let written: Vec<_> = stream::iter(writes)
+        let results: Vec<_> = stream::iter(writes)
             .buffer_unordered(BATCHES_AT_ONCE)
             .collect()
             .await;
-        let mut moves = Moves::default();
-        let mut outcome = Ok(());
-        for (moved, result) in written {
-            moves.add(moved);
-            outcome = outcome.and(result);
+        let mut written = Written::default();
+        for no_room in results {
+            written.no_room.extend(no_room?);
         }
-        self.move_counters(moves).await?;
-        outcome
+        Ok(written)
     }
 
-    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
-        let reads = fingerprints
-            .chunks(BATCH_RECORDS)
-            .map(|chunk| self.read(chunk.iter().copied(), &["body"]));
+    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Entry>, ViewError> {
+        let reads = fingerprints.chunks(BATCH_RECORDS).map(|chunk| async move {
+            let records = self.read(chunk.iter().copied(), ENTRY_BINS).await?;
+            let records = chunk.iter().zip(records);
+            let entries = records.filter_map(|(fingerprint, record)| entry(*fingerprint, record?));
+            Ok(entries.collect::<Vec<_>>())
+        });
         let reads: Vec<_> = reads.collect();
         let read: Vec<_> = stream::iter(reads).buffered(BATCHES_AT_ONCE).collect().await;
-        let mut alerts = Vec::with_capacity(fingerprints.len());
-        for records in read {
-            alerts.extend(records?.into_iter().flatten().filter_map(body::decode));
+        let mut entries = Vec::with_capacity(fingerprints.len());
+        for found in read {
+            entries.append(&mut found?);
         }
-        Ok(alerts)
+        Ok(entries)
     }
 
-    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewError> {
         let mut alerts = Vec::new();
         self.scan("alerts", &["body"], Some(is_open()), |record| {
             alerts.extend(body::decode(record))
@@ -293,27 +350,7 @@ impl View for AerospikeView {
         Ok(alerts)
     }
 
-    async fn counters(&self) -> Result<BTreeMap<CounterKey, u64>, ViewUnavailable> {
-        let stored = self.stored_counters().await?;
-        Ok(stored.values().flat_map(counters::Stored::read).collect())
-    }
-
-    async fn recount(&self) -> Result<u64, ViewUnavailable> {
-        let _nobody_writes = self.counting.write().await;
-        let stored = self.stored_counters().await?;
-        let mut truth: HashMap<String, BTreeMap<String, i64>> = HashMap::new();
-        self.scan("alerts", &["environment", "counted"], Some(is_open()), |record| {
-            let counted = Counted::stored(&record);
-            let counts = truth.entry(counted.environment).or_default();
-            for key in counted.keys {
-                *counts.entry(key).or_default() += 1;
-            }
-        })
-        .await?;
-        self.mend_counters(stored, truth).await
-    }
-
-    async fn is_filled(&self) -> Result<bool, ViewUnavailable> {
+    async fn is_filled(&self) -> Result<bool, ViewError> {
         let key = self.key("marks", "filled".to_owned())?;
         let policy = ReadPolicy {
             base_policy: base_policy(1),
@@ -325,17 +362,42 @@ impl View for AerospikeView {
         }
     }
 
-    async fn mark_filled(&self) -> Result<(), ViewUnavailable> {
+    async fn mark_filled(&self) -> Result<(), ViewError> {
         let key = self.key("marks", "filled".to_owned())?;
+        let policy = WritePolicy {
+            base_policy: base_policy(0),
+            expiration: Expiration::Never,
+            ..WritePolicy::default()
+        };
         let bin = Bin::new("filled", Value::Bool(true));
-        self.client
-            .put(&write_policy(), &key, &[bin])
-            .await
-            .map_err(unavailable("marking the view as filled"))
+        match self.client.put(&policy, &key, &[bin]).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.matches(NO_ROOM) => {
+                Err(ViewError::Full(format!("marking the view as filled: {error}")))
+            }
+            Err(error) => Err(unavailable("marking the view as filled")(error)),
+        }
+    }
+
+    async fn cluster(&self) -> Result<Cluster, ViewError> {
+        self.look_at_cluster().await
     }
 }
 
-const HEAD_BINS: &[&str] = &["version", "environment", "counted"];
+const HEAD_BINS: &[&str] = &["version"];
+const ENTRY_BINS: &[&str] = &["version", "status", "body"];
+
+/// How a server refuses a write that it has no room for. The codes are those of
+/// <https://aerospike.com/docs/database/reference/error-codes>: 8, 18 and 22; the last also stands for limits of a set.
+const NO_ROOM: &[ResultCode] = &[
+    ResultCode::ServerMemError,
+    ResultCode::DeviceOverload,
+    ResultCode::FailForbidden,
+];
+
+fn has_no_room(code: ResultCode) -> bool {
+    NO_ROOM.contains(&code)
+}
 
 impl Head {
     fn of(record: &Record) -> Self {
@@ -347,9 +409,17 @@ impl Head {
         Self {
             version,
             generation: record.generation,
-            counted: Counted::stored(record),
         }
     }
+}
+
+fn entry(fingerprint: Fingerprint, record: Record) -> Option<Entry> {
+    let closed = matches!(record.bins.get("status"), Some(Value::String(status)) if status == status_name(Status::Closed));
+    if closed {
+        let version = u64::try_from(Head::of(&record).version).ok()?;
+        return Some(Entry::Closed { fingerprint, version });
+    }
+    body::decode(record).map(Entry::Open)
 }
 
 fn version(alert: &Alert) -> i64 {
@@ -379,22 +449,17 @@ fn base_policy(max_retries: usize) -> BasePolicy {
     }
 }
 
-/// Of a single record that never expires.
-fn write_policy() -> WritePolicy {
-    WritePolicy {
-        base_policy: base_policy(0),
-        expiration: Expiration::Never,
-        ..WritePolicy::default()
-    }
+fn unavailable(what: &'static str) -> impl Fn(::aerospike::Error) -> ViewError {
+    move |error| ViewError::Unavailable(format!("{what}: {error}"))
 }
 
-fn unavailable(what: &'static str) -> impl Fn(::aerospike::Error) -> ViewUnavailable {
-    move |error| ViewUnavailable(format!("{what}: {error}"))
-}
-
-fn row_failed(what: &'static str, row: &BatchOperation) -> ViewUnavailable {
-    match row.error() {
-        Some(error) => ViewUnavailable(format!("{what}: {error}")),
-        None => ViewUnavailable(format!("{what}: no answer")),
+fn row_failed(what: &'static str, row: &BatchOperation) -> ViewError {
+    let error = match row.error() {
+        Some(error) => format!("{what}: {error}"),
+        None => format!("{what}: no answer"),
+    };
+    match row.result_code() {
+        Some(code) if has_no_room(code) => ViewError::Full(error),
+        _ => ViewError::Unavailable(error),
     }
 }

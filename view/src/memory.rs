@@ -1,17 +1,17 @@
 //! The view in memory: for `reveille up`, and for tests.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use schemas::{Alert, Fingerprint, Status};
 
-use crate::{CounterKey, View, ViewUnavailable};
+use crate::{Cluster, Entry, View, ViewError, Written};
 
-/// How long a closed alert is kept, by the times in the alerts themselves.
+/// How long it is known that an alert has closed, by the times in the alerts themselves.
 const CLOSED_FOR: SignedDuration = SignedDuration::from_mins(10);
-/// How many closed alerts are kept at most.
+/// Of how many alerts that is known at most.
 const CLOSED_MAX: usize = 10_000;
 
 /// The view in memory. It hands out the alerts that it was given; nothing is copied.
@@ -22,9 +22,9 @@ pub struct MemoryView {
 
 #[derive(Default)]
 struct State {
-    alerts: HashMap<Fingerprint, Arc<Alert>>,
-    /// Versions that closed an alert, oldest first.
-    closed: VecDeque<Arc<Alert>>,
+    alerts: HashMap<Fingerprint, Entry>,
+    /// Versions that closed an alert, and when, oldest first.
+    closed: VecDeque<(Fingerprint, u64, Timestamp)>,
     /// The time of the newest change: the view's clock.
     newest: Option<Timestamp>,
     filled: bool,
@@ -43,55 +43,56 @@ impl MemoryView {
 
 impl State {
     fn take_in(&mut self, alert: Arc<Alert>) {
-        let known = self.alerts.get(&alert.fingerprint);
-        if known.is_some_and(|known| known.version >= alert.version) {
+        let known = self.alerts.get(&alert.fingerprint).map(Entry::version);
+        if known.is_some_and(|known| known >= alert.version) {
             return;
         }
         self.newest = self.newest.max(Some(alert.changed_at));
-        if alert.status == Status::Closed {
-            self.closed.push_back(Arc::clone(&alert));
-        }
-        self.alerts.insert(alert.fingerprint, alert);
+        let (fingerprint, version) = (alert.fingerprint, alert.version);
+        let entry = match alert.status {
+            Status::Open => Entry::Open(alert),
+            Status::Closed if known.is_none() && !self.filled => return,
+            Status::Closed => {
+                self.closed.push_back((fingerprint, version, alert.changed_at));
+                Entry::Closed { fingerprint, version }
+            }
+        };
+        self.alerts.insert(fingerprint, entry);
     }
 
     fn forget_closed(&mut self) {
-        while let Some(oldest) = self.closed.front() {
-            let age = self.newest.map_or(SignedDuration::ZERO, |newest| {
-                newest.duration_since(oldest.changed_at)
-            });
+        while let Some((fingerprint, version, closed_at)) = self.closed.front().copied() {
+            let age = self
+                .newest
+                .map_or(SignedDuration::ZERO, |newest| newest.duration_since(closed_at));
             if age <= CLOSED_FOR && self.closed.len() <= CLOSED_MAX {
                 return;
             }
-            let (fingerprint, version) = (oldest.fingerprint, oldest.version);
             self.closed.pop_front();
             // It may have opened again since.
             if self
                 .alerts
                 .get(&fingerprint)
-                .is_some_and(|alert| alert.version == version)
+                .is_some_and(|entry| entry.version() == version)
             {
                 self.alerts.remove(&fingerprint);
             }
         }
     }
-
-    fn open(&self) -> impl Iterator<Item = &Arc<Alert>> {
-        self.alerts.values().filter(|alert| alert.status == Status::Open)
-    }
 }
 
 #[async_trait]
 impl View for MemoryView {
-    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<(), ViewUnavailable> {
+    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<Written, ViewError> {
         let mut state = self.lock();
         for alert in alerts {
             state.take_in(alert);
         }
         state.forget_closed();
-        Ok(())
+        Ok(Written::default())
     }
 
-    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Entry>, ViewError> {
         let state = self.lock();
         Ok(fingerprints
             .iter()
@@ -100,30 +101,32 @@ impl View for MemoryView {
             .collect())
     }
 
-    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
-        Ok(self.lock().open().cloned().collect())
+    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewError> {
+        let state = self.lock();
+        let open = state.alerts.values().filter_map(|entry| match entry {
+            Entry::Open(alert) => Some(Arc::clone(alert)),
+            Entry::Closed { .. } => None,
+        });
+        Ok(open.collect())
     }
 
-    /// Counted when asked, so they are never wrong.
-    async fn counters(&self) -> Result<BTreeMap<CounterKey, u64>, ViewUnavailable> {
-        let open = self.open().await?;
-        let mut counters = BTreeMap::new();
-        for key in open.iter().flat_map(|alert| CounterKey::of(alert)) {
-            *counters.entry(key).or_default() += 1;
-        }
-        Ok(counters)
-    }
-
-    async fn recount(&self) -> Result<u64, ViewUnavailable> {
-        Ok(0)
-    }
-
-    async fn is_filled(&self) -> Result<bool, ViewUnavailable> {
+    async fn is_filled(&self) -> Result<bool, ViewError> {
         Ok(self.lock().filled)
     }
 
-    async fn mark_filled(&self) -> Result<(), ViewUnavailable> {
+    async fn mark_filled(&self) -> Result<(), ViewError> {
         self.lock().filled = true;
         Ok(())
+    }
+
+    /// This process is its only node, and what it holds is lost with the process alone.
+    async fn cluster(&self) -> Result<Cluster, ViewError> {
+        Ok(Cluster {
+            nodes: ["memory".to_owned()].into(),
+            key: Some("memory".to_owned()),
+            records: 0,
+            copies: 1,
+            full: false,
+        })
     }
 }

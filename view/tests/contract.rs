@@ -2,19 +2,20 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test fails by them"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aerospike::{Bin, Bins, Client, ClientPolicy, Key, ReadPolicy, Value, WritePolicy};
+use aerospike::{Bins, Key, ReadPolicy, Value};
 use jiff::{SignedDuration, Timestamp};
-use schemas::{Alert, Channel, Fingerprint, Severity, Status};
-use view::{AerospikeView, CounterKey, MemoryView, View};
+use schemas::{Alert, Fingerprint, Severity, Status};
+use view::{AerospikeSettings, AerospikeView, Entry, MemoryView, View, ViewError};
 
 mod server;
 
@@ -49,17 +50,23 @@ fn closed(number: u32, version: u64) -> Alert {
 }
 
 async fn put(view: &dyn View, alerts: impl IntoIterator<Item = Alert>) {
-    view.put(alerts.into_iter().map(Arc::new).collect())
-        .await
-        .unwrap();
+    let written = view.put(alerts.into_iter().map(Arc::new).collect()).await;
+    assert_eq!(written.unwrap().no_room, []);
 }
 
-async fn get(view: &dyn View, number: u32) -> Option<Alert> {
-    view.get(&[fingerprint(number)])
-        .await
-        .unwrap()
-        .pop()
-        .map(|alert| Alert::clone(&alert))
+async fn get(view: &dyn View, number: u32) -> Option<Entry> {
+    view.get(&[fingerprint(number)]).await.unwrap().pop()
+}
+
+fn is_open(alert: Alert) -> Option<Entry> {
+    Some(Entry::Open(Arc::new(alert)))
+}
+
+fn is_closed(number: u32, version: u64) -> Option<Entry> {
+    Some(Entry::Closed {
+        fingerprint: fingerprint(number),
+        version,
+    })
 }
 
 async fn open(view: &dyn View) -> Vec<Alert> {
@@ -74,21 +81,12 @@ async fn open(view: &dyn View) -> Vec<Alert> {
     open
 }
 
-/// What the counters are when these are the open alerts.
-fn counted(alerts: &[Alert]) -> BTreeMap<CounterKey, u64> {
-    let mut counters = BTreeMap::new();
-    for key in alerts.iter().flat_map(CounterKey::of) {
-        *counters.entry(key).or_default() += 1;
-    }
-    counters
-}
-
 async fn what_was_put_is_got_whole_and_listed_while_open(view: &dyn View) {
     let alerts: Vec<_> = (0..700).map(|number| alert(number, 1)).collect();
     put(view, alerts.clone()).await;
     put(view, [closed(3, 2)]).await;
-    assert_eq!(get(view, 2).await, Some(alert(2, 1)));
-    assert_eq!(get(view, 3).await, Some(closed(3, 2)));
+    assert_eq!(get(view, 2).await, is_open(alert(2, 1)));
+    assert_eq!(get(view, 3).await, is_closed(3, 2));
     assert_eq!(get(view, 9999).await, None);
     let wanted: Vec<_> = alerts
         .into_iter()
@@ -106,10 +104,9 @@ async fn an_older_or_equal_version_changes_nothing(view: &dyn View) {
         ..alert(1, 5)
     };
     put(view, [alert(1, 4), same_version]).await;
-    assert_eq!(get(view, 1).await, Some(alert(1, 5)));
+    assert_eq!(get(view, 1).await, is_open(alert(1, 5)));
     put(view, [alert(1, 6), alert(1, 8), alert(1, 7)]).await;
-    assert_eq!(get(view, 1).await, Some(alert(1, 8)));
-    assert_eq!(view.counters().await.unwrap(), counted(&[alert(1, 8)]));
+    assert_eq!(get(view, 1).await, is_open(alert(1, 8)));
 }
 
 async fn an_older_version_does_not_bring_a_closed_alert_back(view: &dyn View) {
@@ -117,48 +114,8 @@ async fn an_older_version_does_not_bring_a_closed_alert_back(view: &dyn View) {
     put(view, [closed(1, 3)]).await;
     put(view, [alert(1, 2)]).await;
     assert_eq!(open(view).await, []);
-    assert_eq!(view.counters().await.unwrap(), BTreeMap::new());
     put(view, [alert(1, 4)]).await;
     assert_eq!(open(view).await, [alert(1, 4)]);
-}
-
-async fn counters_follow_every_change(view: &dyn View) {
-    let mut state = BTreeMap::new();
-    let severities = [Severity::Warning, Severity::Critical, Severity::Down];
-    for step in 0..60_u32 {
-        let mut batch = Vec::new();
-        for number in (step % 3)..8 {
-            let chosen = (step * 7 + number * 3) as usize;
-            let open = if chosen.is_multiple_of(4) {
-                closed(number, u64::from(step))
-            } else {
-                alert(number, u64::from(step))
-            };
-            let channels = if chosen.is_multiple_of(2) {
-                open.channels.clone()
-            } else {
-                vec![Channel::Slack, Channel::Email]
-            };
-            let environment = if chosen.is_multiple_of(5) {
-                "test"
-            } else {
-                "production"
-            }
-            .to_owned();
-            let changed = Alert {
-                severity: severities[chosen % 3],
-                channels,
-                environment,
-                ..open
-            };
-            state.insert(number, changed.clone());
-            batch.push(changed);
-        }
-        put(view, batch).await;
-    }
-    let alerts: Vec<_> = state.into_values().collect();
-    assert_eq!(view.counters().await.unwrap(), counted(&alerts));
-    assert_eq!(view.recount().await.unwrap(), 0, "nothing was wrong");
 }
 
 async fn the_same_batch_again_changes_nothing(view: &dyn View) {
@@ -167,13 +124,10 @@ async fn the_same_batch_again_changes_nothing(view: &dyn View) {
         .chain([closed(7, 2)])
         .collect();
     put(view, batch.clone()).await;
-    let (first, counters) = (open(view).await, view.counters().await.unwrap());
+    let first = open(view).await;
     assert_eq!(first.len(), 19);
     put(view, batch).await;
-    assert_eq!(
-        (open(view).await, view.counters().await.unwrap()),
-        (first, counters)
-    );
+    assert_eq!(open(view).await, first);
 }
 
 async fn it_is_filled_once_it_was_marked(view: &dyn View) {
@@ -182,6 +136,25 @@ async fn it_is_filled_once_it_was_marked(view: &dyn View) {
     assert!(!view.is_filled().await.unwrap(), "one alert is not all");
     view.mark_filled().await.unwrap();
     assert!(view.is_filled().await.unwrap());
+}
+
+async fn v1_a_closing_of_what_is_not_there_is_kept_only_once_the_view_is_filled(view: &dyn View) {
+    put(view, [closed(1, 2)]).await;
+    assert_eq!(get(view, 1).await, None);
+    put(view, [alert(2, 1), closed(2, 2)]).await;
+    view.mark_filled().await.unwrap();
+    put(view, [closed(3, 2)]).await;
+    assert_eq!(get(view, 3).await, is_closed(3, 2));
+    put(view, [alert(3, 1)]).await;
+    assert_eq!(open(view).await, []);
+}
+
+async fn a_cluster_at_rest_is_the_same_at_every_look(view: &dyn View) {
+    put(view, [alert(1, 1)]).await;
+    let first = view.cluster().await.unwrap();
+    assert!(first.key.is_some() && !first.nodes.is_empty() && !first.full);
+    let second = view.cluster().await.unwrap();
+    assert_eq!((second.nodes, second.key), (first.nodes, first.key));
 }
 
 macro_rules! contract {
@@ -205,14 +178,16 @@ contract!(
     what_was_put_is_got_whole_and_listed_while_open,
     an_older_or_equal_version_changes_nothing,
     an_older_version_does_not_bring_a_closed_alert_back,
-    counters_follow_every_change,
     the_same_batch_again_changes_nothing,
     it_is_filled_once_it_was_marked,
+    v1_a_closing_of_what_is_not_there_is_kept_only_once_the_view_is_filled,
+    a_cluster_at_rest_is_the_same_at_every_look,
 );
 
 #[tokio::test]
 async fn memory_forgets_closed_alerts_after_some_minutes_and_not_those_that_opened_again() {
     let view = MemoryView::new();
+    view.mark_filled().await.unwrap();
     let start: Timestamp = "2026-09-01T10:00:00Z".parse().unwrap();
     let at = |minutes, alert: Alert| Alert {
         changed_at: start + SignedDuration::from_mins(minutes),
@@ -229,6 +204,7 @@ async fn memory_forgets_closed_alerts_after_some_minutes_and_not_those_that_open
 #[tokio::test]
 async fn memory_keeps_no_more_closed_alerts_than_its_bound() {
     let view = MemoryView::new();
+    view.mark_filled().await.unwrap();
     put(&view, (0..10_500).map(|number| closed(number, 1))).await;
     let all: Vec<_> = (0..10_500).map(fingerprint).collect();
     assert_eq!(view.get(&all).await.unwrap().len(), 10_000);
@@ -238,12 +214,13 @@ async fn memory_keeps_no_more_closed_alerts_than_its_bound() {
 async fn memory_hands_out_the_alerts_it_was_given() {
     let view = MemoryView::new();
     let given = Arc::new(alert(1, 1));
-    view.put(vec![Arc::clone(&given)]).await.unwrap();
+    let written = view.put(vec![Arc::clone(&given)]).await.unwrap();
+    assert_eq!(written.no_room, []);
     assert!(Arc::ptr_eq(&given, &view.open().await.unwrap()[0]));
-    assert!(Arc::ptr_eq(
-        &given,
-        &view.get(&[fingerprint(1)]).await.unwrap()[0]
-    ));
+    let Some(Entry::Open(kept)) = get(&view, 1).await else {
+        panic!("it is not open");
+    };
+    assert!(Arc::ptr_eq(&given, &kept));
 }
 
 /// One test, as the server is started once for all of it and ended with it.
@@ -253,14 +230,15 @@ async fn aerospike() {
         return;
     };
     aerospike_keeps_the_contract(&server).await;
-    racing_writers_leave_the_newest_version_and_true_counters(&server).await;
-    a_recount_mends_counters_that_are_wrong(&server).await;
-    only_closed_alerts_expire(&server).await;
+    racing_writers_leave_the_newest_version(&server).await;
+    v1_a_closed_alert_is_small_and_expires(&server).await;
+    v1_a_full_view_takes_what_closes_and_says_what_it_has_no_room_for(&server).await;
+    v8_a_namespace_that_nothing_expires_in_is_refused_by_name(&server).await;
     an_alert_as_large_as_the_log_takes_is_kept(&server).await;
     an_outage_is_noticed_soon_and_survived(&mut server).await;
 }
 
-async fn racing_writers_leave_the_newest_version_and_true_counters(server: &Server) {
+async fn racing_writers_leave_the_newest_version(server: &Server) {
     let (first, second) = server.two_views().await;
     let writer = |view: Arc<AerospikeView>, odd: u64| {
         tokio::spawn(async move {
@@ -285,55 +263,68 @@ async fn racing_writers_leave_the_newest_version_and_true_counters(server: &Serv
     let open = open(first.as_ref()).await;
     assert_eq!(open.len(), 100);
     assert!(open.iter().all(|alert| alert.version == 59));
-    assert_eq!(first.counters().await.unwrap(), counted(&open));
 }
 
-async fn a_recount_mends_counters_that_are_wrong(server: &Server) {
+async fn v1_a_closed_alert_is_small_and_expires(server: &Server) {
     let (view, prefix) = server.view_and_prefix().await;
-    put(&view, (0..10).map(|number| alert(number, 1))).await;
-    let right = view.counters().await.unwrap();
-
-    // As a writer that dies between the alert and the counters leaves it.
-    let client = Client::new(&ClientPolicy::default(), &server.hosts)
-        .await
-        .unwrap();
-    let set = format!("{prefix}counters");
-    let key = Key::new(server.namespace.clone(), set.clone(), Value::from("production")).unwrap();
-    let counts = Value::SortedMap([(Value::from("|active|critical"), Value::Int(13))].into());
-    client
-        .put(&WritePolicy::default(), &key, &[Bin::new("counts", counts)])
-        .await
-        .unwrap();
-    let key = Key::new(server.namespace.clone(), set, Value::from("gone")).unwrap();
-    let counts = Value::SortedMap([(Value::from("|active|down"), Value::Int(2))].into());
-    let bins = [
-        Bin::new("environment", Value::from("gone")),
-        Bin::new("counts", counts),
-    ];
-    client.put(&WritePolicy::default(), &key, &bins).await.unwrap();
-    assert_ne!(view.counters().await.unwrap(), right);
-
-    assert_eq!(view.recount().await.unwrap(), 3);
-    assert_eq!(view.counters().await.unwrap(), right);
-    assert_eq!(view.recount().await.unwrap(), 0);
-}
-
-async fn only_closed_alerts_expire(server: &Server) {
-    let (view, prefix) = server.view_and_prefix().await;
-    put(&view, [closed(1, 1), alert(2, 1), closed(3, 1)]).await;
-    put(&view, [alert(3, 2)]).await;
-    let client = Client::new(&ClientPolicy::default(), &server.hosts)
-        .await
-        .unwrap();
-    for (number, expires) in [(1, true), (2, false), (3, false)] {
+    view.mark_filled().await.unwrap();
+    put(&view, [alert(1, 1), alert(2, 1), alert(3, 1)]).await;
+    put(&view, [closed(1, 2), closed(3, 2), closed(4, 1)]).await;
+    put(&view, [alert(3, 3)]).await;
+    let client = server.client().await;
+    for (number, expires) in [(1, true), (2, false), (3, false), (4, true)] {
         let key = Value::from(fingerprint(number).to_string());
         let key = Key::new(server.namespace.clone(), format!("{prefix}alerts"), key).unwrap();
-        let record = client
-            .get(&ReadPolicy::default(), &key, Bins::None)
-            .await
-            .unwrap();
-        assert_eq!(record.time_to_live().is_some(), expires, "{number}");
+        let record = client.get(&ReadPolicy::default(), &key, Bins::All).await.unwrap();
+        let left = record.time_to_live();
+        assert_eq!(left.is_some(), expires, "{number}");
+        assert!(
+            left.is_none_or(|left| left <= AerospikeSettings::CLOSED_FOR),
+            "{left:?}"
+        );
+        assert_eq!(record.bins.contains_key("body"), !expires, "{number}");
     }
+}
+
+async fn v1_a_full_view_takes_what_closes_and_says_what_it_has_no_room_for(server: &Server) {
+    let view = server.view().await;
+    view.mark_filled().await.unwrap();
+    put(&view, [alert(1, 1), alert(2, 1)]).await;
+    // Of any machine more than this is in use.
+    server.set("stop-writes-sys-memory-pct", "1").await;
+    until_full(&view, true).await;
+    let all = [closed(1, 2), alert(2, 2), alert(3, 1), closed(4, 1)];
+    let written = view.put(all.into_iter().map(Arc::new).collect()).await.unwrap();
+    let no_room: BTreeSet<_> = written.no_room.into_iter().collect();
+    assert_eq!(no_room, [fingerprint(2), fingerprint(3)].into());
+    assert_eq!(open(&view).await, [alert(2, 1)]);
+    assert_eq!(get(&view, 1).await, None, "it was deleted");
+    assert!(matches!(view.mark_filled().await, Err(ViewError::Full(_))));
+
+    server.set("stop-writes-sys-memory-pct", "0").await;
+    until_full(&view, false).await;
+    put(&view, [alert(2, 2), alert(3, 1)]).await;
+    assert_eq!(open(&view).await, [alert(2, 2), alert(3, 1)]);
+}
+
+/// The server looks every ten seconds.
+async fn until_full(view: &AerospikeView, wanted: bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while view.cluster().await.unwrap().full != wanted {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: full is {wanted}");
+}
+
+async fn v8_a_namespace_that_nothing_expires_in_is_refused_by_name(server: &Server) {
+    let view = server.view().await;
+    server.set("nsup-period", "0").await;
+    let error = view.cluster().await.unwrap_err();
+    assert!(matches!(error, ViewError::Misconfigured(_)), "{error}");
+    assert!(error.to_string().contains("set nsup-period 10"), "{error}");
+    server.set("nsup-period", "10").await;
+    view.cluster().await.unwrap();
 }
 
 async fn an_alert_as_large_as_the_log_takes_is_kept(server: &Server) {
@@ -343,7 +334,9 @@ async fn an_alert_as_large_as_the_log_takes_is_kept(server: &Server) {
         ..alert(1, 1)
     };
     put(&view, [large]).await;
-    let kept = get(&view, 1).await.unwrap();
+    let Some(Entry::Open(kept)) = get(&view, 1).await else {
+        panic!("it is not open");
+    };
     assert!(kept.output.ends_with("… (cut)"));
     assert_eq!(kept.labels["reveille_cut"], "output");
 }
@@ -374,9 +367,7 @@ async fn an_outage_is_noticed_soon_and_survived(server: &mut Server) {
             start.elapsed()
         );
     }
-    let late = AerospikeView::connect(&server.hosts, &server.namespace)
-        .await
-        .unwrap();
+    let late = AerospikeView::connect(&server.settings()).await.unwrap();
     assert!(
         late.is_filled().await.is_err(),
         "a client that begins during the outage"

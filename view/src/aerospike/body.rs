@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::aerospike::{Record, Value};
 use schemas::Alert;
 
-use crate::ViewUnavailable;
+use crate::ViewError;
 
 /// A record has at most 1 MiB by default; this leaves room for the other bins.
 const BODY_BYTES_MAX: usize = 900 * 1024;
@@ -14,7 +14,7 @@ const CUT_TEXT_BYTES: usize = 64 * 1024;
 /// Label of an alert that was cut, with what is missing.
 const CUT_LABEL: &str = "reveille_cut";
 
-pub(super) fn encode(alert: &Alert) -> Result<Vec<u8>, ViewUnavailable> {
+pub(super) fn encode(alert: &Alert) -> Result<Vec<u8>, ViewError> {
     let body = to_json(alert)?;
     if body.len() <= BODY_BYTES_MAX {
         return Ok(body);
@@ -55,9 +55,9 @@ pub(super) fn decode(mut record: Record) -> Option<Arc<Alert>> {
     }
 }
 
-fn to_json(alert: &Alert) -> Result<Vec<u8>, ViewUnavailable> {
+fn to_json(alert: &Alert) -> Result<Vec<u8>, ViewError> {
     serde_json::to_vec(alert)
-        .map_err(|error| ViewUnavailable(format!("writing {} as JSON: {error}", alert.fingerprint)))
+        .map_err(|error| ViewError::Unavailable(format!("writing {} as JSON: {error}", alert.fingerprint)))
 }
 
 fn cut_text(text: &mut String) {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use aerospike::{AdminPolicy, Client, ClientPolicy};
 use tempfile::TempDir;
-use view::{AerospikeView, View};
+use view::{AerospikeSettings, AerospikeView, View};
 
 /// A server; one that was started here ends with the value.
 pub struct Server {
@@ -67,6 +68,29 @@ impl Server {
         Some(server)
     }
 
+    pub fn settings(&self) -> AerospikeSettings {
+        AerospikeSettings::new(&self.hosts, &self.namespace)
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::new(&ClientPolicy::default(), &self.hosts).await.unwrap()
+    }
+
+    /// Changes a setting of the namespace while the server runs.
+    pub async fn set(&self, name: &str, value: &str) {
+        let command = format!(
+            "set-config:context=namespace;id={};{name}={value}",
+            self.namespace
+        );
+        let policy = AdminPolicy { timeout: 5_000 };
+        let answer = self.client().await.info(&policy, &[&command]).await.unwrap();
+        assert_eq!(
+            answer.values().next().map(String::as_str),
+            Some("ok"),
+            "{command}"
+        );
+    }
+
     /// An empty view.
     pub async fn view(&self) -> AerospikeView {
         self.view_and_prefix().await.0
@@ -79,7 +103,7 @@ impl Server {
             std::process::id(),
             self.views.fetch_add(1, Ordering::Relaxed)
         );
-        let view = AerospikeView::connect_with_prefix(&self.hosts, &self.namespace, &prefix)
+        let view = AerospikeView::connect_with_prefix(&self.settings(), &prefix)
             .await
             .unwrap();
         (view, prefix)
@@ -88,7 +112,7 @@ impl Server {
     /// The same view twice, as two processes have it.
     pub async fn two_views(&self) -> (Arc<AerospikeView>, Arc<AerospikeView>) {
         let (first, prefix) = self.view_and_prefix().await;
-        let second = AerospikeView::connect_with_prefix(&self.hosts, &self.namespace, &prefix)
+        let second = AerospikeView::connect_with_prefix(&self.settings(), &prefix)
             .await
             .unwrap();
         (Arc::new(first), Arc::new(second))
