@@ -1,8 +1,12 @@
 //! Keeps the view like the store.
 //!
 //! A view that is not marked as filled is empty, or was cut short while it was filled: all open alerts are put into it.
-//! From then on the two are compared every few minutes and after each outage, and what differs is mended. Nothing here
-//! hinders the stage: the view takes only newer versions, from whomever they come.
+//! From then on the two are compared at the start, every few minutes, after each outage, and when the servers of the view
+//! may have lost records ([`crate::cluster`]); what differs is mended. Nothing here hinders the stage: the view takes only
+//! newer versions, from wherever they come.
+//!
+//! A view that is full is a state of its own: the stage goes on with what closes, and what is open and had no room is put
+//! here as soon as there is some.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,17 +18,20 @@ use pipeline::{Context, StageError, StageMetrics};
 use prometheus::IntGauge;
 use schemas::{Alert, Fingerprint, Status, Topic};
 use store::{Store, StoreError};
-use view::View;
+use view::{Cluster, View, ViewError};
 
-use crate::{view_changed, view_unavailable};
+use crate::cluster::lost_records;
+use crate::{Behind, view_changed, view_error};
 
 const NAME: &str = "aggregator.keeper";
-/// How often it is looked whether the view is still filled.
+/// How often it is looked whether the view is still filled, and how its servers are.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often view and store are compared.
 const RECONCILE_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// A change that is younger than this may still be under way to the view; it is no difference.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
+/// How soon view and store are compared again after the view had no room, though its servers take writes.
+const RETRY_FULL_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// The first wait for a dependency that is away; each further one is twice as long.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Alerts that are read from the store at once.
@@ -34,17 +41,22 @@ struct Keeper {
     context: Context,
     store: Store,
     view: Arc<dyn View>,
+    behind: Behind,
     metrics: StageMetrics,
     task: Task,
     differences: IntGauge,
-    counters_wrong: IntGauge,
+    full: IntGauge,
     reconcile_at: Timestamp,
+    /// The servers of the view when they were last looked at.
+    cluster: Option<Cluster>,
     /// What is away at the moment.
     away: Option<&'static str>,
 }
 
-pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>) {
+pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>, behind: Behind) {
     let shutdown = context.shutdown.clone();
+    // Another process may have left something undone.
+    behind.note();
     let mut keeper = Keeper {
         task: context.health.task(NAME),
         differences: gauge(
@@ -52,14 +64,16 @@ pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>) {
             "reveille_aggregator_differences",
             "Alerts that the last comparison mended.",
         ),
-        counters_wrong: gauge(
+        full: gauge(
             &context,
-            "reveille_aggregator_counters_wrong",
-            "Counters of the view that the last comparison mended.",
+            "reveille_aggregator_view_full",
+            "1 while the view has no room for open alerts.",
         ),
-        reconcile_at: context.clock.now() + RECONCILE_EVERY,
+        reconcile_at: context.clock.now(),
+        cluster: None,
         away: None,
         metrics: StageMetrics::new(&context.metrics, NAME),
+        behind,
         context,
         store,
         view,
@@ -89,8 +103,10 @@ impl Keeper {
 
     fn goes_on(&mut self) {
         if let Some(dependency) = self.away.take() {
+            tracing::info!(dependency, "the view is like the store again");
             self.metrics.waiting(dependency, false);
         }
+        self.full.set(0);
         self.task.progress();
     }
 
@@ -98,23 +114,64 @@ impl Keeper {
         let dependency = dependency(error);
         self.metrics.error(dependency);
         if self.away != Some(dependency) {
-            self.goes_on();
-            tracing::warn!(%error, "the view is not compared with the store for now");
+            if let Some(before) = self.away.replace(dependency) {
+                self.metrics.waiting(before, false);
+            }
+            tracing::warn!(%error, "the view is not kept like the store for now");
             self.metrics.waiting(dependency, true);
-            self.away = Some(dependency);
         }
+        self.full.set(i64::from(dependency == ViewError::FULL));
         self.task.waiting(dependency);
-        // What happened meanwhile may not have reached the view.
-        self.reconcile_at = self.context.clock.now();
+        if dependency != ViewError::FULL {
+            // What happened meanwhile may not have reached the view.
+            self.reconcile_at = self.context.clock.now();
+        }
     }
 
     async fn look(&mut self) -> Result<(), StageError> {
-        if !self.view.is_filled().await.map_err(view_unavailable)? {
-            self.rebuild().await?;
-        } else if self.context.clock.now() >= self.reconcile_at {
-            self.reconcile().await?;
+        let now = self.context.clock.now();
+        let cluster = self.view.cluster().await.map_err(view_error)?;
+        self.compare_clusters(&cluster, now);
+        let full = cluster.full;
+        self.cluster = Some(cluster);
+        if full {
+            self.behind.note();
+            return Err(is_full("its servers take no writes"));
+        }
+        if !self.view.is_filled().await.map_err(view_error)? {
+            return self.rebuild().await;
+        }
+        if now >= self.reconcile_at {
+            return self.reconcile().await;
+        }
+        if self.behind.is_behind() {
+            self.reconcile_at = self.reconcile_at.min(now + RETRY_FULL_EVERY);
+            return Err(is_full("it had no room for some of the open alerts"));
         }
         Ok(())
+    }
+
+    /// Sees to it that view and store are compared when records may be gone.
+    fn compare_clusters(&mut self, cluster: &Cluster, now: Timestamp) {
+        let before = self.cluster.as_ref();
+        if let Some(reason) = before.and_then(|before| lost_records(before, cluster)) {
+            tracing::warn!(
+                reason,
+                nodes = ?cluster.nodes,
+                records = cluster.records,
+                "records of the view may be lost: it is compared with the store"
+            );
+            self.behind.note();
+            self.reconcile_at = now;
+        }
+        let alone = |cluster: &Cluster| cluster.nodes.len() > 1 && cluster.copies == 1;
+        if alone(cluster) && !before.is_some_and(alone) {
+            tracing::warn!(
+                nodes = ?cluster.nodes,
+                "each record of the view is on one node only, and lost with it until the view is compared with the store: \
+                 set replication-factor 2"
+            );
+        }
     }
 
     async fn rebuild(&mut self) -> Result<(), StageError> {
@@ -127,22 +184,29 @@ impl Keeper {
             let Some(last) = page.last() else { break };
             after = Some(last.fingerprint);
             count += page.len();
-            self.view.put(page).await.map_err(view_unavailable)?;
+            let written = self.view.put(page).await.map_err(view_error)?;
+            if !written.no_room.is_empty() {
+                self.behind.note();
+                return Err(is_full("it has no room for all open alerts"));
+            }
         }
-        self.view.mark_filled().await.map_err(view_unavailable)?;
-        self.reconcile_at = self.context.clock.now() + RECONCILE_EVERY;
+        self.view.mark_filled().await.map_err(view_error)?;
         tracing::info!(alerts = count, "the view is filled");
-        Ok(())
+        // What closed meanwhile was not noted in the view if it came before its open version.
+        self.reconcile().await
     }
 
     async fn reconcile(&mut self) -> Result<(), StageError> {
-        let counters_wrong = self.view.recount().await.map_err(view_unavailable)?;
-        let settled = self.context.clock.now() - UNDER_WAY;
+        let found = self.behind.found();
+        let settled = Settled {
+            before: self.context.clock.now() - UNDER_WAY,
+            mend_all: self.behind.is_behind(),
+        };
         // Taken first: what opens later is in the store when its page is read.
-        let view_open = self.view.open().await.map_err(view_unavailable)?;
+        let view_open = self.view.open().await.map_err(view_error)?;
         let mut only_in_view: HashSet<_> = view_open.iter().map(|alert| alert.fingerprint).collect();
         drop(view_open);
-        let mut differences = 0;
+        let mut mended = Mended::default();
         let mut after = None;
         loop {
             self.task.progress();
@@ -152,7 +216,7 @@ impl Keeper {
             for alert in &page {
                 only_in_view.remove(&alert.fingerprint);
             }
-            differences += self.mend(page, settled).await?;
+            mended.add(self.mend(page, settled).await?);
         }
         // An alert that the store does not know at all is left alone: there is no newer version of it.
         let only_in_view: Vec<_> = only_in_view.into_iter().collect();
@@ -163,19 +227,23 @@ impl Keeper {
                 .filter(|alert| alert.status == Status::Closed)
                 .map(Arc::new)
                 .collect();
-            differences += self.mend(closed, settled).await?;
+            mended.add(self.mend(closed, settled).await?);
         }
-        self.differences.set(differences);
-        self.counters_wrong
-            .set(i64::try_from(counters_wrong).unwrap_or(i64::MAX));
-        if differences > 0 || counters_wrong > 0 {
+        self.differences.set(mended.differences);
+        if mended.differences > 0 {
             tracing::warn!(
-                differences,
-                counters_wrong,
+                differences = mended.differences,
                 "the view was not like the store and was mended"
             );
         }
-        self.reconcile_at = self.context.clock.now() + RECONCILE_EVERY;
+        let now = self.context.clock.now();
+        if mended.no_room {
+            self.behind.note();
+            self.reconcile_at = now + RETRY_FULL_EVERY;
+            return Err(is_full("it has no room for all open alerts"));
+        }
+        self.behind.mended(found);
+        self.reconcile_at = now + RECONCILE_EVERY;
         Ok(())
     }
 
@@ -184,30 +252,72 @@ impl Keeper {
         Ok(page.into_iter().map(Arc::new).collect())
     }
 
-    /// Puts those of the store's alerts into the view that are newer than there, and says so; answers how many.
-    async fn mend(&self, alerts: Vec<Arc<Alert>>, settled: Timestamp) -> Result<i64, StageError> {
+    /// Puts those of the store's alerts into the view that are newer than there, and says so.
+    async fn mend(&self, alerts: Vec<Arc<Alert>>, settled: Settled) -> Result<Mended, StageError> {
         let fingerprints: Vec<_> = alerts.iter().map(|alert| alert.fingerprint).collect();
-        let in_view = self.view.get(&fingerprints).await.map_err(view_unavailable)?;
+        let in_view = self.view.get(&fingerprints).await.map_err(view_error)?;
         let in_view: HashMap<_, _> = in_view
             .iter()
-            .map(|alert| (alert.fingerprint, alert.version))
+            .map(|entry| (entry.fingerprint(), entry.version()))
             .collect();
         let missed = |alert: &Arc<Alert>| {
             let known = in_view.get(&alert.fingerprint);
-            alert.changed_at < settled && known.is_none_or(|known| *known < alert.version)
+            let under_way = !settled.mend_all && alert.status == Status::Open && !settled.is(alert);
+            !under_way && known.is_none_or(|known| *known < alert.version)
         };
-        let alerts: Vec<_> = alerts.into_iter().filter(missed).collect();
+        let mut alerts: Vec<_> = alerts.into_iter().filter(missed).collect();
+        if alerts.is_empty() {
+            return Ok(Mended::default());
+        }
+        let written = self.view.put(alerts.clone()).await.map_err(view_error)?;
+        let no_room: HashSet<_> = written.no_room.into_iter().collect();
+        alerts.retain(|alert| !no_room.contains(&alert.fingerprint));
         let records: Vec<_> = alerts
             .iter()
             .map(|alert| view_changed(alert, alert.changed_at, None))
             .collect();
-        let count = i64::try_from(alerts.len()).unwrap_or(i64::MAX);
-        if count > 0 {
-            self.view.put(alerts).await.map_err(view_unavailable)?;
+        if !records.is_empty() {
             self.context.log.append(Topic::VIEW_CHANGED, records).await?;
         }
-        Ok(count)
+        let differences = alerts.iter().filter(|alert| settled.is(alert)).count();
+        Ok(Mended {
+            differences: i64::try_from(differences).unwrap_or(i64::MAX),
+            no_room: !no_room.is_empty(),
+        })
     }
+}
+
+/// Which changes are settled: a later one may still be under way to the view, so it counts as no difference, and is left
+/// alone if it opens or changes an alert, unless the view is known to lack something.
+#[derive(Clone, Copy)]
+struct Settled {
+    before: Timestamp,
+    mend_all: bool,
+}
+
+impl Settled {
+    fn is(&self, alert: &Alert) -> bool {
+        alert.changed_at < self.before
+    }
+}
+
+/// What was mended.
+#[derive(Default)]
+struct Mended {
+    differences: i64,
+    /// The view had no room for all of it.
+    no_room: bool,
+}
+
+impl Mended {
+    fn add(&mut self, other: Self) {
+        self.differences = self.differences.saturating_add(other.differences);
+        self.no_room |= other.no_room;
+    }
+}
+
+fn is_full(reason: &str) -> StageError {
+    view_error(ViewError::Full(reason.to_owned()))
 }
 
 const fn dependency(error: &StageError) -> &'static str {

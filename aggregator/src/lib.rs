@@ -4,10 +4,14 @@
 //! Both may happen twice without harm: the view refuses what is not newer, and a reader of `view.changed` looks at the
 //! version. Beside it a keeper fills a view that is empty from the store, and compares the two from time to time; see
 //! [`keeper`].
+//!
+//! A heartbeat of the daemon is handed on after what came before it, unless the view lacks an open alert as far as this
+//! process knows ([`Behind`]): then the bridges tell their consoles that they are stale.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -15,12 +19,13 @@ use pipeline::log::{Batch, Received, Record};
 use pipeline::parking::parked;
 use pipeline::trace::record_headers;
 use pipeline::{Context, Stage, StageError, StageMetrics};
-use prometheus::Histogram;
-use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Topic, ViewChanged};
+use prometheus::{Histogram, IntCounter};
+use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Status, Topic, ViewChanged};
 use store::Store;
 use uuid::Uuid;
-use view::{View, ViewUnavailable};
+use view::{View, ViewError};
 
+mod cluster;
 mod keeper;
 
 const NAME: &str = "aggregator";
@@ -48,12 +53,20 @@ async fn run_in_group(
     view: Arc<dyn View>,
 ) {
     let metrics = StageMetrics::new(&context.metrics, NAME);
-    let keeper = keeper::run(context.clone(), store, Arc::clone(&view));
+    let behind = Behind::default();
+    let no_room = counter(
+        &context,
+        "reveille_aggregator_no_room_total",
+        "Versions of open alerts that the view had no room for.",
+    );
+    let keeper = keeper::run(context.clone(), store, Arc::clone(&view), behind.clone());
     let make = {
         let (context, metrics) = (context.clone(), metrics.clone());
         move || Aggregator {
             context: context.clone(),
             view: Arc::clone(&view),
+            behind: behind.clone(),
+            no_room: no_room.clone(),
             since,
             metrics: metrics.clone(),
             accepted_to_view: context.metrics.hop_seconds("accepted_to_view"),
@@ -67,10 +80,44 @@ async fn run_in_group(
 struct Aggregator {
     context: Context,
     view: Arc<dyn View>,
+    behind: Behind,
+    no_room: IntCounter,
     /// What has changed before is not taken in.
     since: Timestamp,
     metrics: StageMetrics,
     accepted_to_view: Histogram,
+}
+
+/// What the view lacks, as far as this process knows; cheap to clone. Whoever finds that it lacks something counts it here,
+/// and the keeper notes up to where all was mended.
+#[derive(Clone, Default)]
+struct Behind(Arc<Lacking>);
+
+#[derive(Default)]
+struct Lacking {
+    found: AtomicU64,
+    mended: AtomicU64,
+}
+
+impl Behind {
+    /// The view lacks something.
+    fn note(&self) {
+        self.0.found.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often it was found to lack something; to be asked before it is mended.
+    fn found(&self) -> u64 {
+        self.0.found.load(Ordering::SeqCst)
+    }
+
+    /// All that was found until then is mended.
+    fn mended(&self, found: u64) {
+        self.0.mended.fetch_max(found, Ordering::SeqCst);
+    }
+
+    fn is_behind(&self) -> bool {
+        self.0.mended.load(Ordering::SeqCst) < self.found()
+    }
 }
 
 /// What a batch says of one alert.
@@ -85,21 +132,22 @@ struct Change {
 impl Stage for Aggregator {
     async fn process(&mut self, batch: &Batch) -> Result<(), StageError> {
         let start = self.context.clock.now();
-        let mut changes = HashMap::new();
+        let mut changes: HashMap<Fingerprint, Change> = HashMap::new();
         let mut unusable = Vec::new();
+        let mut heartbeat = None;
         for record in &batch.records {
             match parse(record) {
+                // Only the newest is of use.
+                Ok(changed) if changed.heartbeat => heartbeat = Some(changed),
                 Ok(changed) => self.take_newest(&mut changes, changed, record),
                 Err(error) => unusable.push((record, error)),
             }
         }
-        if !changes.is_empty() {
-            let alerts = changes
-                .values()
-                .map(|change: &Change| Arc::clone(&change.alert))
-                .collect();
-            self.view.put(alerts).await.map_err(view_unavailable)?;
-            let records = self.announcements(changes.into_values(), start);
+        self.put(&mut changes).await?;
+        let mut records = self.announcements(changes.into_values(), start);
+        let heartbeat = heartbeat.filter(|_| !self.behind.is_behind());
+        records.extend(heartbeat.map(|heartbeat| handed_on(&heartbeat)));
+        if !records.is_empty() {
             self.context.log.append(Topic::VIEW_CHANGED, records).await?;
         }
         self.park(batch, &unusable, start).await
@@ -107,6 +155,24 @@ impl Stage for Aggregator {
 }
 
 impl Aggregator {
+    /// Puts the alerts into the view. Those that it has no room for are taken out of the changes: the keeper puts them when
+    /// there is room, and what closes meanwhile, and makes room, is not held up.
+    async fn put(&self, changes: &mut HashMap<Fingerprint, Change>) -> Result<(), StageError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let alerts = changes.values().map(|change| Arc::clone(&change.alert)).collect();
+        let written = self.view.put(alerts).await.map_err(view_error)?;
+        if !written.no_room.is_empty() {
+            self.behind.note();
+            self.no_room.inc_by(written.no_room.len() as u64);
+        }
+        for fingerprint in written.no_room {
+            changes.remove(&fingerprint);
+        }
+        Ok(())
+    }
+
     fn announcements(&self, changes: impl Iterator<Item = Change>, start: Timestamp) -> Vec<Record> {
         let now = self.context.clock.now();
         changes
@@ -188,22 +254,49 @@ fn view_changed(alert: &Alert, accepted_at: Timestamp, traceparent: Option<&str>
         fingerprint: alert.fingerprint,
         version: alert.version,
         accepted_at,
+        closed: alert.status == Status::Closed,
+        heartbeat: false,
     };
+    record(&changed, traceparent)
+}
+
+/// The daemon's heartbeat, for the bridges. With the same key, so it stays in its partition.
+fn handed_on(heartbeat: &AlertChanged) -> Record {
+    let changed = ViewChanged {
+        fingerprint: heartbeat.fingerprint,
+        version: 0,
+        accepted_at: heartbeat.accepted_at,
+        closed: false,
+        heartbeat: true,
+    };
+    record(&changed, None)
+}
+
+fn record(changed: &ViewChanged, traceparent: Option<&str>) -> Record {
     #[expect(
         clippy::expect_used,
-        reason = "a fingerprint, a number and a time always have a JSON form"
+        reason = "a fingerprint, a number, a time and switches always have a JSON form"
     )]
-    let value = serde_json::to_vec(&changed).expect("a change of the view has a JSON form");
+    let value = serde_json::to_vec(changed).expect("a change of the view has a JSON form");
     Record {
-        key: alert.fingerprint.to_string(),
+        key: changed.fingerprint.to_string(),
         value: Some(value.into()),
         headers: record_headers(traceparent),
     }
 }
 
-fn view_unavailable(error: ViewUnavailable) -> StageError {
+fn view_error(error: ViewError) -> StageError {
     StageError::Unavailable {
-        dependency: "view",
-        error: error.0,
+        dependency: error.dependency(),
+        error: error.to_string(),
     }
+}
+
+fn counter(context: &Context, name: &str, help: &str) -> IntCounter {
+    #[expect(clippy::expect_used, reason = "the name is a constant of this file")]
+    let counter = IntCounter::new(name, help).expect("the name is well-formed");
+    if let Err(error) = context.metrics.registry().register(Box::new(counter.clone())) {
+        tracing::warn!(name, %error, "is not measured");
+    }
+    counter
 }

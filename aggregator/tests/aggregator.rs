@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use pipeline::{Clock, Context, Log};
 use schemas::rejection::Parked;
 use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Status, Topic, ViewChanged};
 use store::{Commit, Store};
-use view::{CounterKey, MemoryView, View, ViewUnavailable};
+use view::{Cluster, Entry, MemoryView, View, ViewError, Written};
 
 const START: &str = "2026-09-01T10:00:00Z";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -48,17 +47,31 @@ fn closed(number: u8, version: u64) -> Alert {
     }
 }
 
-/// A view that can be away.
+fn is_open(alert: Alert) -> Option<Entry> {
+    Some(Entry::Open(Arc::new(alert)))
+}
+
+fn is_closed(number: u8, version: u64) -> Option<Entry> {
+    Some(Entry::Closed {
+        fingerprint: fingerprint(number),
+        version,
+    })
+}
+
+/// A view that can be away or full, and that can lose a node.
 #[derive(Default)]
 struct TestView {
     memory: MemoryView,
     away: AtomicBool,
+    full: AtomicBool,
+    /// Of two.
+    lost_nodes: AtomicUsize,
 }
 
 impl TestView {
-    fn here(&self) -> Result<&MemoryView, ViewUnavailable> {
+    fn here(&self) -> Result<&MemoryView, ViewError> {
         if self.away.load(Ordering::SeqCst) {
-            Err(ViewUnavailable("away".to_owned()))
+            Err(ViewError::Unavailable("away".to_owned()))
         } else {
             Ok(&self.memory)
         }
@@ -67,31 +80,44 @@ impl TestView {
 
 #[async_trait]
 impl View for TestView {
-    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<(), ViewUnavailable> {
-        self.here()?.put(alerts).await
+    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<Written, ViewError> {
+        let memory = self.here()?;
+        if !self.full.load(Ordering::SeqCst) {
+            return memory.put(alerts).await;
+        }
+        let (open, closed): (Vec<_>, Vec<_>) =
+            alerts.into_iter().partition(|alert| alert.status == Status::Open);
+        let written = memory.put(closed).await?;
+        assert_eq!(written, Written::default());
+        let no_room = open.iter().map(|alert| alert.fingerprint).collect();
+        Ok(Written { no_room })
     }
 
-    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Entry>, ViewError> {
         self.here()?.get(fingerprints).await
     }
 
-    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewError> {
         self.here()?.open().await
     }
 
-    async fn counters(&self) -> Result<BTreeMap<CounterKey, u64>, ViewUnavailable> {
-        self.here()?.counters().await
+    async fn cluster(&self) -> Result<Cluster, ViewError> {
+        let cluster = self.here()?.cluster().await?;
+        let full = self.full.load(Ordering::SeqCst);
+        let lost = self.lost_nodes.load(Ordering::SeqCst);
+        let nodes = (lost..2).map(|node| node.to_string()).collect();
+        Ok(Cluster {
+            nodes,
+            full,
+            ..cluster
+        })
     }
 
-    async fn recount(&self) -> Result<u64, ViewUnavailable> {
-        self.here()?.recount().await
-    }
-
-    async fn is_filled(&self) -> Result<bool, ViewUnavailable> {
+    async fn is_filled(&self) -> Result<bool, ViewError> {
         self.here()?.is_filled().await
     }
 
-    async fn mark_filled(&self) -> Result<(), ViewUnavailable> {
+    async fn mark_filled(&self) -> Result<(), ViewError> {
         self.here()?.mark_filled().await
     }
 }
@@ -145,6 +171,7 @@ impl World {
                 alert: Some(alert),
                 accepted_at,
                 answers: Vec::new(),
+                heartbeat: false,
             };
             serde_json::to_vec(&changed).unwrap()
         };
@@ -178,14 +205,26 @@ impl World {
         self.store.commit(&claim, &commit).await.unwrap();
     }
 
-    async fn in_view(&self, number: u8) -> Option<Alert> {
-        self.view
-            .memory
-            .get(&[fingerprint(number)])
-            .await
-            .unwrap()
-            .pop()
-            .map(|alert| Alert::clone(&alert))
+    async fn in_view(&self, number: u8) -> Option<Entry> {
+        self.view.memory.get(&[fingerprint(number)]).await.unwrap().pop()
+    }
+
+    fn metric(&self, name: &str) -> f64 {
+        let families = self.context.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        let metric = &family.get_metric()[0];
+        metric.get_gauge().get_value() + metric.get_counter().get_value()
+    }
+
+    async fn heartbeat(&self) {
+        let heartbeat = AlertChanged {
+            fingerprint: fingerprint(0),
+            alert: None,
+            accepted_at: self.context.clock.now(),
+            answers: Vec::new(),
+            heartbeat: true,
+        };
+        self.append(vec![serde_json::to_vec(&heartbeat).unwrap()]).await;
     }
 
     /// Lets (simulated) time pass until it is so.
@@ -235,16 +274,20 @@ async fn the_newest_version_is_put_and_announced_with_its_trace_and_the_first_ac
             ViewChanged {
                 fingerprint: fingerprint(1),
                 version: 3,
-                accepted_at: accepted(2)
+                accepted_at: accepted(2),
+                closed: false,
+                heartbeat: false,
             },
             ViewChanged {
                 fingerprint: fingerprint(2),
                 version: 9,
-                accepted_at: accepted(9)
+                accepted_at: accepted(9),
+                closed: false,
+                heartbeat: false,
             },
         ]
     );
-    assert_eq!(world.in_view(1).await, Some(alert(1, 3)));
+    assert_eq!(world.in_view(1).await, is_open(alert(1, 3)));
     let record = world.log.records(Topic::VIEW_CHANGED).remove(0);
     assert_eq!(record.header(HEADER_TRACEPARENT), Some(TRACE));
     assert!(
@@ -265,7 +308,7 @@ async fn a_batch_that_comes_again_and_older_versions_change_nothing() {
         world.changed(again).await;
     }
     world.until_committed(8).await;
-    assert_eq!(world.in_view(1).await, Some(closed(1, 2)));
+    assert_eq!(world.in_view(1).await, is_closed(1, 2));
     let open = world.view.memory.open().await.unwrap();
     assert_eq!(
         open.iter().map(|alert| alert.fingerprint).collect::<Vec<_>>(),
@@ -341,12 +384,19 @@ async fn a_view_that_is_away_is_waited_for_and_nothing_is_lost() {
     world.view.away.store(false, Ordering::SeqCst);
     assert_eq!(world.announced().await.len(), 1);
     world.until_committed(1).await;
-    assert_eq!(world.in_view(1).await, Some(alert(1, 1)));
+    assert_eq!(world.in_view(1).await, is_open(alert(1, 1)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_few_minutes_the_view_is_made_like_the_store() {
     let mut world = World::new().await;
+    world.view.mark_filled().await.unwrap();
+    world.run();
+    world
+        .until("it was compared at the start", async || {
+            world.waits_for("aggregator.keeper").is_none()
+        })
+        .await;
     let put = |alerts: Vec<Alert>| alerts.into_iter().map(Arc::new).collect();
     // 1 is missing in the view, 2 is old there, 3 was closed meanwhile, 4 and 5 are right, 6 changes just now.
     let late = Alert {
@@ -363,7 +413,7 @@ async fn every_few_minutes_the_view_is_made_like_the_store() {
             late,
         ])
         .await;
-    world
+    let written = world
         .view
         .put(put(vec![
             alert(2, 6),
@@ -372,10 +422,8 @@ async fn every_few_minutes_the_view_is_made_like_the_store() {
             alert(5, 2),
             alert(6, 1),
         ]))
-        .await
-        .unwrap();
-    world.view.mark_filled().await.unwrap();
-    world.run();
+        .await;
+    assert_eq!(written.unwrap(), Written::default());
     let mut announced = world.announced().await;
     while announced.len() < 3 {
         announced.extend(world.announced().await);
@@ -390,21 +438,14 @@ async fn every_few_minutes_the_view_is_made_like_the_store() {
         [(fingerprint(1), 1), (fingerprint(2), 7), (fingerprint(3), 2)]
     );
     assert!(world.context.clock.now() >= start() + SignedDuration::from_mins(5));
-    assert_eq!(world.in_view(3).await, Some(closed(3, 2)));
+    assert_eq!(world.in_view(3).await, is_closed(3, 2));
     assert_eq!(
         world.in_view(5).await,
-        Some(alert(5, 2)),
+        is_open(alert(5, 2)),
         "the newer one of the view stays"
     );
-    let gauge = async || {
-        let families = world.context.metrics.gather();
-        let family = families
-            .iter()
-            .find(|family| family.name() == "reveille_aggregator_differences")
-            .unwrap();
-        family.get_metric()[0].get_gauge().get_value() == 3.0
-    };
-    world.until("the differences are measured", gauge).await;
+    let measured = async || world.metric("reveille_aggregator_differences") == 3.0;
+    world.until("the differences are measured", measured).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -427,4 +468,106 @@ async fn a_view_of_its_own_begins_with_what_is_open_and_not_with_what_was() {
         world.in_view(1).await.is_none(),
         "whether it is open the store says"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn v1_a_full_view_holds_up_nothing_that_closes_and_is_filled_when_there_is_room() {
+    let mut world = World::new().await;
+    world.store(vec![alert(1, 1)]).await;
+    world.run();
+    world.until_filled().await;
+    world.view.full.store(true, Ordering::SeqCst);
+    // 2 opens and has no room, 1 closes and makes some.
+    world.store(vec![alert(2, 1), closed(1, 2)]).await;
+    world.changed(vec![alert(2, 1), closed(1, 2)]).await;
+    world.until_committed(2).await;
+    let announced = world.announced().await;
+    assert_eq!(announced.len(), 1, "what is not in the view is not announced");
+    assert!(announced[0].closed && announced[0].fingerprint == fingerprint(1));
+    assert_eq!(
+        (world.in_view(1).await, world.in_view(2).await),
+        (is_closed(1, 2), None)
+    );
+    world
+        .until("it is a state of its own", async || {
+            world.waits_for("aggregator.keeper").as_deref() == Some("view full")
+        })
+        .await;
+    assert_eq!(world.metric("reveille_aggregator_view_full"), 1.0);
+    assert_eq!(world.metric("reveille_aggregator_no_room_total"), 1.0);
+    // As long as an open alert is missing, consoles are not told that all is well.
+    world.heartbeat().await;
+    world.until_committed(3).await;
+
+    world.view.full.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let announced = world.announced().await;
+    assert_eq!(announced.len(), 1);
+    assert!(!announced[0].heartbeat && announced[0].fingerprint == fingerprint(2));
+    assert_eq!(world.in_view(2).await, is_open(alert(2, 1)));
+    world
+        .until("all is well", async || {
+            world.waits_for("aggregator.keeper").is_none()
+        })
+        .await;
+    assert_eq!(world.metric("reveille_aggregator_view_full"), 0.0);
+    world.heartbeat().await;
+    assert!(world.announced().await[0].heartbeat);
+}
+
+#[tokio::test(start_paused = true)]
+async fn v2_a_heartbeat_is_handed_on_after_what_came_before_it() {
+    let world = World::new().await;
+    world.run();
+    world.until_filled().await;
+    world
+        .until("it is ready", async || {
+            world.waits_for("aggregator.keeper").is_none()
+        })
+        .await;
+    world.view.away.store(true, Ordering::SeqCst);
+    world.changed(vec![alert(1, 1)]).await;
+    world.heartbeat().await;
+    world.heartbeat().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(
+        world.log.records(Topic::VIEW_CHANGED).is_empty(),
+        "the view is away"
+    );
+    world.view.away.store(false, Ordering::SeqCst);
+    world.until_committed(3).await;
+    let said: Vec<ViewChanged> = world
+        .log
+        .records(Topic::VIEW_CHANGED)
+        .iter()
+        .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
+        .collect();
+    assert_eq!(said.first().map(|first| first.heartbeat), Some(false));
+    assert!(said.last().unwrap().heartbeat);
+    assert_eq!(said.last().unwrap().fingerprint, fingerprint(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn v3_a_lost_node_leads_to_a_comparison_at_once() {
+    let world = World::new().await;
+    let long_ago = Alert {
+        changed_at: start() - SignedDuration::from_hours(1),
+        ..alert(1, 1)
+    };
+    world.run();
+    world.until_filled().await;
+    world
+        .until("it is ready", async || {
+            world.waits_for("aggregator.keeper").is_none()
+        })
+        .await;
+    // As if the node that held it were gone.
+    world.store(vec![long_ago.clone()]).await;
+    world.view.lost_nodes.store(1, Ordering::SeqCst);
+    let lost_at = world.context.clock.now();
+    world
+        .until("it is there again", async || world.in_view(1).await.is_some())
+        .await;
+    let took = world.context.clock.now().duration_since(lost_at);
+    assert!(took < SignedDuration::from_secs(10), "{took}");
 }

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline::health::Task;
 use pipeline::log::{Batch, Follower, From, Received};
 use pipeline::{LogError, StageMetrics};
-use schemas::{Alert, Fingerprint, HEADER_TRACEPARENT, Topic, ViewChanged};
+use schemas::{Fingerprint, HEADER_TRACEPARENT, Topic, ViewChanged};
 use tokio::time::{Instant, MissedTickBehavior};
-use view::{View, ViewUnavailable};
+use view::{Entry, View, ViewError};
 
 use crate::{NAME, Shared, Trouble};
 
@@ -24,6 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const LOG_QUIET: Duration = Duration::from_secs(5);
 /// How long the log may be away before clients are told.
 const LOG_TOLERATED: SignedDuration = SignedDuration::from_secs(10);
+/// What is waited for while the daemon is not heard from, through aggregator and log.
+const HEARTBEAT: &str = "heartbeat";
 /// Alerts that are read from the view at once.
 const READ_AT_ONCE: usize = 500;
 
@@ -41,6 +43,8 @@ struct Follow {
     wanted: HashMap<Fingerprint, Announced>,
     /// Announced, but not in the view when it was read.
     missing: HashMap<Fingerprint, Announced>,
+    /// The daemon was silent for long when it was last looked.
+    silent: bool,
 }
 
 struct Outage {
@@ -65,6 +69,7 @@ pub(crate) async fn run(shared: Arc<Shared>, view: Arc<dyn View>) {
         view_lost: false,
         wanted: HashMap::new(),
         missing: HashMap::new(),
+        silent: false,
         shared,
     };
     shutdown.run_until_cancelled(follow.follow()).await;
@@ -121,7 +126,18 @@ impl Follow {
                     Ok(alerts) => break alerts,
                     Err(error) => self.view_is_away(&error).await,
                 },
-                Ok(false) => self.wait_for("view rebuild").await,
+                Ok(false) => match self.view.cluster().await {
+                    // It is not filled soon, so what is in it is shown, and that it is not all.
+                    Ok(cluster) if cluster.full => match self.view.open().await {
+                        Ok(alerts) => {
+                            self.view_lost = true;
+                            break alerts;
+                        }
+                        Err(error) => self.view_is_away(&error).await,
+                    },
+                    Ok(_) => self.wait_for("view rebuild").await,
+                    Err(error) => self.view_is_away(&error).await,
+                },
                 Err(error) => self.view_is_away(&error).await,
             }
         };
@@ -137,9 +153,14 @@ impl Follow {
     }
 
     fn note(&mut self, batch: &Batch) {
+        let mut closed = Vec::new();
         for record in &batch.records {
             match parse(record) {
+                Ok(changed) if changed.heartbeat => {
+                    self.shared.heartbeats.note(batch.partition, changed.accepted_at);
+                }
                 Ok(changed) if self.shared.read().version(changed.fingerprint) >= Some(changed.version) => {}
+                Ok(changed) if changed.closed => closed.push(changed),
                 Ok(changed) => {
                     let traceparent = record.header(HEADER_TRACEPARENT).map(str::to_owned);
                     let announced = Announced {
@@ -155,23 +176,39 @@ impl Follow {
                 }
             }
         }
+        self.close(&closed);
         self.metrics.records(batch.topic, batch.records.len());
     }
 
+    /// What has closed need not be read, and is not there to be read when the view is full.
+    fn close(&self, closed: &[ViewChanged]) {
+        if closed.is_empty() {
+            return;
+        }
+        let mut replica = self.shared.write();
+        let before = replica.head();
+        for changed in closed {
+            replica.close(changed.fingerprint, changed.version, Some(changed.accepted_at));
+        }
+        let head = replica.head();
+        drop(replica);
+        self.tell(before, head);
+    }
+
     /// Reads what was announced; what was read is no longer wanted.
-    async fn read_wanted(&mut self) -> Result<(), ViewUnavailable> {
+    async fn read_wanted(&mut self) -> Result<(), ViewError> {
         let start = self.shared.context.clock.now();
         let fingerprints: Vec<_> = self.wanted.keys().copied().take(READ_AT_ONCE).collect();
-        let alerts = self.view.get(&fingerprints).await?;
+        let entries = self.view.get(&fingerprints).await?;
         let mut announced: HashMap<_, _> = fingerprints
             .iter()
             .filter_map(|wanted| self.wanted.remove_entry(wanted))
             .collect();
         self.works();
         self.apply(
-            alerts.into_iter().map(|alert| {
-                let announced = announced.remove(&alert.fingerprint);
-                (alert, announced)
+            entries.into_iter().map(|entry| {
+                let announced = announced.remove(&entry.fingerprint());
+                (entry, announced)
             }),
             start,
         );
@@ -179,12 +216,17 @@ impl Follow {
         Ok(())
     }
 
-    fn apply(&self, alerts: impl Iterator<Item = (Arc<Alert>, Option<Announced>)>, start: Timestamp) {
+    fn apply(&self, entries: impl Iterator<Item = (Entry, Option<Announced>)>, start: Timestamp) {
         let mut announced = Vec::new();
         let mut replica = self.shared.write();
         let before = replica.head();
-        for (alert, by) in alerts {
-            if replica.apply(alert, by.as_ref().map(|by| by.accepted_at)) {
+        for (entry, by) in entries {
+            let accepted_at = by.as_ref().map(|by| by.accepted_at);
+            let is_news = match entry {
+                Entry::Open(alert) => replica.apply(alert, accepted_at),
+                Entry::Closed { fingerprint, version } => replica.close(fingerprint, version, accepted_at),
+            };
+            if is_news {
                 announced.extend(by);
             }
         }
@@ -206,6 +248,8 @@ impl Follow {
     }
 
     async fn look(&mut self) {
+        let age = self.shared.heartbeats.age(self.shared.context.clock.now());
+        self.shared.measures.heartbeat_age.set(age.as_secs_f64());
         if self.log_failed.is_some_and(|at| at.elapsed() >= LOG_QUIET) {
             self.log_failed = None;
         }
@@ -231,12 +275,12 @@ impl Follow {
     }
 
     /// The view is filled: what is still not in it is no longer open.
-    async fn see_to_the_missing(&mut self) -> Result<(), ViewUnavailable> {
+    async fn see_to_the_missing(&mut self) -> Result<(), ViewError> {
         let start = self.shared.context.clock.now();
         if self.view_lost {
             let open = self.view.open().await?;
             let found: HashSet<_> = open.iter().map(|alert| alert.fingerprint).collect();
-            self.apply(open.into_iter().map(|alert| (alert, None)), start);
+            self.apply(open.into_iter().map(|alert| (Entry::Open(alert), None)), start);
             let gone: Vec<_> = self
                 .shared
                 .read()
@@ -253,16 +297,16 @@ impl Follow {
         }
         let fingerprints: Vec<_> = self.missing.keys().copied().collect();
         for fingerprints in fingerprints.chunks(READ_AT_ONCE) {
-            let alerts = self.view.get(fingerprints).await?;
+            let entries = self.view.get(fingerprints).await?;
             let mut announced: HashMap<_, _> = fingerprints
                 .iter()
                 .filter_map(|missing| self.missing.remove_entry(missing))
                 .collect();
-            let found: Vec<_> = alerts
+            let found: Vec<_> = entries
                 .into_iter()
-                .map(|alert| {
-                    let announced = announced.remove(&alert.fingerprint);
-                    (alert, announced)
+                .map(|entry| {
+                    let announced = announced.remove(&entry.fingerprint());
+                    (entry, announced)
                 })
                 .collect();
             self.apply(found.into_iter(), start);
@@ -287,7 +331,7 @@ impl Follow {
         self.wait_for("log").await;
     }
 
-    async fn view_is_away(&mut self, error: &ViewUnavailable) {
+    async fn view_is_away(&mut self, error: &ViewError) {
         if self.outage.is_none() {
             tracing::warn!(%error, "the bridge waits for the view");
         }
@@ -334,7 +378,21 @@ impl Follow {
         }
         self.end_outage();
         *self.shared.trouble() = None;
-        self.task.progress();
+        let silent = self.shared.silent_ms().is_some();
+        if silent != self.silent {
+            self.silent = silent;
+            self.metrics.waiting(HEARTBEAT, silent);
+            if silent {
+                tracing::warn!("the daemon is not heard from: consoles are told that they may be stale");
+            } else {
+                tracing::info!("the daemon is heard from again");
+            }
+        }
+        if silent {
+            self.task.waiting(HEARTBEAT);
+        } else {
+            self.task.progress();
+        }
     }
 
     fn end_outage(&mut self) {

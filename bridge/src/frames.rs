@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(crate) const FRAME_ALERTS_MAX: usize = 500;
 /// Bytes of alerts after which a frame is full. A client's connection keeps a buffer as large as its largest frame,
 /// so large frames would cost memory for each client.
-pub(crate) const FRAME_BYTES_FULL: usize = 64 * 1024;
+pub(crate) const FRAME_BYTES_FULL: usize = 32 * 1024;
 
 /// The alerts of one frame, as JSON.
 #[derive(Default)]

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::Context;
+use schemas::Topic;
 use tokio::sync::{Semaphore, watch};
 use uuid::{NoContext, Uuid};
 use view::View;
@@ -22,6 +23,7 @@ use view::View;
 mod examples;
 mod follow;
 mod frames;
+mod heartbeats;
 mod measures;
 mod replica;
 mod socket;
@@ -29,12 +31,13 @@ mod subscription;
 
 pub use socket::routes;
 
+use heartbeats::{Heartbeats, STALE_AFTER};
 use measures::Measures;
 use replica::Replica;
 
 const NAME: &str = "bridge";
-/// The most clients at once; one more is told to come back later.
-const CLIENTS_MAX: usize = 10_000;
+/// The most clients at once when nothing else is set; one more is told to come back later.
+pub const CLIENTS_MAX: usize = 2_500;
 
 /// A running bridge; cheap to clone.
 #[derive(Clone)]
@@ -49,7 +52,9 @@ struct Shared {
     /// Sequence of the last change, once the replica is there.
     head: watch::Sender<Option<u64>>,
     trouble: Mutex<Option<Trouble>>,
+    heartbeats: Heartbeats,
     seats: Arc<Semaphore>,
+    clients_max: usize,
     measures: Measures,
 }
 
@@ -62,8 +67,8 @@ struct Trouble {
 }
 
 impl Bridge {
-    /// Starts to follow the view. Clients may come at once; they are served when the view is there.
-    pub fn start(context: Context, view: Arc<dyn View>) -> Self {
+    /// Starts to follow the view, for so many clients at once. Clients may come at once; they are served when the view is there.
+    pub fn start(context: Context, view: Arc<dyn View>, clients_max: usize) -> Self {
         let now = context.clock.now();
         let started = u64::try_from(now.as_second()).unwrap_or_default();
         let id = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, started, 0))
@@ -77,7 +82,9 @@ impl Bridge {
                 since: now,
                 tolerated: SignedDuration::ZERO,
             })),
-            seats: Arc::new(Semaphore::new(CLIENTS_MAX)),
+            heartbeats: Heartbeats::new(context.log.partitions(Topic::VIEW_CHANGED), now),
+            seats: Arc::new(Semaphore::new(clients_max)),
+            clients_max,
             measures: Measures::new(&context.metrics),
             context,
         });
@@ -101,12 +108,18 @@ impl Shared {
 
     /// Milliseconds since which the replica may be behind, if that is worth telling.
     fn stale_ms(&self) -> Option<u64> {
-        let trouble = (*self.trouble())?;
-        let age = self.context.clock.now().duration_since(trouble.since);
-        if age < trouble.tolerated {
-            return None;
-        }
-        u64::try_from(age.as_millis()).ok()
+        let now = self.context.clock.now();
+        let trouble = (*self.trouble()).and_then(|trouble| {
+            let age = now.duration_since(trouble.since);
+            (age >= trouble.tolerated).then(|| u64::try_from(age.as_millis()).ok())?
+        });
+        trouble.max(self.silent_ms())
+    }
+
+    /// Milliseconds since the daemon was last heard from, through all the stages between, if that is long.
+    fn silent_ms(&self) -> Option<u64> {
+        let age = self.heartbeats.age(self.context.clock.now());
+        (age > STALE_AFTER).then(|| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
     }
 
     fn cursor(&self, sequence: u64) -> String {
@@ -124,6 +137,6 @@ impl Shared {
     }
 
     fn clients(&self) -> usize {
-        CLIENTS_MAX - self.seats.available_permits()
+        self.clients_max - self.seats.available_permits()
     }
 }

@@ -2,7 +2,7 @@
 
 use pipeline::Metrics;
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts};
 
 /// From two milliseconds to half a minute.
 const SECONDS: &[f64] = &[
@@ -16,6 +16,8 @@ pub(crate) struct Measures {
     pub frames: IntCounterVec,
     /// Changes of the replica.
     pub changes: IntCounter,
+    /// Seconds since the daemon was last heard from, through aggregator and log, of the partition that is silent longest.
+    pub heartbeat_age: Gauge,
     /// From the acceptance of an event or command to the frame with its alert.
     pub accept_to_screen: Histogram,
 }
@@ -41,6 +43,13 @@ impl Measures {
                 IntCounter::new(
                     "reveille_bridge_changes_total",
                     "Changes of alerts that reached the bridge.",
+                ),
+            ),
+            heartbeat_age: register(
+                metrics,
+                Gauge::new(
+                    "reveille_bridge_heartbeat_age_seconds",
+                    "Since the daemon was last heard from, of the partition that is silent longest.",
                 ),
             ),
             accept_to_screen: register(metrics, Histogram::with_opts(screen.buckets(SECONDS.to_vec()))),

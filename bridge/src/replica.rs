@@ -128,7 +128,7 @@ impl Replica {
             return false;
         }
         if alert.status == Status::Closed {
-            return self.remove(alert.fingerprint, accepted_at);
+            return self.close(alert.fingerprint, alert.version, accepted_at);
         }
         let fingerprint = alert.fingerprint;
         let before = self.before(fingerprint);
@@ -159,6 +159,11 @@ impl Replica {
             accepted_at,
         });
         true
+    }
+
+    /// The alert has closed with this version; answers whether that is news.
+    pub fn close(&mut self, fingerprint: Fingerprint, version: u64, accepted_at: Option<Timestamp>) -> bool {
+        self.version(fingerprint) < Some(version) && self.remove(fingerprint, accepted_at)
     }
 
     /// The alert is no longer open; answers whether it was.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::ClientConfig;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
 use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
-use crate::tls::{ClientCertificates, Tls, TlsError, TlsFiles};
+use crate::tls::{self, ClientCertificates, Tls, TlsError, TlsFiles};
 
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
@@ -39,6 +41,22 @@ pub struct Settings {
     pub aerospike: Option<String>,
     /// Aerospike namespace; `reveille` when not set.
     pub aerospike_namespace: Option<String>,
+    /// Seconds that it is kept in Aerospike that an alert has closed; 600 when not set.
+    pub aerospike_closed_seconds: Option<u64>,
+    /// User of Aerospike; none when not set.
+    pub aerospike_user: Option<String>,
+    /// Its password.
+    pub aerospike_password: Option<String>,
+    /// Speak TLS with Aerospike.
+    pub aerospike_tls: bool,
+    /// Who issues the certificates of the nodes (PEM); those whom the machine trusts when not set.
+    pub aerospike_tls_ca: Option<PathBuf>,
+    /// Use the nodes' alternate addresses.
+    pub aerospike_alternate_addresses: bool,
+    /// The name that the cluster must have; any when not set.
+    pub aerospike_cluster_name: Option<String>,
+    /// Clients of a bridge at once; 2,500 when not set.
+    pub bridge_clients: Option<usize>,
     /// Where the stage listens for its users; `127.0.0.1:8080` when not set.
     pub listen: Option<SocketAddr>,
     /// Where it tells how it is; `127.0.0.1:8081` when not set.
@@ -102,6 +120,14 @@ const NAMES: &[&str] = &[
     "database",
     "aerospike",
     "aerospike_namespace",
+    "aerospike_closed_seconds",
+    "aerospike_user",
+    "aerospike_password",
+    "aerospike_tls",
+    "aerospike_tls_ca",
+    "aerospike_alternate_addresses",
+    "aerospike_cluster_name",
+    "bridge_clients",
     "listen",
     "admin_listen",
     "riemann_listen",
@@ -229,6 +255,16 @@ impl Settings {
         if kept.contains(&Some(0)) {
             return Err("at least 1: what ended less than a day ago is still in use");
         }
+        if name == "aerospike_closed_seconds"
+            && self.aerospike_closed_seconds.is_some_and(|seconds| seconds < 60)
+        {
+            return Err(
+                "an older version of an alert may come a minute after the alert has closed: use 60 or more",
+            );
+        }
+        if name == "bridge_clients" && self.bridge_clients == Some(0) {
+            return Err("a bridge without clients is of no use: use 1 or more");
+        }
         let level = self.log_level.as_deref();
         if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
             return Err("use error, warn, info, debug, trace or a filter of the tracing library");
@@ -291,6 +327,35 @@ impl Settings {
     pub fn spool(&self) -> Option<(&Path, u64)> {
         let bytes = self.spool_bytes.unwrap_or(SPOOL_BYTES);
         self.spool.as_deref().map(|folder| (folder, bytes))
+    }
+
+    /// User and password for Aerospike, if it wants them.
+    pub fn aerospike_credentials(&self) -> Result<Option<(String, String)>, SettingsError> {
+        let missing = |name, meaning| SettingsError::Missing { name, meaning };
+        match (&self.aerospike_user, &self.aerospike_password) {
+            (Some(user), Some(password)) => Ok(Some((user.clone(), password.clone()))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(missing("aerospike_password", "the password of aerospike_user")),
+            (None, Some(_)) => Err(missing(
+                "aerospike_user",
+                "the user whose password aerospike_password is",
+            )),
+        }
+    }
+
+    /// How connections to Aerospike are secured, if they are.
+    pub fn aerospike_tls(&self) -> Result<Option<Arc<ClientConfig>>, SettingsError> {
+        if !self.aerospike_tls {
+            if self.aerospike_tls_ca.is_some() {
+                return Err(SettingsError::Missing {
+                    name: "aerospike_tls",
+                    meaning: "aerospike_tls_ca is set, and no TLS is spoken without it",
+                });
+            }
+            return Ok(None);
+        }
+        let authority = self.aerospike_tls_ca.as_deref();
+        Ok(Some(tls::client_config("aerospike_tls_ca", authority)?))
     }
 
     /// Where people find the console.
@@ -421,11 +486,24 @@ fn known(name: &str, place: &str) -> Result<(), SettingsError> {
 /// Environment variables are text; a switch and a number are not.
 fn typed(name: &str, value: String) -> toml::Value {
     match (name, value.as_str()) {
-        ("spool_bytes" | "deliveries_days" | "history_days" | "closed_alerts_days", text) => text
+        (
+            "spool_bytes"
+            | "deliveries_days"
+            | "history_days"
+            | "closed_alerts_days"
+            | "aerospike_closed_seconds"
+            | "bridge_clients",
+            text,
+        ) => text
             .parse()
             .map_or(toml::Value::String(value), toml::Value::Integer),
-        ("allow_private_destinations", "true" | "1") => toml::Value::Boolean(true),
-        ("allow_private_destinations", "false" | "0" | "") => toml::Value::Boolean(false),
+        ("allow_private_destinations" | "aerospike_tls" | "aerospike_alternate_addresses", "true" | "1") => {
+            toml::Value::Boolean(true)
+        }
+        (
+            "allow_private_destinations" | "aerospike_tls" | "aerospike_alternate_addresses",
+            "false" | "0" | "",
+        ) => toml::Value::Boolean(false),
         _ => toml::Value::String(value),
     }
 }
@@ -546,6 +624,53 @@ mod tests {
             );
         }
         assert!(Settings::default().tls().unwrap().is_none());
+    }
+
+    #[test]
+    fn v9_what_aerospike_needs_is_read_and_halves_are_refused() {
+        let settings = Settings::load(
+            None,
+            environment(&[
+                ("REVEILLE_AEROSPIKE_USER", "ops"),
+                ("REVEILLE_AEROSPIKE_PASSWORD", "secret"),
+                ("REVEILLE_AEROSPIKE_ALTERNATE_ADDRESSES", "true"),
+                ("REVEILLE_AEROSPIKE_CLUSTER_NAME", "alerts"),
+                ("REVEILLE_AEROSPIKE_CLOSED_SECONDS", "120"),
+            ]),
+        )
+        .unwrap();
+        let credentials = Some(("ops".to_owned(), "secret".to_owned()));
+        assert_eq!(settings.aerospike_credentials().unwrap(), credentials);
+        assert!(settings.aerospike_alternate_addresses);
+        assert_eq!(settings.aerospike_cluster_name.as_deref(), Some("alerts"));
+        assert_eq!(settings.aerospike_closed_seconds, Some(120));
+        assert!(settings.aerospike_tls().unwrap().is_none());
+        for (name, value, words) in [
+            ("USER", "ops", "setting aerospike_password is missing"),
+            ("PASSWORD", "secret", "setting aerospike_user is missing"),
+            ("TLS_CA", "/nowhere", "setting aerospike_tls is missing"),
+            ("CLOSED_SECONDS", "5", "use 60 or more"),
+        ] {
+            let variable = format!("REVEILLE_AEROSPIKE_{name}");
+            let error = Settings::load(None, environment(&[(variable.as_str(), value)]))
+                .and_then(|settings| {
+                    settings.aerospike_credentials()?;
+                    settings.aerospike_tls().map(drop)
+                })
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(words), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let tls = environment(&[
+            ("REVEILLE_AEROSPIKE_TLS", "true"),
+            ("REVEILLE_AEROSPIKE_TLS_CA", "/nowhere"),
+        ]);
+        let error = Settings::load(None, tls).unwrap().aerospike_tls().unwrap_err();
+        assert!(
+            error.to_string().starts_with("aerospike_tls_ca /nowhere"),
+            "{error}"
+        );
     }
 
     #[test]

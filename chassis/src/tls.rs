@@ -9,7 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::Deserialize;
 
 /// What a file of authorities must be.
@@ -51,6 +51,15 @@ pub enum TlsError {
         error: String,
         remedy: &'static str,
     },
+    /// There is no authority that a server's certificate could be trusted for.
+    #[error(
+        "this machine has no certificates of authorities; install them (Debian: ca-certificates), or set {setting}"
+    )]
+    #[allow(missing_docs)]
+    NoAuthorities { setting: &'static str },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Rustls(rustls::Error),
     /// Certificate and key are not of one another.
     #[error(
         "tls_certificate {certificate} and tls_key {key} cannot be used together: {error}; name the key that the \
@@ -189,6 +198,28 @@ fn verifier(
     builder
         .build()
         .map_err(|error: VerifierBuilderError| unusable_authority(setting, authority, error.to_string()))
+}
+
+/// How connections to a server are secured whose certificate one of these authorities has issued; those whom the machine
+/// trusts when none is named.
+pub(crate) fn client_config(
+    setting: &'static str,
+    authority: Option<&Path>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    match authority {
+        Some(path) => add_authorities(&mut roots, setting, path)?,
+        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+    }
+    if roots.is_empty() {
+        return Err(TlsError::NoAuthorities { setting });
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Rustls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// Trusts those whose certificates are in a file.

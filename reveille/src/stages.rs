@@ -17,9 +17,9 @@ use pipeline::log::spooled::{SpoolError, SpooledLog};
 use pipeline::{Context, Health, Log};
 use store::Store;
 use tokio::task::JoinSet;
-use view::View;
-use view::aerospike::AerospikeView;
+use view::aerospike::{AerospikeSettings, AerospikeView};
 use view::memory::MemoryView;
+use view::{View, ViewError};
 
 use crate::doors;
 use crate::process::{Process, migrated};
@@ -106,18 +106,14 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
 struct Needs {
     store: Option<Store>,
     /// None for a bridge that keeps the view itself.
-    aerospike: Option<(String, String)>,
+    aerospike: Option<AerospikeSettings>,
 }
 
 impl Needs {
     async fn of(stage: Stage, settings: &Settings) -> anyhow::Result<Self> {
         let mut needs = Self::default();
-        let namespace = settings
-            .aerospike_namespace
-            .clone()
-            .unwrap_or_else(|| "reveille".to_owned());
         if matches!(stage, Stage::Aggregator | Stage::Bridge) {
-            needs.aerospike = settings.aerospike.clone().map(|hosts| (hosts, namespace));
+            needs.aerospike = aerospike(settings)?;
         }
         if stage == Stage::Aggregator {
             Settings::required(
@@ -181,6 +177,22 @@ async fn spooled(context: &Context, folder: &Path, bytes: u64) -> anyhow::Result
         folder.display(),
         COPIES_MAX - 1
     )
+}
+
+fn aerospike(settings: &Settings) -> anyhow::Result<Option<AerospikeSettings>> {
+    let Some(hosts) = &settings.aerospike else {
+        return Ok(None);
+    };
+    let namespace = settings.aerospike_namespace.as_deref().unwrap_or("reveille");
+    let closed_for = settings.aerospike_closed_seconds.map(Duration::from_secs);
+    Ok(Some(AerospikeSettings {
+        closed_for: closed_for.unwrap_or(AerospikeSettings::CLOSED_FOR),
+        credentials: settings.aerospike_credentials()?,
+        tls: settings.aerospike_tls()?,
+        alternate_addresses: settings.aerospike_alternate_addresses,
+        cluster_name: settings.aerospike_cluster_name.clone(),
+        ..AerospikeSettings::new(hosts, namespace)
+    }))
 }
 
 /// Waits until topics and tables are there.
@@ -282,7 +294,11 @@ async fn start(
                 ));
                 view
             };
-            access.guard(bridge::routes(Bridge::start(context.clone(), view)))
+            access.guard(bridge::routes(Bridge::start(
+                context.clone(),
+                view,
+                settings.bridge_clients.unwrap_or(bridge::CLIENTS_MAX),
+            )))
         }
         Stage::Api => {
             let api = Api::start(context, store()?, settings.site_key()?)
@@ -316,14 +332,18 @@ async fn serve(
 
 /// The view in Aerospike, however long it is away.
 async fn connected(context: &Context, needs: &Needs) -> anyhow::Result<Arc<dyn View>> {
-    let (hosts, namespace) = needs
+    let settings = needs
         .aerospike
-        .clone()
+        .as_ref()
         .ok_or_else(|| anyhow::anyhow!("the stage has no Aerospike"))?;
     let task = context.health.task("view");
     loop {
-        match AerospikeView::connect(&hosts, &namespace).await {
+        match AerospikeView::connect(settings).await {
             Ok(view) => {
+                // Said at once; the aggregator goes on looking, and waits until it is put right.
+                if let Err(error @ ViewError::Misconfigured(_)) = view.cluster().await {
+                    tracing::error!(%error, "the view cannot be kept");
+                }
                 task.ended();
                 return Ok(Arc::new(view));
             }

@@ -92,7 +92,11 @@ pub(crate) async fn run(
     let guarded = access.guard(
         Router::new()
             .merge(api.routes())
-            .merge(bridge::routes(Bridge::start(context.clone(), view))),
+            .merge(bridge::routes(Bridge::start(
+                context.clone(),
+                view,
+                settings.bridge_clients.unwrap_or(bridge::CLIENTS_MAX),
+            ))),
     );
     let collectors = Collectors::new(context.clone(), site.clone(), Some(site_key));
     tasks.spawn(collectors.clone().tell_usage());

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, RwLock};
 
@@ -6,7 +5,8 @@ use async_trait::async_trait;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Log, Record};
 use pipeline::{Clock, Context};
-use view::{CounterKey, MemoryView};
+use schemas::Alert;
+use view::{Cluster, MemoryView, Written};
 
 use super::*;
 use crate::Bridge;
@@ -17,6 +17,7 @@ use crate::examples::{alert, closed, fingerprint};
 struct TestView {
     memory: RwLock<Arc<MemoryView>>,
     away: AtomicBool,
+    full: AtomicBool,
     reads: Mutex<usize>,
 }
 
@@ -25,9 +26,9 @@ impl TestView {
         Arc::clone(&self.memory.read().unwrap())
     }
 
-    fn here(&self) -> Result<Arc<MemoryView>, ViewUnavailable> {
+    fn here(&self) -> Result<Arc<MemoryView>, ViewError> {
         if self.away.load(Ordering::SeqCst) {
-            Err(ViewUnavailable("away".to_owned()))
+            Err(ViewError::Unavailable("away".to_owned()))
         } else {
             Ok(self.memory())
         }
@@ -36,33 +37,49 @@ impl TestView {
 
 #[async_trait]
 impl View for TestView {
-    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<(), ViewUnavailable> {
+    async fn put(&self, alerts: Vec<Arc<Alert>>) -> Result<Written, ViewError> {
         self.here()?.put(alerts).await
     }
 
-    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn get(&self, fingerprints: &[Fingerprint]) -> Result<Vec<Entry>, ViewError> {
         *self.reads.lock().unwrap() += fingerprints.len();
         self.here()?.get(fingerprints).await
     }
 
-    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewUnavailable> {
+    async fn open(&self) -> Result<Vec<Arc<Alert>>, ViewError> {
         self.here()?.open().await
     }
 
-    async fn counters(&self) -> Result<BTreeMap<CounterKey, u64>, ViewUnavailable> {
-        self.here()?.counters().await
+    async fn cluster(&self) -> Result<Cluster, ViewError> {
+        let full = self.full.load(Ordering::SeqCst);
+        let cluster = self.here()?.cluster().await?;
+        Ok(Cluster { full, ..cluster })
     }
 
-    async fn recount(&self) -> Result<u64, ViewUnavailable> {
-        self.here()?.recount().await
-    }
-
-    async fn is_filled(&self) -> Result<bool, ViewUnavailable> {
+    async fn is_filled(&self) -> Result<bool, ViewError> {
         self.here()?.is_filled().await
     }
 
-    async fn mark_filled(&self) -> Result<(), ViewUnavailable> {
+    async fn mark_filled(&self) -> Result<(), ViewError> {
         self.here()?.mark_filled().await
+    }
+}
+
+fn heartbeat(clock: &Clock) -> ViewChanged {
+    ViewChanged {
+        fingerprint: fingerprint(0),
+        version: 0,
+        accepted_at: clock.now(),
+        closed: false,
+        heartbeat: true,
+    }
+}
+
+fn record(changed: &ViewChanged) -> Record {
+    Record {
+        key: "k".to_owned(),
+        value: Some(serde_json::to_vec(changed).unwrap().into()),
+        headers: Vec::new(),
     }
 }
 
@@ -73,13 +90,29 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn silent() -> Self {
         let log = SimulatedLog::new(1);
         let view = Arc::new(TestView::default());
         let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
         let context = Context::new(Arc::new(log.clone()), clock.clone());
-        let Bridge(shared) = Bridge::start(context, view.clone());
+        let Bridge(shared) = Bridge::start(context, view.clone(), crate::CLIENTS_MAX);
         Self { log, view, shared }
+    }
+
+    /// The same, with a daemon that is heard from.
+    fn new() -> Self {
+        let world = Self::silent();
+        let (log, clock) = (world.log.clone(), world.shared.context.clock.clone());
+        tokio::spawn(async move {
+            loop {
+                // A log that is away takes none.
+                let _ = log
+                    .append(Topic::VIEW_CHANGED, vec![record(&heartbeat(&clock))])
+                    .await;
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        world
     }
 
     async fn put(&self, alerts: &[Alert]) {
@@ -95,13 +128,14 @@ impl World {
             fingerprint: fingerprint(number),
             version,
             accepted_at: self.shared.context.clock.now(),
+            closed: false,
+            heartbeat: false,
         };
-        let value = serde_json::to_vec(&changed).unwrap();
-        let record = Record {
-            key: "k".to_owned(),
-            value: Some(value.into()),
-            headers: Vec::new(),
-        };
+        self.append(changed).await;
+    }
+
+    async fn append(&self, changed: ViewChanged) {
+        let record = record(&changed);
         self.log.append(Topic::VIEW_CHANGED, vec![record]).await.unwrap();
     }
 
@@ -229,4 +263,75 @@ async fn a_view_that_lost_its_memory_takes_nothing_off_the_screens_until_it_is_f
         [1, 2, 3, 4, 5].map(|number| world.has(number)),
         [Some(2), None, None, Some(2), Some(1)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn v2_a_daemon_that_is_not_heard_from_makes_the_bridge_stale() {
+    let world = World::silent();
+    world.filled(&[alert(1, 1)]).await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(world.shared.stale_ms(), None);
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let stale = world.shared.stale_ms().unwrap();
+    assert!((20_000..=22_000).contains(&stale), "{stale}");
+    assert_eq!(world.waits_for().as_deref(), Some("heartbeat"));
+
+    world.append(heartbeat(&world.shared.context.clock)).await;
+    world
+        .until("all is well", || {
+            world.shared.stale_ms().is_none() && world.waits_for().is_none()
+        })
+        .await;
+    // One that was long under way tells that what comes after it is late, too.
+    let late = ViewChanged {
+        accepted_at: world.shared.context.clock.now() - SignedDuration::from_secs(60),
+        ..heartbeat(&world.shared.context.clock)
+    };
+    world.append(late).await;
+    world
+        .until("it is stale", || world.shared.stale_ms() >= Some(60_000))
+        .await;
+    assert_eq!(world.has(1), Some(1), "what is known stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn v1_what_closes_is_taken_off_though_the_view_holds_it_no_longer() {
+    let world = World::new();
+    world.filled(&[alert(1, 1), alert(2, 3)]).await;
+    let reads = *world.view.reads.lock().unwrap();
+    for (number, version) in [(1, 2), (2, 2), (3, 1)] {
+        let closing = ViewChanged {
+            closed: true,
+            heartbeat: false,
+            version,
+            ..heartbeat(&world.shared.context.clock)
+        };
+        let fingerprint = fingerprint(number);
+        world
+            .append(ViewChanged {
+                fingerprint,
+                ..closing
+            })
+            .await;
+    }
+    world.until("it is gone", || world.has(1).is_none()).await;
+    assert_eq!(world.has(2), Some(3), "an older version closes nothing");
+    assert_eq!(*world.view.reads.lock().unwrap(), reads, "nothing had to be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn v1_of_a_view_that_is_full_before_it_is_filled_a_new_bridge_shows_what_is_there_as_stale() {
+    let world = World::new();
+    world.view.full.store(true, Ordering::SeqCst);
+    world.put(&[alert(1, 1)]).await;
+    world.until("it is shown", || world.has(1) == Some(1)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(world.shared.stale_ms().is_some());
+    world.view.full.store(false, Ordering::SeqCst);
+    world.filled(&[alert(2, 1)]).await;
+    world
+        .until("all is well", || {
+            world.has(2) == Some(1) && world.shared.stale_ms().is_none()
+        })
+        .await;
 }
