@@ -5,7 +5,7 @@
 //! once, writes what became of them in batches, publishes the receipts and forgets them. Everything that a crash may
 //! interrupt is in the store, and an attempt whose end nobody knows is made again under the same id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ mod courier;
 mod destination;
 mod lane;
 mod limiter;
+mod overflow;
 mod publishing;
 mod queue;
 mod schedule;
@@ -34,13 +35,14 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-use self::courier::{Courier, Handle};
+use self::courier::{Courier, Handle, READ_AT_ONCE};
+use self::overflow::Overflow;
 use self::waiting::{Waiting, place};
 use crate::answer::Sender;
 use crate::metrics::NotifierMetrics;
 
-/// How many notifications of a channel are in memory; the others wait in the log.
-const IN_HAND: usize = 50_000;
+/// How many notifications may be on the way to the courier, which takes them at once; the others wait in the log.
+const ORDERED: usize = 10_000;
 
 /// Everything that a channel's delivery needs.
 #[derive(Clone)]
@@ -159,11 +161,11 @@ impl Stage for Notifier {
             claim.trails.insert(batch.topic, trail.to_text());
         }
         let claim = claim.clone();
-        let in_hand = self.handle.in_hand();
-        if in_hand >= IN_HAND {
+        let ordered = self.handle.ordered();
+        if ordered >= ORDERED {
             return Err(StageError::Unavailable {
                 dependency: self.desk.channel().name(),
-                error: format!("{in_hand} notifications wait already"),
+                error: format!("{ordered} notifications are on the way to it already"),
             });
         }
         let done = claim.positions.get(&batch.topic).copied().unwrap_or(0);
@@ -221,19 +223,31 @@ impl Notifier {
             .await
             .map_err(unavailable)?;
         compare_with_log(desk, &mut claim).await?;
-        let unfinished = desk.store.unfinished(&claim).await.map_err(unavailable)?;
-        let published = self.publish_leftovers(&unfinished).await?;
-        let pending = unfinished
-            .iter()
-            .filter(|delivery| delivery.state == DeliveryState::Pending);
-        let taken_over = pending.filter_map(|delivery| match Waiting::taken_over(delivery) {
-            Ok(waiting) => Some((Arc::new(place(&delivery.notification)), waiting)),
-            Err(error) => {
-                tracing::error!(%error, "a stored notification has no JSON form");
-                None
+        let mut published = Vec::new();
+        let mut taken_over = Vec::new();
+        let mut counts: HashMap<_, usize> = HashMap::new();
+        let mut left = Overflow::default();
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let page = desk.store.unfinished(&claim, from, READ_AT_ONCE).await;
+            let page = page.map_err(unavailable)?;
+            published.extend(self.publish_leftovers(&page.deliveries).await?);
+            let pending = page.deliveries.iter();
+            for delivery in pending.filter(|delivery| delivery.state == DeliveryState::Pending) {
+                let place = Arc::new(place(&delivery.notification));
+                let there = counts.entry(Arc::clone(&place)).or_default();
+                if !left.takes(partition, &place, *there, taken_over.len()) {
+                    continue;
+                }
+                *there += 1;
+                match Waiting::taken_over(delivery) {
+                    Ok(waiting) => taken_over.push((place, waiting)),
+                    Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
+                }
             }
-        });
-        self.handle.take(claim.clone(), taken_over.collect(), published);
+            after = page.next;
+        }
+        self.handle.take(claim.clone(), taken_over, left, published);
         self.claims.insert(partition, claim.clone());
         Ok(claim)
     }

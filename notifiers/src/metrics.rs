@@ -18,6 +18,7 @@ pub struct NotifierMetrics {
     attempt_seconds: HistogramVec,
     waiting: IntGaugeVec,
     retrying: IntGaugeVec,
+    left_in_store: IntGaugeVec,
     accepted_to_sent: Histogram,
 }
 
@@ -50,11 +51,19 @@ impl NotifierMetrics {
             ),
             &["channel"],
         );
+        let left_in_store = IntGaugeVec::new(
+            Opts::new(
+                "reveille_notifications_left_in_store",
+                "Notifications, at least, that stay in the database until their destination takes what is in memory.",
+            ),
+            &["channel"],
+        );
         Self {
             outcomes: metrics.register(outcomes),
             attempt_seconds: metrics.register(attempt_seconds),
             waiting: metrics.register(waiting),
             retrying: metrics.register(retrying),
+            left_in_store: metrics.register(left_in_store),
             accepted_to_sent: metrics.hop_seconds("accepted_to_sent"),
         }
     }
@@ -71,6 +80,12 @@ impl NotifierMetrics {
 
     pub(crate) fn sent_after(&self, seconds: f64) {
         self.accepted_to_sent.observe(seconds.max(0.0));
+    }
+
+    pub(crate) fn left_in_store(&self, channel: Channel, count: usize) {
+        self.left_in_store
+            .with_label_values(&[channel.name()])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn in_hand(&self, channel: Channel, waiting: usize, retrying: usize) {

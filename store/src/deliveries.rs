@@ -14,6 +14,15 @@ const UPDATES: usize = 48;
 /// The most ids in one statement.
 const IDS: usize = 500;
 
+/// Some of the deliveries of a partition.
+#[derive(Debug, Default)]
+pub struct DeliveryPage {
+    /// In the order in which they were accepted.
+    pub deliveries: Vec<Delivery>,
+    /// Where the next page begins; none when this is the last.
+    pub next: Option<i64>,
+}
+
 impl Store {
     /// Takes notifications into a channel's hands, with the position after them. Known ones stay as they are.
     pub async fn accept(
@@ -61,27 +70,67 @@ impl Store {
         Ok(known)
     }
 
-    /// The deliveries of a claimed partition that are to be sent, or whose receipt is to be published, in the order in
-    /// which they were accepted.
-    pub async fn unfinished(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
+    /// A page of the deliveries of a claimed partition that are to be sent, or whose receipt is to be published, in the
+    /// order in which they were accepted. `after` is [`DeliveryPage::next`] of the page before, 0 for the first.
+    pub async fn unfinished(
+        &self,
+        claim: &Claim,
+        after: i64,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
+        let values = vec![claim.scope.as_str().into(), claim.partition.into(), after.into()];
+        self.delivery_page(claim, "", values, limit).await
+    }
+
+    /// A page of the deliveries to one destination of a claimed partition that are to be sent, in the order in which they
+    /// were accepted; `after` as in [`Store::unfinished`]. All bots that have a destination of this name share it.
+    pub async fn pending_at(
+        &self,
+        claim: &Claim,
+        destination: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
+        let values = vec![
+            claim.scope.as_str().into(),
+            claim.partition.into(),
+            after.into(),
+            hash(destination),
+        ];
+        let condition = "AND destination_hash = ? AND state = 'pending' ";
+        self.delivery_page(claim, condition, values, limit).await
+    }
+
+    async fn delivery_page(
+        &self,
+        claim: &Claim,
+        condition: &str,
+        values: Vec<Value>,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
         let mut session = self
             .read(format!(
                 "deliveries of {} partition {}",
                 claim.scope, claim.partition
             ))
             .await?;
-        let select = "SELECT document, state, attempts, next_attempt_at, reference, receipt, notification_id FROM deliveries \
-                      WHERE scope = ? AND partition_number = ? AND unfinished = 1 ORDER BY id";
-        let rows = session
-            .fetch(select, vec![claim.scope.as_str().into(), claim.partition.into()])
-            .await?;
-        let mut deliveries = Vec::with_capacity(rows.len());
+        let select = format!(
+            "SELECT document, state, attempts, next_attempt_at, reference, receipt, notification_id, id FROM deliveries \
+             WHERE scope = ? AND partition_number = ? AND unfinished = 1 AND id > ? {condition}ORDER BY id LIMIT {limit}"
+        );
+        let rows = session.fetch(Statement::kept(select), values).await?;
+        let mut page = DeliveryPage::default();
         for row in &rows {
             let what = session.what();
-            let id = Reader { row, what }.text(6)?;
-            deliveries.extend(self.unreadable().skip("deliveries", id, delivery(row, what))?);
+            let reader = Reader { row, what };
+            if rows.len() == limit {
+                page.next = Some(reader.number(7)?);
+            }
+            let id = reader.text(6)?;
+            page.deliveries
+                .extend(self.unreadable().skip("deliveries", id, delivery(row, what))?);
         }
-        Ok(deliveries)
+        Ok(page)
     }
 
     /// The provider's id of the message that opened this alert's episode at this destination, if it was sent and has one.

@@ -22,6 +22,7 @@ mod unreadable;
 mod values;
 
 pub use connection::Store;
+pub use deliveries::DeliveryPage;
 pub use error::StoreError;
 pub use model::{
     AlertQuery, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage, OutboxRow,

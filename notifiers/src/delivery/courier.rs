@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::attempt::{self, Attempt};
 use super::limiter::Limits;
+use super::overflow::Overflow;
 use super::queue::{Parcel, Queue};
 use super::waiting::{Place, Waiting};
 use super::{Desk, name, publishing};
@@ -26,8 +27,10 @@ use super::{Desk, name, publishing};
 mod background;
 mod books;
 mod handle;
+mod reading;
 
-use background::{Background, Published, Written, publish, write};
+pub(super) use background::READ_AT_ONCE;
+use background::{Background, Published, ReadBack, Written, publish, write};
 use books::{Entry, Outgoing, entry};
 pub(super) use handle::Handle;
 use handle::{Order, Shared};
@@ -58,7 +61,12 @@ pub(super) struct Courier {
     flights: HashMap<Id, Flight>,
     /// Notifications under way, in all flights.
     aboard: usize,
+    /// What is left in the store until there is room.
+    overflow: Overflow,
+    reading: Background<ReadBack>,
     writing: Background<Written>,
+    /// The notifications whose ends are being written.
+    being_written: Vec<Uuid>,
     publishing: Background<Published>,
     outgoing: Vec<Outgoing>,
     task: Task,
@@ -112,7 +120,10 @@ impl Courier {
             attempts: JoinSet::new(),
             flights: HashMap::new(),
             aboard: 0,
+            overflow: Overflow::default(),
+            reading: Background::idle(),
             writing: Background::idle(),
+            being_written: Vec::new(),
             publishing: Background::idle(),
             outgoing: Vec::new(),
             task,
@@ -125,10 +136,10 @@ impl Courier {
     pub(super) async fn run(mut self) {
         loop {
             self.send();
+            self.start_reading();
             self.start_writing();
             self.start_publishing();
             self.let_go_what_has_ended();
-            self.shared.set_in_hand(self.queue.len() + self.aboard);
             if self.closed && self.partitions.is_empty() {
                 self.task.ended();
                 return;
@@ -143,6 +154,7 @@ impl Courier {
                         self.ended(ended);
                     }
                 }
+                read = self.reading.end() => self.read(read),
                 written = self.writing.end() => self.written(written),
                 published = self.publishing.end() => self.published(published),
                 () = changed(&mut self.site) => self.queue.credentials_changed(self.desk.context.clock.now()),
@@ -161,9 +173,11 @@ impl Courier {
             Some(Order::Take {
                 claim,
                 waiting,
+                left,
                 published,
             }) => {
                 let partition = claim.partition;
+                self.overflow.extend(left);
                 self.partitions.insert(partition, Owned::new(claim, published));
                 self.take_in(partition, waiting);
             }
@@ -175,7 +189,7 @@ impl Courier {
                     .get(&partition)
                     .is_some_and(|owned| owned.leaving.is_none())
                 {
-                    self.take_in(partition, waiting);
+                    self.take_in_if_room(partition, waiting);
                 }
             }
             Some(Order::Release { partition, done }) => self.leave(partition, done),
@@ -293,12 +307,14 @@ impl Courier {
             .entries
             .drain(..owned.entries.len().min(WRITTEN_AT_ONCE))
             .collect();
+        self.being_written = entries.iter().map(|entry| entry.update.notification_id).collect();
         let published = std::mem::take(&mut owned.published);
         let task = write(self.desk.store.clone(), owned.claim.clone(), entries, published);
         self.writing = Background::start(owned.claim.partition, task);
     }
 
     fn written(&mut self, (partition, written): (u32, Option<Written>)) {
+        self.being_written.clear();
         let Some(Written {
             claim,
             entries,
@@ -360,6 +376,7 @@ impl Courier {
     fn leave(&mut self, partition: u32, done: Option<oneshot::Sender<()>>) {
         let until = self.now().checked_add(LEAVE).unwrap_or(Timestamp::MAX);
         self.queue.release(partition);
+        self.forget_left(partition);
         if let Some(owned) = self.partitions.get_mut(&partition) {
             let leaving = owned.leaving.get_or_insert_with(|| Leaving {
                 until,
@@ -387,8 +404,11 @@ impl Courier {
     /// Forgets a partition. Whoever claims it next makes the attempts again that are cut off here.
     fn abandon(&mut self, partition: u32) {
         self.queue.release(partition);
+        self.forget_left(partition);
         if self.writing.busy_with(partition) {
             self.writing.cancel();
+            // These were perhaps not stored: the next claim may find them.
+            self.being_written.clear();
         }
         let aboard = &mut self.aboard;
         self.flights.retain(|_, flight| {
@@ -409,6 +429,7 @@ impl Courier {
     }
 
     fn tell_how_it_is(&mut self) {
+        self.tell_what_is_left();
         self.desk.metrics.in_hand(
             self.desk.channel(),
             self.queue.len() + self.aboard,

@@ -32,6 +32,8 @@ pub(crate) struct Destination {
     ready: [BTreeSet<(u64, Fingerprint)>; 3],
     /// Lanes whose first has to wait.
     delayed: BTreeSet<(Timestamp, Fingerprint)>,
+    /// How many wait.
+    waiting: usize,
     in_flight: usize,
     bucket: Bucket,
     failures: u32,
@@ -74,6 +76,7 @@ impl Destination {
             lanes: HashMap::new(),
             ready: Default::default(),
             delayed: BTreeSet::new(),
+            waiting: 0,
             in_flight: 0,
             bucket: Bucket::new(limits),
             failures: 0,
@@ -85,8 +88,8 @@ impl Destination {
     }
 
     /// How many wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.lanes.values().map(|lane| lane.waiting.len()).sum()
+    pub(crate) const fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// How many of those have failed before.
@@ -112,6 +115,7 @@ impl Destination {
             Ok(_) => false,
             Err(place) => {
                 lane.waiting.insert(place, (order, waiting));
+                self.waiting += 1;
                 true
             }
         }
@@ -152,6 +156,7 @@ impl Destination {
                 lane.waiting = stays;
             }
         }
+        self.waiting -= gone.len();
         self.place(fingerprint);
         gone
     }
@@ -290,6 +295,7 @@ impl Destination {
         let lane = self.lanes.get_mut(&fingerprint)?;
         lane.in_flight = true;
         let (_, first) = lane.waiting.remove(0);
+        self.waiting -= 1;
         self.place(fingerprint);
         Some(first)
     }

@@ -103,6 +103,16 @@ impl Queue {
         self.len
     }
 
+    /// How many of those wait for this destination.
+    pub(crate) fn waiting_at(&self, place: &Arc<Place>) -> usize {
+        self.destinations.get(place).map_or(0, Destination::waiting)
+    }
+
+    /// Nothing waits for this destination or is under way to it.
+    pub(crate) fn idle_at(&self, place: &Arc<Place>) -> bool {
+        self.destinations.get(place).is_none_or(Destination::idle)
+    }
+
     /// How many of those that wait have failed before.
     pub(crate) fn retrying(&self) -> usize {
         self.destinations.values().map(Destination::retrying).sum()

@@ -1,6 +1,7 @@
 //! The loop with a provider of which everything is decided here.
 
 mod order;
+mod overflow;
 mod restarts;
 mod retries;
 mod storms;

@@ -1,6 +1,8 @@
 //! What runs beside the courier, one of each at a time: a transaction, a publication.
 
+use std::collections::HashSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::Context;
@@ -10,13 +12,17 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::overflow::{HELD_PER_DESTINATION, ToRead};
 use super::super::publishing;
+use super::super::waiting::{Place, Waiting};
 use super::books::{Entry, Outgoing};
 
 /// The waits for a dependency that is away grow from this
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How many deliveries are read at once.
+pub(in crate::delivery) const READ_AT_ONCE: usize = 1_000;
 
 /// Something that runs, or nothing.
 pub(super) struct Background<T> {
@@ -111,6 +117,62 @@ pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, publi
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+/// What was read back for a destination.
+pub(super) struct ReadBack {
+    pub(super) place: Arc<Place>,
+    pub(super) waiting: Vec<Waiting>,
+    /// There may be more.
+    pub(super) more: bool,
+}
+
+/// Reads what was left in the store for a destination, as much as there is room for, however long the store is away. Without
+/// what has ended already but is not stored yet.
+pub(super) async fn read_back(store: Store, claim: Claim, to_read: ToRead, ended: HashSet<Uuid>) -> ReadBack {
+    let ToRead { place, untried, .. } = to_read;
+    let mut waiting = Vec::new();
+    let mut after = 0;
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        let page = store
+            .pending_at(&claim, &place.destination, after, READ_AT_ONCE)
+            .await;
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                if wait == SHORTEST_WAIT {
+                    tracing::warn!(partition = claim.partition, %error, "what waits cannot be read back yet");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+                continue;
+            }
+        };
+        let ours = page.deliveries.iter().filter(|delivery| {
+            delivery.notification.bot == place.bot && !ended.contains(&delivery.notification.notification_id)
+        });
+        for delivery in ours {
+            match Waiting::taken_over(delivery) {
+                Ok(one) => waiting.push(Waiting {
+                    perhaps_delivered: !untried,
+                    ..one
+                }),
+                Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
+            }
+        }
+        let full = waiting.len() + READ_AT_ONCE > HELD_PER_DESTINATION;
+        match page.next {
+            Some(next) if !full => after = next,
+            next => {
+                return ReadBack {
+                    place,
+                    waiting,
+                    more: next.is_some(),
+                };
             }
         }
     }

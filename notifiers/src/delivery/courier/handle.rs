@@ -8,6 +8,7 @@ use store::Claim;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::delivery::overflow::Overflow;
 use crate::delivery::waiting::{Place, Waiting};
 
 /// Notifications with their places.
@@ -15,10 +16,11 @@ type ToPlaces = Vec<(Arc<Place>, Waiting)>;
 
 /// What the courier is told.
 pub(super) enum Order {
-    /// This partition was claimed; this waits in it, and these receipts were published.
+    /// This partition was claimed; this waits in it, more is left in the store, and these receipts were published.
     Take {
         claim: Claim,
         waiting: ToPlaces,
+        left: Overflow,
         published: Vec<Uuid>,
     },
     /// This was accepted.
@@ -33,18 +35,12 @@ pub(super) enum Order {
 /// What stage and courier know of each other.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// With the courier.
-    in_hand: AtomicUsize,
-    /// On the way to it.
+    /// On the way to the courier.
     ordered: AtomicUsize,
     fenced: Mutex<BTreeSet<u32>>,
 }
 
 impl Shared {
-    pub(super) fn set_in_hand(&self, count: usize) {
-        self.in_hand.store(count, Ordering::Relaxed);
-    }
-
     pub(super) fn arrived(&self, count: usize) {
         self.ordered.fetch_sub(count, Ordering::Relaxed);
     }
@@ -79,9 +75,9 @@ impl Handle {
         )
     }
 
-    /// How many notifications are in memory.
-    pub(in crate::delivery) fn in_hand(&self) -> usize {
-        self.shared.in_hand.load(Ordering::Relaxed) + self.shared.ordered.load(Ordering::Relaxed)
+    /// How many notifications are on the way to the courier.
+    pub(in crate::delivery) fn ordered(&self) -> usize {
+        self.shared.ordered.load(Ordering::Relaxed)
     }
 
     /// A partition that the courier has lost, if it is one of these.
@@ -89,11 +85,18 @@ impl Handle {
         self.shared.fenced().intersection(of).next().copied()
     }
 
-    pub(in crate::delivery) fn take(&self, claim: Claim, waiting: ToPlaces, published: Vec<Uuid>) {
+    pub(in crate::delivery) fn take(
+        &self,
+        claim: Claim,
+        waiting: ToPlaces,
+        left: Overflow,
+        published: Vec<Uuid>,
+    ) {
         self.shared.fenced().remove(&claim.partition);
         self.order(Order::Take {
             claim,
             waiting,
+            left,
             published,
         });
     }

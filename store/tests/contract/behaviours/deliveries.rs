@@ -55,7 +55,7 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         receipt: None,
     };
     assert_eq!(
-        store.unfinished(&claim).await.unwrap(),
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
         std::slice::from_ref(&fresh)
     );
 
@@ -77,7 +77,7 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         ..fresh
     };
     assert_eq!(
-        store.unfinished(&claim).await.unwrap(),
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
         std::slice::from_ref(&waiting)
     );
 
@@ -95,7 +95,7 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         ..waiting
     };
     assert_eq!(
-        store.unfinished(&claim).await.unwrap(),
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
         std::slice::from_ref(&unsaid)
     );
 
@@ -117,16 +117,19 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         receipt: Some(sent),
         ..unsaid
     };
-    assert_eq!(store.unfinished(&claim).await.unwrap(), [unpublished]);
+    assert_eq!(
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
+        [unpublished]
+    );
 
     store
         .update_deliveries(&claim, &[], &[new.notification_id])
         .await
         .unwrap();
-    assert_eq!(store.unfinished(&claim).await.unwrap(), []);
+    assert_eq!(store.unfinished(&claim, 0, 100).await.unwrap().deliveries, []);
     store.accept(&claim, &[new], (TOPIC, 3)).await.unwrap();
     assert_eq!(
-        store.unfinished(&claim).await.unwrap(),
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
         [],
         "what was sent is not sent again"
     );
@@ -176,7 +179,7 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
     };
     let updates: Vec<_> = (0..).zip(&notifications).map(change).collect();
     store.update_deliveries(&claim, &updates, &[]).await.unwrap();
-    let stored = store.unfinished(&claim).await.unwrap();
+    let stored = store.unfinished(&claim, 0, 100).await.unwrap().deliveries;
     assert_eq!(stored.len(), 230);
     for (delivery, update) in stored.iter().zip(&updates) {
         assert_eq!(delivery.notification.notification_id, update.notification_id);
@@ -280,7 +283,10 @@ pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &B
             .is_some()
     };
     assert!(known(1).await && !known(2).await && !known(3).await && !known(5).await && known(6).await);
-    assert_eq!(store.unfinished(&claim).await.unwrap().len(), 1);
+    assert_eq!(
+        store.unfinished(&claim, 0, 100).await.unwrap().deliveries.len(),
+        1
+    );
 }
 
 pub async fn old_history_is_removed_but_not_that_of_open_alerts(backing: &Backing) {
