@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(look(0, std::slice::from_ref(&waits)), None);
         assert_eq!(look(500, &[waits.clone(), dead.clone()]), None);
         assert_eq!(look(559, &[waits.clone(), dead.clone()]), None);
-        assert_eq!(look(560, &[waits.clone()]), None, "it has recovered");
+        assert_eq!(look(560, std::slice::from_ref(&waits)), None, "it has recovered");
         assert_eq!(look(561, &[waits.clone(), dead.clone()]), None);
         let why = look(621, &[waits, dead]);
         assert_eq!(why.as_deref(), Some("site: the task has died"));

@@ -157,9 +157,10 @@ pub async fn deliveries_come_in_the_order_in_which_they_were_accepted(backing: &
     ];
     store.update_deliveries(&claim, &gone, &[]).await.unwrap();
     let order: Vec<_> = store
-        .unfinished(&claim)
+        .unfinished(&claim, 0, 100)
         .await
         .unwrap()
+        .deliveries
         .into_iter()
         .map(|d| d.notification)
         .collect();
@@ -179,7 +180,7 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
     };
     let updates: Vec<_> = (0..).zip(&notifications).map(change).collect();
     store.update_deliveries(&claim, &updates, &[]).await.unwrap();
-    let stored = store.unfinished(&claim, 0, 100).await.unwrap().deliveries;
+    let stored = store.unfinished(&claim, 0, 230).await.unwrap().deliveries;
     assert_eq!(stored.len(), 230);
     for (delivery, update) in stored.iter().zip(&updates) {
         assert_eq!(delivery.notification.notification_id, update.notification_id);
