@@ -3,6 +3,8 @@
 //! 100,000 open alerts in eight environments, in pages of 1,000 of one environment, then 200,000 closed ones of which
 //! none meets the condition. Without a URL in a fresh SQLite file.
 
+// The document of an alert is one large literal.
+#![recursion_limit = "256"]
 #![allow(clippy::print_stdout, reason = "it prints what it has measured")]
 
 use std::time::{Duration, Instant};
