@@ -397,7 +397,10 @@ mod tests {
             let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
             return example(document, schema, most);
         }
-        if let Some(one) = schema["allOf"].get(0) {
+        if let Some(one) = ["allOf", "anyOf", "oneOf"]
+            .iter()
+            .find_map(|of| schema[of].get(0))
+        {
             return example(document, one, most);
         }
         let number = |name: &str| usize::try_from(schema[name].as_u64().unwrap_or(0)).unwrap();
@@ -407,7 +410,9 @@ mod tests {
         if let Some(words) = schema["enum"].as_array() {
             return if most { words.last() } else { words.first() }.unwrap().clone();
         }
-        match (schema["type"].as_str().unwrap(), schema["pattern"].as_str()) {
+        let kind = schema["type"].as_str();
+        let kind = kind.unwrap_or_else(|| panic!("it has no type: {schema}"));
+        match (kind, schema["pattern"].as_str()) {
             ("string", Some(ALERT_ID)) => json!(if most { "f" } else { "0" }.repeat(32)),
             ("string", _) if schema["format"] == "date-time" => json!("2026-09-01T10:00:00.5+02:00"),
             // Four bytes a character.

@@ -23,19 +23,19 @@ pub(super) fn encode(alert: &Alert) -> Result<Vec<u8>, ViewError> {
     cut_text(&mut cut.output);
     cut.previous_output.as_mut().map(cut_text);
     cut.annotations.values_mut().for_each(cut_text);
-    cut.labels
-        .insert(CUT_LABEL.to_owned(), "output, annotations".to_owned());
+    let texts = if cut.annotations.is_empty() {
+        "output"
+    } else {
+        "output, annotations"
+    };
+    cut.labels.insert(CUT_LABEL.to_owned(), texts.to_owned());
     let body = to_json(&cut)?;
     if body.len() <= BODY_BYTES_MAX {
         return Ok(body);
     }
     cut.annotations.clear();
     cut.links.clear();
-    cut.labels = [(
-        CUT_LABEL.to_owned(),
-        "output, annotations, labels, links".to_owned(),
-    )]
-    .into();
+    cut.labels = [(CUT_LABEL.to_owned(), format!("{texts}, labels, links"))].into();
     to_json(&cut)
 }
 
@@ -95,8 +95,8 @@ mod tests {
         // Three bytes a character, so that a cut in the middle of one would show.
         let long = "€".repeat(320_000);
         for (alert, cut, label) in [
-            (alert(&long, "short"), "output, annotations", Some("short")),
-            (alert("short", &long), "output, annotations, labels, links", None),
+            (alert(&long, "short"), "output", Some("short")),
+            (alert("short", &long), "output, labels, links", None),
         ] {
             let body = encode(&alert).unwrap();
             assert!(body.len() <= BODY_BYTES_MAX, "{}", body.len());
