@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -68,22 +68,22 @@ impl Access {
     pub fn guard(&self, routes: Router) -> Router {
         routes
             .layer(from_fn_with_state(self.clone(), check))
-            .layer(from_fn_with_state(self.clone(), refuse_cross_site))
+            .layer(from_fn_with_state(self.clone(), protect_browsers))
     }
 
     /// `GET` and `POST /api/v1/session`: who am I, and let me in. Not to be guarded.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/session", get(session).post(sign_in))
-            .layer(from_fn_with_state(self.clone(), refuse_cross_site))
+            .layer(from_fn_with_state(self.clone(), protect_browsers))
             .with_state(self.clone())
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let authorization = header_text(headers, header::AUTHORIZATION);
-        let bearer = authorization.and_then(|text| text.strip_prefix("Bearer "));
-        let basic = authorization.and_then(|text| text.strip_prefix("Basic "));
+        let bearer = authorization.and_then(|text| credentials(text, "Bearer"));
+        let basic = authorization.and_then(|text| credentials(text, "Basic"));
         let password = basic.and_then(password);
         let cookie = header_text(headers, header::COOKIE).and_then(|cookies| {
             cookies
@@ -98,6 +98,15 @@ impl Access {
 
 fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The credentials of an `Authorization` header of this scheme, whose name has no case
+/// (<https://www.rfc-editor.org/rfc/rfc9110#section-11.1>).
+fn credentials<'h>(authorization: &'h str, scheme: &str) -> Option<&'h str> {
+    let (shown, credentials) = authorization.split_once(' ')?;
+    shown
+        .eq_ignore_ascii_case(scheme)
+        .then(|| credentials.trim_start_matches(' '))
 }
 
 /// The password in the credentials of basic authentication, which are what stands behind `Basic`.
@@ -128,7 +137,7 @@ fn misled(headers: &HeaderMap) -> bool {
     !local && name.parse::<IpAddr>().is_err()
 }
 
-async fn refuse_cross_site(State(access): State<Access>, request: Request, next: Next) -> Response {
+async fn protect_browsers(State(access): State<Access>, request: Request, next: Next) -> Response {
     if origin::is_cross_site(request.method(), request.headers(), &access.console_url) {
         let error = json!({ "error": {
             "code": "cross_site",
@@ -136,7 +145,17 @@ async fn refuse_cross_site(State(access): State<Access>, request: Request, next:
         } });
         return (StatusCode::FORBIDDEN, Json(error)).into_response();
     }
-    next.run(request).await
+    let mut answer = next.run(request).await;
+    // What the API answers is for one operator now: no cache keeps it, and no browser guesses its type.
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    answer
 }
 
 async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
@@ -263,6 +282,10 @@ mod tests {
                     .unwrap();
                 let answer = routes.clone().oneshot(request).await.unwrap();
                 assert_eq!(answer.status(), status, "{path} {origin}");
+                if status == 200 {
+                    assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+                    assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+                }
             }
         }
     }
@@ -272,6 +295,9 @@ mod tests {
         let access = Access::new(Some("correct horse"), "http://127.0.0.1:8080");
         let session = access.token.as_ref().unwrap().session.clone();
         assert!(access.admits(&headers(header::AUTHORIZATION, "Bearer correct horse")));
+        for s9_the_scheme_has_no_case in ["bearer correct horse", "BEARER  correct horse"] {
+            assert!(access.admits(&headers(header::AUTHORIZATION, s9_the_scheme_has_no_case)));
+        }
         assert!(access.admits(&headers(
             header::COOKIE,
             &format!("a=b; reveille_session={session}")

@@ -57,7 +57,9 @@ pub(crate) async fn run(
     let log = EmbeddedLog::open(data.join("log"), process.clock.clone())?;
     let store = Store::open(&format!("sqlite://{}", data.join("state.sqlite").display())).await?;
     store.migrate().await?;
-    let context = process.context(Arc::new(log));
+    let log = Arc::new(log);
+    let context = process.context(log.clone());
+    log.report_to(&context.health, "log folder");
     let view: Arc<dyn View> = Arc::new(MemoryView::new());
     let site = site::follow(&context);
     let api = Api::start(&context, store.clone(), site_key.clone())
