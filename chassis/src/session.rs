@@ -64,7 +64,7 @@ impl Access {
 
     /// Lets only those through to `routes` who show the token (`Authorization: Bearer`, or the password of basic
     /// authentication, which some programs have nothing but) or a session's cookie. What a page of another site sends is
-    /// refused, whoever is signed in.
+    /// refused, with or without a session.
     pub fn guard(&self, routes: Router) -> Router {
         routes
             .layer(from_fn_with_state(self.clone(), check))
