@@ -294,9 +294,14 @@ async fn providers_may_be_away() -> Result<()> {
 
 async fn outage(world: &mut World, part: Part, away: Duration) -> Result<()> {
     something_comes_through(world).await?;
+    let console = world.console().await?;
     stop(world, part)?;
     let back = Instant::now() + away;
     everybody_says_so(world, part).await?;
+    // The daemon cannot go on without either, so what the console shows grows old, and the console says so.
+    console
+        .wait_until("the console is stale", NOTICE, |screen| screen.stale)
+        .await?;
     world.all_alive()?;
     tokio::time::sleep_until(back).await;
     world.all_alive()?;
@@ -312,6 +317,9 @@ async fn outage(world: &mut World, part: Part, away: Duration) -> Result<()> {
     let start = Instant::now();
     world.ready(NOTICE).await?;
     something_comes_through(world).await?;
+    console
+        .wait_until("the console is current", NOTICE, |screen| !screen.stale)
+        .await?;
     say(&format!(
         "{part:?} was away; all went on {:?} after it was back",
         start.elapsed()

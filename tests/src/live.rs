@@ -29,6 +29,8 @@ pub struct Screen {
     pub counters: Counters,
     /// Whether a whole snapshot has come since the line was opened, or the line goes on where it was.
     pub complete: bool,
+    /// Whether the bridge says that the view may be stale.
+    pub stale: bool,
     /// How many snapshots were completed.
     pub snapshots: u64,
     /// How many deltas came.
@@ -81,8 +83,9 @@ impl Screen {
                 self.complete = true;
                 self.cursor = Some(cursor);
             }
-            ServerMessage::Beat { cursor, .. } => {
+            ServerMessage::Beat { cursor, stale_ms, .. } => {
                 self.complete = true;
+                self.stale = stale_ms.is_some();
                 self.cursor = Some(cursor);
             }
             ServerMessage::Refused { reason } => self.refused.push(reason),
