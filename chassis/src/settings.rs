@@ -13,6 +13,8 @@ use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
 use crate::tls::{self, ClientCertificates, Tls, TlsError, TlsFiles};
 
+mod token_strength;
+
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
 
@@ -101,6 +103,10 @@ pub struct Settings {
     pub closed_alerts_days: Option<u32>,
     /// The version that Alertmanager's clients are given; [`ALERTMANAGER_VERSION`] when not set.
     pub alertmanager_version: Option<String>,
+    /// How many connections all listeners hold together at most; 8192 when not set, and never more than descriptors allow.
+    pub connections: Option<u32>,
+    /// How many a listener holds from one address; half of what it holds when not set.
+    pub connections_per_address: Option<u32>,
     /// Let notifications go to private and loopback addresses.
     pub allow_private_destinations: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of the tracing library; `info` when not set.
@@ -150,6 +156,8 @@ const NAMES: &[&str] = &[
     "history_days",
     "closed_alerts_days",
     "alertmanager_version",
+    "connections",
+    "connections_per_address",
     "allow_private_destinations",
     "log_level",
     "otlp_endpoint",
@@ -264,6 +272,24 @@ impl Settings {
         }
         if name == "bridge_clients" && self.bridge_clients == Some(0) {
             return Err("a bridge without clients is of no use: use 1 or more");
+        }
+        if name == "access_token"
+            && self
+                .access_token
+                .as_deref()
+                .is_some_and(token_strength::is_guessable)
+        {
+            return Err(
+                "this access token can be guessed (repeated characters, characters in a row, or common words): make one, for example with `head -c 24 /dev/urandom | base64`",
+            );
+        }
+        for (bound, value) in [
+            ("connections", self.connections),
+            ("connections_per_address", self.connections_per_address),
+        ] {
+            if name == bound && value == Some(0) {
+                return Err("at least one connection is needed: use 1 or more, or leave it out");
+            }
         }
         let level = self.log_level.as_deref();
         if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
@@ -492,7 +518,9 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "history_days"
             | "closed_alerts_days"
             | "aerospike_closed_seconds"
-            | "bridge_clients",
+            | "bridge_clients"
+            | "connections"
+            | "connections_per_address",
             text,
         ) => text
             .parse()

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use chassis::connections::Connections;
 use chassis::mqtt::MqttBroker;
 use chassis::secrets::SiteKey;
 use domain::Site;
@@ -78,8 +79,8 @@ impl Collectors {
     }
 
     /// Takes mail, until shutdown. The key stands in the address of the recipient.
-    pub async fn serve_smtp(self, listener: TcpListener) {
-        doors::smtp::serve(self.collector, self.context, listener).await;
+    pub async fn serve_smtp(self, listener: TcpListener, connections: Connections) {
+        doors::smtp::serve(self.collector, self.context, listener, connections).await;
     }
 
     /// Takes what is published to the topics that the site declares, until shutdown.
@@ -89,8 +90,8 @@ impl Collectors {
 
     /// Takes what Riemann's clients send over TCP, until shutdown. `key` is the integration's to which all of them
     /// belong; without it each message shows one.
-    pub async fn serve_riemann(self, listener: TcpListener, key: Option<String>) {
-        doors::riemann::serve(self.collector, self.context, listener, key).await;
+    pub async fn serve_riemann(self, listener: TcpListener, connections: Connections, key: Option<String>) {
+        doors::riemann::serve(self.collector, self.context, listener, connections, key).await;
     }
 }
 

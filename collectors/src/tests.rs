@@ -8,7 +8,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chassis::connections::ConnectionLimits;
 use chassis::secrets::key_hash;
+use chassis::settings::Settings;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
@@ -185,6 +187,11 @@ impl World {
             .map(|metric| metric.get_counter().get_value())
             .sum()
     }
+}
+
+/// More than a test needs.
+fn connections(world: &World) -> Connections {
+    ConnectionLimits::new(&Settings::default(), 1024, &world.context.metrics).http()
 }
 
 fn site() -> Site {

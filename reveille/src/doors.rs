@@ -1,5 +1,6 @@
 //! The doors for senders that do not speak HTTP, where the settings ask for them.
 
+use chassis::connections::ConnectionLimits;
 use chassis::server;
 use chassis::settings::Settings;
 use collectors::Collectors;
@@ -8,17 +9,22 @@ use tokio::task::JoinSet;
 /// Opens them.
 pub(crate) async fn open(
     settings: &Settings,
+    connections: &ConnectionLimits,
     collectors: &Collectors,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     if let Some(address) = settings.riemann_listen()? {
         let listener = server::listen(address, "riemann_listen").await?;
         let key = settings.riemann_integration_key.clone();
-        tasks.spawn(collectors.clone().serve_riemann(listener, key));
+        tasks.spawn(
+            collectors
+                .clone()
+                .serve_riemann(listener, connections.riemann(), key),
+        );
     }
     if let Some(address) = settings.smtp_listen()? {
         let listener = server::listen(address, "smtp_listen").await?;
-        tasks.spawn(collectors.clone().serve_smtp(listener));
+        tasks.spawn(collectors.clone().serve_smtp(listener, connections.smtp()));
     }
     if let Some(broker) = settings.mqtt()? {
         tasks.spawn(collectors.clone().serve_mqtt(broker));

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chassis::connections::{self, ConnectionLimits};
 use chassis::settings::Settings;
 use chassis::telemetry::{self, LogFormat, Telemetry};
 use pipeline::metrics::Metrics;
@@ -23,6 +24,7 @@ pub(crate) struct Process {
     pub(crate) metrics: Metrics,
     pub(crate) telemetry: Telemetry,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) connections: ConnectionLimits,
     watchdog: Watchdog,
 }
 
@@ -40,12 +42,14 @@ impl Process {
         let clock = Clock::system();
         let shutdown = CancellationToken::new();
         end_on_signals(shutdown.clone())?;
+        let metrics = Metrics::new();
         let health = Health::new(clock.clone());
         Ok(Self {
             watchdog: Watchdog::start(health.clone(), shutdown.clone())?,
+            connections: ConnectionLimits::new(settings, connections::raise_descriptor_limit(), &metrics),
             health,
             clock,
-            metrics: Metrics::new(),
+            metrics,
             telemetry,
             shutdown,
         })

@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::Api;
 use axum::Router;
 use bridge::Bridge;
+use chassis::connections::ConnectionLimits;
 use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
@@ -76,6 +77,7 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     let mut tasks = JoinSet::new();
     tasks.spawn(server::serve(
         admin_listener,
+        process.connections.admin(),
         admin::routes(context.clone()),
         process.shutdown.clone(),
     ));
@@ -92,7 +94,8 @@ pub(crate) async fn run(stage: Stage, config: Option<PathBuf>) -> anyhow::Result
     if let Some(store) = &needs.store {
         store.report_to(&context.health, &context.metrics);
     }
-    start(stage, &settings, &context, needs, spool, &mut tasks).await?;
+    let connections = &process.connections;
+    start(stage, &settings, connections, &context, needs, spool, &mut tasks).await?;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a task has died");
@@ -226,6 +229,7 @@ fn kafka_settings(settings: &Settings, stage: Stage) -> anyhow::Result<KafkaSett
 async fn start(
     stage: Stage,
     settings: &Settings,
+    connections: &ConnectionLimits,
     context: &Context,
     needs: Needs,
     spool: Option<PathBuf>,
@@ -247,7 +251,7 @@ async fn start(
             };
             let collectors = Collectors::new(context.clone(), site, site_key);
             tasks.spawn(collectors.clone().tell_usage());
-            doors::open(settings, &collectors, tasks).await?;
+            doors::open(settings, connections, &collectors, tasks).await?;
             collectors.routes()
         }
         Stage::Decorator => {
@@ -310,11 +314,12 @@ async fn start(
                 .merge(Api::console())
         }
     };
-    serve(settings, context, routes, tasks).await
+    serve(settings, connections, context, routes, tasks).await
 }
 
 async fn serve(
     settings: &Settings,
+    connections: &ConnectionLimits,
     context: &Context,
     routes: Router,
     tasks: &mut JoinSet<()>,
@@ -323,6 +328,7 @@ async fn serve(
     let listener = server::listen(settings.listen()?, "listen").await?;
     tasks.spawn(server::serve_secured(
         listener,
+        connections.http(),
         tls,
         routes,
         context.shutdown.clone(),

@@ -102,7 +102,7 @@ pub(crate) async fn run(
     );
     let collectors = Collectors::new(context.clone(), site.clone(), Some(site_key));
     tasks.spawn(collectors.clone().tell_usage());
-    doors::open(&settings, &collectors, &mut tasks).await?;
+    doors::open(&settings, &process.connections, &collectors, &mut tasks).await?;
     let routes = Router::new()
         .merge(api.opsgenie(site))
         .merge(collectors.routes())
@@ -111,12 +111,14 @@ pub(crate) async fn run(
         .merge(Api::console());
     tasks.spawn(server::serve_secured(
         listener,
+        process.connections.http(),
         tls,
         routes,
         process.shutdown.clone(),
     ));
     tasks.spawn(server::serve(
         admin_listener,
+        process.connections.admin(),
         admin::routes(context.clone()),
         process.shutdown.clone(),
     ));

@@ -93,6 +93,12 @@ async fn serving(files: TlsFiles) -> (SocketAddr, Tls) {
     let routes = Router::new().route("/", get(async || "secured"));
     tokio::spawn(server::serve_secured(
         listener,
+        crate::connections::ConnectionLimits::new(
+            &crate::settings::Settings::default(),
+            1024,
+            &pipeline::metrics::Metrics::new(),
+        )
+        .http(),
         Some(tls.clone()),
         routes,
         CancellationToken::new(),

@@ -2,16 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::BytesMut;
+use chassis::connections::{Connections, Tracked};
 use pipeline::Context;
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::tcp::{self, Pieces};
-use crate::body::LARGEST;
+use crate::body::{LARGEST, PATIENCE};
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
@@ -21,6 +23,8 @@ use crate::sources::riemann::wire::Msg;
 
 /// Where the same can be posted.
 const ADDRESS: &str = "/monitoring-system/riemann";
+/// How long a client may be connected before its first message is taken.
+const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(300);
 /// How much of a message is handed over at once.
 const PIECE: usize = 16 * 1024;
 
@@ -29,13 +33,15 @@ pub(crate) async fn serve(
     collector: Arc<Collector>,
     context: Context,
     listener: TcpListener,
+    connections: Connections,
     key: Option<String>,
 ) {
-    tcp::serve(listener, &context, |stream| {
+    tcp::serve(listener, connections, &context, |stream| {
         let conversation = Conversation {
             collector: Arc::clone(&collector),
             key: key.clone(),
             stream: BufReader::new(stream),
+            is_known: false,
         };
         let shutdown = context.shutdown.clone();
         async move {
@@ -51,7 +57,9 @@ pub(crate) async fn serve(
 struct Conversation {
     collector: Arc<Collector>,
     key: Option<String>,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Tracked<TcpStream>>,
+    /// A message of this client has been accepted.
+    is_known: bool,
 }
 
 impl Conversation {
@@ -62,7 +70,7 @@ impl Conversation {
             let length = tokio::select! {
                 biased;
                 () = &mut end => return Ok(()),
-                length = self.stream.read_u32() => length?,
+                length = self.length() => length?,
             };
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if length > LARGEST {
@@ -82,6 +90,18 @@ impl Conversation {
         }
     }
 
+    /// The length of the next message. Clients stay connected for days between two messages, but not before their first
+    /// one, and not within one.
+    async fn length(&mut self) -> io::Result<u32> {
+        let is_known = self.is_known;
+        let beginning = self.stream.fill_buf();
+        match is_known {
+            true => beginning.await?,
+            false => tokio::time::timeout(FIRST_MESSAGE_TIME, beginning).await??,
+        };
+        tokio::time::timeout(PATIENCE, self.stream.read_u32()).await?
+    }
+
     async fn message(&mut self, length: usize) -> io::Result<Msg> {
         let (pieces, body) = tcp::body();
         let mut call = Call::new(&RIEMANN, Posted::bare(ADDRESS, body, length));
@@ -93,12 +113,18 @@ impl Conversation {
         );
         read?;
         Ok(match taken {
-            Ok(_) => Msg {
-                ok: Some(true),
-                ..Msg::default()
-            },
+            Ok(_) => self.taken(),
             Err(refusal) => refused(&refusal),
         })
+    }
+
+    fn taken(&mut self) -> Msg {
+        self.is_known = true;
+        self.stream.get_ref().slot().activity().succeeded();
+        Msg {
+            ok: Some(true),
+            ..Msg::default()
+        }
     }
 
     async fn answer(&mut self, answer: &Msg) -> io::Result<()> {
@@ -106,12 +132,16 @@ impl Conversation {
         bytes.extend(answer.encode_to_vec());
         let length = u32::try_from(bytes.len() - 4).map_err(io::Error::other)?;
         bytes[..4].copy_from_slice(&length.to_be_bytes());
-        self.stream.write_all(&bytes).await
+        tokio::time::timeout(PATIENCE, self.stream.write_all(&bytes)).await?
     }
 }
 
 /// What nobody takes any more is read all the same: the next message begins behind it.
-async fn hand_over(stream: &mut BufReader<TcpStream>, length: usize, pieces: Pieces) -> io::Result<()> {
+async fn hand_over(
+    stream: &mut BufReader<Tracked<TcpStream>>,
+    length: usize,
+    pieces: Pieces,
+) -> io::Result<()> {
     let mut message = stream.take(length as u64);
     while message.limit() > 0 {
         let mut piece = BytesMut::with_capacity(PIECE);

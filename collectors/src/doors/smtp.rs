@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
+use chassis::connections::{Connections, Tracked};
 use pipeline::Context;
 use smtp_proto::request::receiver::{DataReceiver, RequestReceiver};
 use smtp_proto::{Error, Request};
@@ -14,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::tcp::{self, Pieces};
-use crate::body::LARGEST;
+use crate::body::{LARGEST, PATIENCE};
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
@@ -29,8 +30,13 @@ const THINKING_TIME: Duration = Duration::from_secs(300);
 const LONGEST_TEXT: usize = 400;
 
 /// Serves mail servers until shutdown.
-pub(crate) async fn serve(collector: Arc<Collector>, context: Context, listener: TcpListener) {
-    tcp::serve(listener, &context, |stream| {
+pub(crate) async fn serve(
+    collector: Arc<Collector>,
+    context: Context,
+    listener: TcpListener,
+    connections: Connections,
+) {
+    tcp::serve(listener, connections, &context, |stream| {
         let conversation = Conversation {
             collector: Arc::clone(&collector),
             stream: BufReader::new(stream),
@@ -50,7 +56,7 @@ pub(crate) async fn serve(collector: Arc<Collector>, context: Context, listener:
 
 struct Conversation {
     collector: Arc<Collector>,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Tracked<TcpStream>>,
     requests: RequestReceiver,
     envelope: Envelope,
 }
@@ -175,6 +181,7 @@ impl Conversation {
         match self.collector.consents(call) {
             Ok(()) => {
                 self.envelope = Envelope::Recipient(keys);
+                self.stream.get_ref().slot().activity().succeeded();
                 self.say("250 2.1.5 fine").await
             }
             Err(refusal) => self.say(&refused(&refusal)).await,
@@ -207,7 +214,8 @@ impl Conversation {
     }
 
     async fn say(&mut self, line: &str) -> io::Result<()> {
-        self.stream.write_all(format!("{line}\r\n").as_bytes()).await
+        let line = format!("{line}\r\n");
+        tokio::time::timeout(PATIENCE, self.stream.write_all(line.as_bytes())).await?
     }
 }
 
@@ -228,8 +236,10 @@ fn call(collector: &Collector, keys: Vec<String>, body: Body) -> Call {
 }
 
 /// Hands a message over as it comes, to the dot behind it. What nobody takes any more is read all the same.
-async fn hand_over(stream: &mut BufReader<TcpStream>, pieces: Pieces) -> io::Result<()> {
+async fn hand_over(stream: &mut BufReader<Tracked<TcpStream>>, pieces: Pieces) -> io::Result<()> {
     let mut receiver = DataReceiver::new();
+    // It looks for the dot behind the end of a line; in a message without a line that end is the command's.
+    receiver.ingest(&mut b"\r\n".iter(), &mut Vec::new());
     loop {
         let available = stream.fill_buf().await?;
         if available.is_empty() {

@@ -1,23 +1,21 @@
 //! Connections that do not speak HTTP.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::serve::Listener;
 use bytes::Bytes;
+use chassis::connections::{Connections, Tracked};
 use futures_util::stream;
 use pipeline::Context;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::body::PATIENCE;
 
-/// So many are open at once on one listener; further ones wait.
-const CONNECTIONS: usize = 1024;
 /// After so long without a word it is looked at whether the other end is still there. Senders stay connected for days,
 /// and one that was cut off would lose the alert by which it notices.
 const LOOKED_AFTER: Duration = Duration::from_secs(60);
@@ -28,25 +26,29 @@ const GRACE: Duration = Duration::from_secs(10);
 /// itself when the shutdown has begun.
 pub(super) async fn serve<C>(
     mut listener: TcpListener,
+    connections: Connections,
     context: &Context,
-    conversation: impl Fn(TcpStream) -> C,
+    conversation: impl Fn(Tracked<TcpStream>) -> C,
 ) where
     C: Future<Output = ()> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut conversations = JoinSet::new();
     let accepting = async {
-        // The semaphore is never closed.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let (stream, _) = Listener::accept(&mut listener).await;
+        loop {
+            let (stream, peer) = Listener::accept(&mut listener).await;
             let keepalive = TcpKeepalive::new().with_time(LOOKED_AFTER);
             if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
                 tracing::debug!(%error, "a connection is not looked after");
             }
+            let stream = Tracked::new(stream, connections.admit(peer).await);
+            let activity = stream.slot().activity().clone();
             let conversation = conversation(stream);
             conversations.spawn(async move {
-                conversation.await;
-                drop(place);
+                tokio::select! {
+                    () = conversation => {}
+                    // Another connection needs its place, also while nothing is read from it.
+                    () = activity.closed() => {}
+                }
             });
             while conversations.try_join_next().is_some() {}
         }
@@ -55,10 +57,9 @@ pub(super) async fn serve<C>(
         () = context.shutdown.cancelled() => {}
         () = accepting => {}
     }
-    if tokio::time::timeout(GRACE, conversations.join_all())
-        .await
-        .is_err()
-    {
+    // A conversation that has panicked ends nothing but itself.
+    let ended = async { while conversations.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
         tracing::warn!("connections were cut at the end of the grace period");
     }
 }

@@ -58,6 +58,12 @@ pub(crate) async fn simulated(certificate: &'static str) -> (Sns, Arc<Asked>) {
     let routes = Router::new().fallback(answer);
     tokio::spawn(server::serve_secured(
         listener,
+        chassis::connections::ConnectionLimits::new(
+            &chassis::settings::Settings::default(),
+            1024,
+            &pipeline::metrics::Metrics::new(),
+        )
+        .http(),
         Some(tls),
         routes,
         CancellationToken::new(),

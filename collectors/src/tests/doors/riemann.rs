@@ -17,10 +17,11 @@ impl Client {
         declare(&world, "riemann");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = world
-            .collectors
-            .clone()
-            .serve_riemann(listener, key.map(str::to_owned));
+        let door =
+            world
+                .collectors
+                .clone()
+                .serve_riemann(listener, connections(&world), key.map(str::to_owned));
         Self {
             door: tokio::spawn(door),
             stream: TcpStream::connect(address).await.unwrap(),

@@ -51,7 +51,7 @@ impl Client {
         put(&world, rules());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = tokio::spawn(world.collectors.clone().serve_smtp(listener));
+        let door = tokio::spawn(world.collectors.clone().serve_smtp(listener, connections(&world)));
         let stream = BufReader::new(TcpStream::connect(address).await.unwrap());
         let mut client = Self { world, stream, door };
         assert_eq!(client.answer().await, "220 reveille ESMTP");
