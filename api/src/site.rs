@@ -17,6 +17,7 @@ use crate::{Api, ApiError};
 mod check;
 mod document;
 mod publisher;
+mod removal;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -120,6 +121,7 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
     let before = entries(&stored);
     let after = checked(api, text, before.clone()).await?;
     let changes = differences(&before, &after);
+    removal::check(&api.store, &changes).await?;
     if dry_run || changes.is_empty() {
         return Ok(Applied {
             changes,

@@ -96,7 +96,7 @@ pub struct Step {
 pub struct TimeWindow {
     /// Beginning, `HH:MM`.
     pub from: String,
-    /// End, `HH:MM`, not included; before `from` it lies on the next day.
+    /// End, `HH:MM` or `24:00`, not included; before `from` it lies on the next day.
     pub to: String,
     /// Days of the week on which the window begins (`monday` …); every day when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -267,25 +267,12 @@ impl Check<'_> {
 
     fn delay(&mut self, text: &Spanned<String>) -> Option<u64> {
         let value = text.value.trim();
-        let (number, unit) = value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
-        let seconds = match unit {
-            "" | "s" => Some(1),
-            "m" => Some(60),
-            "h" => Some(3600),
-            "d" => Some(86_400),
-            _ => None,
-        };
-        let delay = number
-            .parse::<u64>()
-            .ok()
-            .zip(seconds)
-            .and_then(|(number, unit)| number.checked_mul(unit))
-            .filter(|delay| *delay <= LONGEST_DELAY);
+        let delay = seconds(value).filter(|delay| *delay <= LONGEST_DELAY);
         if delay.is_none() {
             self.problem(
                 text,
                 format!("{value:?} is not a delay"),
-                "write a number and s, m, h or d, such as 5m, and at most 400d",
+                "write numbers and s, m, h or d, such as 5m or 1h30m, and at most 400d",
             );
         }
         delay
@@ -389,6 +376,28 @@ impl Check<'_> {
         }
         Some(rule)
     }
+}
+
+/// The seconds of a text such as `90`, `5m` or `1h30m`.
+fn seconds(text: &str) -> Option<u64> {
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let mut rest = text;
+    let mut whole: u64 = 0;
+    while !rest.is_empty() {
+        let (number, more) = rest.split_at(rest.find(|character: char| !character.is_ascii_digit())?);
+        let unit = match more.chars().next()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        whole = whole.checked_add(number.parse::<u64>().ok()?.checked_mul(unit)?)?;
+        rest = &more[1..];
+    }
+    (!text.is_empty()).then_some(whole)
 }
 
 /// The known word that is nearest, if one is near at all.

@@ -6,14 +6,17 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use chassis::secrets::SiteKey;
+use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::{Clock, Context};
-use schemas::Topic;
-use serde_json::Value;
+use schemas::{AlertEvent, DecoratedEvent, Origin, Topic};
+use serde_json::{Value, json};
 use store::Store;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use crate::Api;
+use crate::tests::store_with;
 
 const DOCUMENT: &str = r##"
 environments:
@@ -57,9 +60,12 @@ impl World {
     pub(crate) async fn new() -> Self {
         let store = Store::in_memory().await.unwrap();
         store.migrate().await.unwrap();
+        Self::on(store)
+    }
+
+    fn on(store: Store) -> Self {
         let log = SimulatedLog::new(1);
-        let clock = Clock::system();
-        let context = Context::new(Arc::new(log.clone()), clock.clone());
+        let context = Context::new(Arc::new(log.clone()), Clock::system());
         Self {
             api: Api::start(&context, store, SiteKey::from_bytes([7; 32])),
             log,
@@ -238,7 +244,7 @@ async fn every_mistake_has_its_place_and_its_remedy_and_nothing_is_applied() {
             "delay: 5 minutes",
             "5 minutes",
             "\"5 minutes\" is not a delay",
-            "write a number and",
+            "write numbers and",
         ),
         (
             "minimum_severity: critical",
@@ -602,7 +608,7 @@ async fn what_is_wrong_with_a_mapping_or_a_heartbeat_is_named_at_its_place() {
             "grace: soon",
             "soon",
             "\"soon\" is not a delay",
-            "write a number",
+            "write numbers",
         ),
         (
             "severity: urgent",
@@ -746,4 +752,59 @@ async fn l19_an_entry_that_cannot_be_read_hides_no_other_and_stays_as_it_is() {
         (StatusCode::OK, 0)
     );
     assert!(store.site().await.unwrap().entries.contains_key("scenario/odd"));
+}
+
+/// A store in which an alert of the integration `main` is open in `production`.
+async fn store_with_an_open_alert() -> Store {
+    let event: AlertEvent = serde_json::from_value(json!({
+        "event_id": Uuid::nil(), "accepted_at": "2026-09-01T10:00:00Z", "status": "firing", "severity": "critical",
+        "fingerprint": domain::fingerprint(["disk"]), "integration": "main", "monitoring_system": "prometheus",
+        "source": "prom", "object": "db", "name": "disk", "output": "full",
+    }))
+    .unwrap();
+    let event = DecoratedEvent {
+        event,
+        origin: Origin {
+            partition: 0,
+            offset: 1,
+        },
+        spooled: false,
+        environment: "production".to_owned(),
+        scenario: "everybody".to_owned(),
+    };
+    store_with(&[event], &Site::default(), Clock::system().now()).await
+}
+
+#[tokio::test]
+async fn l18_what_open_alerts_belong_to_is_not_removed() {
+    let world = World::on(store_with_an_open_alert().await);
+    let (status, body) = world.put(DOCUMENT).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let elsewhere = DOCUMENT.replace("production", "staging");
+    let none = "integrations: []\n";
+    for (document, entry) in [
+        (elsewhere.as_str(), "environment \"production\""),
+        (none, "integration \"main\""),
+    ] {
+        for path in ["/api/v1/site", "/api/v1/site?dry_run=true"] {
+            let (status, body) = world.request("PUT", path, document).await;
+            assert_eq!(status, StatusCode::CONFLICT, "{body}");
+            let message = body["error"]["message"].as_str().unwrap();
+            assert!(message.contains(entry) && message.contains("disk"), "{message}");
+        }
+    }
+    let kept = world.api.store.site().await.unwrap().entries;
+    assert!(kept.contains_key("environment/production") && kept.contains_key("integration/main"));
+}
+
+#[tokio::test]
+async fn m6_a_delay_may_have_several_units_and_a_window_may_end_at_24() {
+    let world = World::new().await;
+    let document = DOCUMENT
+        .replace("delay: 5m", "delay: 1h30m")
+        .replace("to: \"17:00\"", "to: \"24:00\"");
+    let (status, body) = world.put(&document).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (_, site) = world.request("GET", "/api/v1/site", "").await;
+    assert_eq!(site["scenarios"][0]["steps"][0]["delay_seconds"], 5400);
 }
