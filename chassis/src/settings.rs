@@ -101,6 +101,11 @@ pub struct Settings {
     pub history_days: Option<u32>,
     /// For how many days a closed alert is kept; 400 when not set.
     pub closed_alerts_days: Option<u32>,
+    /// How many seconds pass between two writes of the time at which an alert was last heard of; 60 when not set.
+    pub last_seen_seconds: Option<u32>,
+    /// How many seconds pass between two lines of the history that say only that an alert's text has changed; 60 when not
+    /// set.
+    pub text_changes_seconds: Option<u32>,
     /// The version that Alertmanager's clients are given; [`ALERTMANAGER_VERSION`] when not set.
     pub alertmanager_version: Option<String>,
     /// How many connections all listeners hold together at most; 8192 when not set, and never more than descriptors allow.
@@ -155,6 +160,8 @@ const NAMES: &[&str] = &[
     "deliveries_days",
     "history_days",
     "closed_alerts_days",
+    "last_seen_seconds",
+    "text_changes_seconds",
     "alertmanager_version",
     "connections",
     "connections_per_address",
@@ -520,7 +527,9 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "aerospike_closed_seconds"
             | "bridge_clients"
             | "connections"
-            | "connections_per_address",
+            | "connections_per_address"
+            | "last_seen_seconds"
+            | "text_changes_seconds",
             text,
         ) => text
             .parse()

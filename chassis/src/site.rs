@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Site;
+use domain::{Pace, Site};
 use pipeline::health::Task;
 use pipeline::log::{Follower, From, Received};
 use pipeline::{Context, LogError};
@@ -28,16 +28,21 @@ const REST_OF_CHANGE: &str = "the rest of a change of the site";
 /// What is watched has no revision until the topic was read to its end once: stages wait for that before their first
 /// event. A restart of the log is waited out; the site stays what it was meanwhile.
 pub fn follow(context: &Context) -> watch::Receiver<Arc<Site>> {
-    follow_from(context, None)
+    follow_from(context, None, Pace::default())
+}
+
+/// The same for a daemon that writes what changes all the time at this pace.
+pub fn follow_at_pace(context: &Context, pace: Pace) -> watch::Receiver<Arc<Site>> {
+    follow_from(context, None, pace)
 }
 
 /// The same for a process that does its work also when it starts while the log is away: until it can read the topic,
 /// the site is what this file remembers.
 pub fn follow_remembering(context: &Context, file: PathBuf) -> watch::Receiver<Arc<Site>> {
-    follow_from(context, Some(Memory::new(file)))
+    follow_from(context, Some(Memory::new(file)), Pace::default())
 }
 
-fn follow_from(context: &Context, memory: Option<Memory>) -> watch::Receiver<Arc<Site>> {
+fn follow_from(context: &Context, memory: Option<Memory>, pace: Pace) -> watch::Receiver<Arc<Site>> {
     let remembered = memory.as_ref().and_then(Memory::site).unwrap_or_default();
     let (sender, receiver) = watch::channel(Arc::new(remembered));
     let task = context.health.task("site");
@@ -47,6 +52,7 @@ fn follow_from(context: &Context, memory: Option<Memory>) -> watch::Receiver<Arc
         task,
         sender,
         memory,
+        pace,
     };
     tokio::spawn(reader.run());
     receiver
@@ -58,6 +64,7 @@ struct Reader {
     task: Task,
     sender: watch::Sender<Arc<Site>>,
     memory: Option<Memory>,
+    pace: Pace,
 }
 
 /// What was read of the topic.
@@ -89,7 +96,7 @@ impl Reader {
     async fn read(&self) -> Result<(), LogError> {
         let mut follower = self.context.log.follow(Topic::CONFIG, From::Start).await?;
         let mut read = Read {
-            site: Site::default(),
+            site: Site::at_pace(self.pace),
             whole: false,
             entries: self.memory.is_some().then(BTreeMap::new),
         };

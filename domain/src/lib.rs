@@ -21,6 +21,6 @@ pub use filter::CompiledFilter;
 pub use identity::fingerprint;
 pub use mapping::CompiledMapping;
 pub use silence::CompiledSilence;
-pub use site::Site;
+pub use site::{Pace, Site};
 pub use state::AlertState;
 pub use transition::{Input, Outcome, transition};

@@ -3,13 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemas::config::{Bot, ConfigEntry, Environment, Heartbeat, Integration, Rules, Scenario, Silence};
 use schemas::{Alert, Channel};
 
 use crate::mapping::CompiledMapping;
 use crate::silence::{self, CompiledSilence, SilenceIndex};
 use crate::topic_filter;
+
+/// How often what changes all the time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The time of an alert's last event, while nothing else changes.
+    pub last_seen: SignedDuration,
+    /// A line of the history, and a message to those who follow, while only the text of the alert changes.
+    pub text: SignedDuration,
+}
+
+impl Pace {
+    /// So many seconds each, where a number is given.
+    pub fn of_seconds(last_seen: Option<u32>, text: Option<u32>) -> Self {
+        let seconds = |seconds: u32| SignedDuration::from_secs(seconds.into());
+        let usual = Self::default();
+        Self {
+            last_seen: last_seen.map_or(usual.last_seen, seconds),
+            text: text.map_or(usual.text, seconds),
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            last_seen: SignedDuration::from_secs(60),
+            text: SignedDuration::from_secs(60),
+        }
+    }
+}
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +65,8 @@ pub struct Site {
     /// Entries that cannot be used by this version, by key, each with the error. What was there before under the key
     /// stays in use.
     pub unusable: BTreeMap<String, String>,
+    /// How often what changes all the time is written. A setting of the process, and no part of the topic.
+    pub pace: Pace,
     silence_index: SilenceIndex,
     /// Integration names by the hash of their keys.
     keys: BTreeMap<String, String>,
@@ -43,6 +75,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// A site without entries, for a process that writes at this pace.
+    pub fn at_pace(pace: Pace) -> Self {
+        Self {
+            pace,
+            ..Self::default()
+        }
+    }
+
     /// Takes in one record of the topic: the entry, or the removal of the key. One that cannot be used is on record as
     /// such, and changes nothing else.
     pub fn apply(&mut self, key: &str, entry: Option<ConfigEntry>) {

@@ -53,6 +53,9 @@ pub struct AlertState {
     /// When the run of a heartbeat began that has not ended yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_began_at: Option<Timestamp>,
+    /// When a change of the text was last recorded in this episode, and whether there is a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextRecord>,
     /// What is open where, or could not be opened. Kept in rows of its own, so not a part of the document; rows that
     /// are settled otherwise are left out.
     #[serde(skip)]
@@ -106,6 +109,28 @@ pub struct Said {
     pub output: String,
     pub scenario: String,
     pub labels: BTreeMap<String, String>,
+}
+
+/// How far the changes of an alert's text are on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRecord {
+    /// When a change was written to the history last.
+    pub recorded_at: Timestamp,
+    /// What has changed since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<TextChange>,
+}
+
+/// Which text of an alert has changed; of two, the greater one is worth more in the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextChange {
+    /// What the source says beneath what was amended.
+    Beneath,
+    /// The name, the labels, the annotations, the links or the service.
+    Details,
+    /// The output.
+    Output,
 }
 
 /// Until when the word of a source holds. When it holds no longer the alert ends; or begins, if the word was a call of a

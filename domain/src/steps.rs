@@ -6,7 +6,7 @@ use schemas::{Alert, Channel, HistoryKind, LedgerEntry, LedgerState, Notificatio
 
 use crate::Site;
 use crate::state::{AlertState, Expiry, StepState};
-use crate::transition::Change;
+use crate::transition::{Change, text};
 use crate::window::Window;
 
 /// Nobody will see it: the year 9999.
@@ -34,6 +34,8 @@ pub enum DeadlineKind {
     AssignmentEnd,
     /// The source has been silent for too long.
     Expiry,
+    /// A change of the text is recorded.
+    Text,
     /// Nothing happens to the open alert by itself, but another site may.
     Site,
 }
@@ -47,6 +49,7 @@ impl DeadlineKind {
             DeadlineKind::HandlingEnd => "handling_end",
             DeadlineKind::AssignmentEnd => "assignment_end",
             DeadlineKind::Expiry => "expiry",
+            DeadlineKind::Text => "text",
             DeadlineKind::Site => "site",
         }
     }
@@ -78,6 +81,7 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
             alert.assignment.as_ref().and_then(|assignment| assignment.until),
         ),
         (DeadlineKind::Expiry, state.expiry.as_ref().map(Expiry::due_at)),
+        (DeadlineKind::Text, text::deadline(state, site.pace)),
     ];
     let ends = ends
         .into_iter()

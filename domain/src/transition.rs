@@ -29,6 +29,7 @@ mod receipts;
 mod story;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 #[cfg(test)]
 mod world;
 
@@ -226,6 +227,7 @@ impl<'a> Change<'a> {
 
     fn finish(mut self) -> Outcome {
         expiry::advance(&mut self);
+        text::advance(&mut self);
         steps::advance(&mut self);
         self.state.alert.operator_state = operator_state(&self.state.alert);
         let channels = channels_told(&self.state.ledger);

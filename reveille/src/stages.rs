@@ -156,6 +156,11 @@ impl Needs {
     }
 }
 
+/// How often the daemon writes what changes all the time.
+pub(crate) fn pace(settings: &Settings) -> domain::Pace {
+    domain::Pace::of_seconds(settings.last_seen_seconds, settings.text_changes_seconds)
+}
+
 /// For how long the daemon keeps what is over.
 pub(crate) fn retention(settings: &Settings) -> daemon::Retention {
     daemon::Retention::of_days(
@@ -261,7 +266,7 @@ async fn start(
         Stage::Daemon => {
             tasks.spawn(daemon::run(
                 context.clone(),
-                site::follow(context),
+                site::follow_at_pace(context, pace(settings)),
                 store()?,
                 retention(settings),
             ));

@@ -61,7 +61,7 @@ pub(crate) async fn run(
     let context = process.context(log.clone());
     log.report_to(&context.health, "log folder");
     let view: Arc<dyn View> = Arc::new(MemoryView::new());
-    let site = site::follow(&context);
+    let site = site::follow_at_pace(&context, stages::pace(&settings));
     let api = Api::start(&context, store.clone(), site_key.clone())
         .as_alertmanager(settings.alertmanager_version.as_deref());
     if api.is_new().await? {

@@ -131,3 +131,42 @@ async fn what_comes_again_after_it_came_to_nothing_is_not_done_again() {
     daemon.process(&again).await.unwrap();
     assert!(world.history("disk").await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn text_that_changes_all_the_time_is_stored_and_sent_once_in_a_while_and_the_last_is_never_lost() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    for number in 0..20 {
+        let mut batch = world.event("disk", EventStatus::Firing);
+        let mut changed = content(&batch);
+        changed.event.output = format!("{number} requests");
+        batch = super::batch(Topic::ALERTS_DECORATED, world.offset, &changed);
+        daemon.process(&batch).await.unwrap();
+    }
+    let told = |world: &World| -> Vec<String> {
+        let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+        told.into_iter().map(|told| told.alert.output).collect()
+    };
+    assert_eq!(told(&world), ["0 requests", "1 requests"]);
+    // Whoever claims the partition next knows of it.
+    let mut daemon = world.daemon("two").await;
+    let due = world.clock.now() + Duration::from_secs(60);
+    while world.clock.now() < due {
+        daemon.wake().await.unwrap();
+        let next = daemon.wake_at().unwrap().min(due);
+        world.clock.sleep_until(next).await;
+    }
+    daemon.wake().await.unwrap();
+    assert_eq!(told(&world), ["0 requests", "1 requests", "19 requests"]);
+    let page = world
+        .store
+        .history(domain::fingerprint(["disk"]), 100, None)
+        .await
+        .unwrap();
+    assert_eq!(page.rows[0].message, "19 requests");
+    let updates = page
+        .rows
+        .iter()
+        .filter(|entry| entry.kind == HistoryKind::Updated);
+    assert_eq!(updates.count(), 2);
+}

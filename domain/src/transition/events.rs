@@ -6,12 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome, amendment, commands, expiry, heartbeat};
+use super::{Change, Effect, Ignored, Outcome, amendment, commands, expiry, heartbeat, text};
 use crate::Site;
-use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS};
-
-/// How old the kept time of the last event may become while nothing else changes.
-pub(super) const REFRESH_KEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
+use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
 
 /// The first event of an alert.
 pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
@@ -83,6 +80,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         steps: Vec::new(),
         missing_scenario: None,
         reopened_at: VecDeque::new(),
+        text: None,
         applied_keys: VecDeque::new(),
         said: None,
         expiry: expiry::of(event, now),
@@ -138,7 +136,7 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
     change.ignored = Some(Ignored::NothingOpen);
     match before {
-        Some(before) if change.accepted_at.duration_since(before.at) < REFRESH_KEPT_EVERY => {
+        Some(before) if change.accepted_at.duration_since(before.at) < change.site.pace.last_seen => {
             change.state.newest = Some(before);
         }
         _ => change.keep(),
@@ -196,7 +194,7 @@ pub(super) fn named_badge(name: &str) -> Option<Badge> {
 pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
     let (before, said_before) = (change.state.alert.clone(), change.state.said.clone());
-    let newer = change.now.duration_since(before.last_event_at) >= REFRESH_KEPT_EVERY;
+    let newer = change.now.duration_since(before.last_event_at) >= change.site.pace.last_seen;
     amendment::beneath(&mut change.state, |alert| take_over(alert, decorated));
     let alert = &change.state.alert;
     let severity_changed = alert.severity != before.severity;
@@ -229,23 +227,21 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         change.state.alert.counts.severity_changed += 1;
         change.record(HistoryKind::SeverityChanged, actor(event), &message, Some(event));
         end_mutes(change, true, output_changed);
+        text::recorded(change);
         change.tell_followers(HistoryKind::SeverityChanged, &message);
     } else if text_changed {
-        let message = if output_changed {
-            event.output.clone()
-        } else {
-            "name, labels, annotations or links changed".to_owned()
-        };
         change.state.alert.counts.updated += 1;
-        change.record(HistoryKind::Updated, actor(event), &message, Some(event));
-        end_mutes(change, false, output_changed);
-        change.tell_followers(HistoryKind::Updated, &message);
+        let ended = end_mutes(change, false, output_changed);
+        let what = if output_changed {
+            TextChange::Output
+        } else {
+            TextChange::Details
+        };
+        text::changed(change, event, what, ended);
     } else if change.state.said != said_before && !rerouted {
-        let message = format!(
-            "its source says {}: {}, beneath what was amended",
-            event.severity, event.output
-        );
-        change.record(HistoryKind::Updated, actor(event), message, Some(event));
+        let severity = |said: &Option<Said>| said.as_ref().map(|said| said.severity);
+        let at_once = severity(&change.state.said) != severity(&said_before);
+        text::changed(change, event, TextChange::Beneath, at_once);
     } else if !rerouted {
         // Which of several servers said it, say, is not worth a version.
         change.state.alert = before;
@@ -279,8 +275,8 @@ pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
 }
 
 /// An acknowledgement and an assignment end when the severity changes; a snooze when the severity or the output changes,
-/// unless that is sticky.
-fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) {
+/// unless that is sticky. Answers whether a snooze has ended.
+fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) -> bool {
     if severity_changed && change.state.alert.acknowledgement.take().is_some() {
         let message = "the acknowledgement has ended, as the severity has changed";
         change.record(HistoryKind::Unacknowledged, "reveille", message, None);
@@ -297,6 +293,7 @@ fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bo
         let message = format!("the snooze has ended, as the {what} has changed");
         change.record(HistoryKind::Unsnoozed, "reveille", message, None);
     }
+    ends
 }
 
 /// Who had it before may not know that it is another problem now, and nobody else would be told.
@@ -330,6 +327,7 @@ fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
 
 /// Ends the episode and closes everything that was opened in it, however muted the alert is.
 pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
+    text::keep_last(change);
     let now = change.now;
     let alert = &mut change.state.alert;
     let open_for = now.duration_since(alert.opened_at).as_millis();
@@ -405,6 +403,7 @@ pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, even
     alert.episode += 1;
     alert.counts.opened += 1;
     change.state.steps.clear();
+    change.state.text = None;
     let kind = match first {
         true => HistoryKind::Opened,
         false => HistoryKind::Reopened,

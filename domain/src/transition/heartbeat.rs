@@ -84,7 +84,7 @@ fn succeeded(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let before = change.state.alert.clone();
     amendment::end(&mut change.state);
     events::take_over(&mut change.state.alert, decorated);
-    let aged = change.now.duration_since(before.last_event_at) >= events::REFRESH_KEPT_EVERY;
+    let aged = change.now.duration_since(before.last_event_at) >= change.site.pace.last_seen;
     if aged || change.state.alert != before {
         change.state.alert.last_event_at = change.now;
         change.keep();

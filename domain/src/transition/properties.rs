@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use schemas::{
-    Action, Amendment, Channel, Command, DeliveryFailure, EventStatus, Notification, NotificationKind,
-    Receipt, ReceiptOutcome, Severity,
+    Action, Amendment, Channel, Command, DeliveryFailure, EventStatus, HistoryEntry, HistoryKind,
+    LedgerState, Notification, NotificationKind, Receipt, ReceiptOutcome, Severity,
 };
 use uuid::Uuid;
 
 use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::{Effect, Input, transition};
+use crate::Pace;
 use crate::state::AlertState;
 use crate::steps::next_deadline;
 use schemas::config::Step;
@@ -86,6 +87,7 @@ struct World {
     failed: BTreeSet<Uuid>,
     receipts: Vec<Receipt>,
     history: u64,
+    lines: Vec<HistoryEntry>,
     version: u64,
 }
 
@@ -104,6 +106,7 @@ impl World {
             assert_eq!(entry.sequence, self.history + 1, "the history has no gaps");
             self.history = entry.sequence;
         }
+        self.lines.extend(outcome.history.clone());
         if let Some(state) = &outcome.state {
             assert!(state.alert.version >= self.version, "versions only grow");
             self.version = state.alert.version;
@@ -327,6 +330,58 @@ fn assert_each_row_is_told_in_order(told: &[Notification], failed: &BTreeSet<Uui
             );
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn the_last_text_is_recorded_and_sent_when_its_time_has_passed(
+        happenings in prop::collection::vec(refreshed(), 1..60),
+        seconds in prop_oneof![Just(0_u32), Just(7), Just(60)],
+    ) {
+        let mut site = site(steps());
+        site.pace = Pace::of_seconds(None, Some(seconds));
+        let mut world = World::default();
+        for happening in &happenings {
+            world.happens(happening, &mut site);
+        }
+        world.happens(&Happening::Time(i64::from(seconds)), &mut site);
+        if let Some(state) = world.state.as_ref().filter(|state| state.is_open()) {
+            for row in state.ledger.iter().filter(|row| row.state == LedgerState::Open && row.channel != Channel::Email) {
+                let last = world.told.iter().rfind(|told| told.episode == row.episode && told.destination == row.destination);
+                prop_assert_eq!(&last.unwrap().alert.output, &state.alert.output);
+            }
+            let has_text = |line: &&HistoryEntry| matches!(
+                line.kind,
+                HistoryKind::Opened | HistoryKind::Reopened | HistoryKind::SeverityChanged | HistoryKind::Updated
+            );
+            let last = world.lines.iter().rfind(has_text).unwrap();
+            prop_assert!(last.message.ends_with(&state.alert.output), "{} is the last", state.alert.output);
+        }
+        let (mut recorded, mut closed) = (None, false);
+        for line in world.lines.iter().rev() {
+            match line.kind {
+                HistoryKind::Updated if !closed => {
+                    prop_assert!(recorded.is_none_or(|later| at(0) + (later - line.at) >= at(i64::from(seconds))));
+                    recorded = Some(line.at);
+                }
+                HistoryKind::Opened | HistoryKind::Reopened => recorded = None,
+                _ => {}
+            }
+            closed = line.kind == HistoryKind::Closed;
+        }
+    }
+}
+
+/// What a source with a number in its text does, and what may happen meanwhile.
+fn refreshed() -> impl Strategy<Value = Happening> {
+    let severity = prop_oneof![9 => Just(Severity::Critical), 1 => Just(Severity::Down)];
+    prop_oneof![
+        12 => (severity, any::<u8>()).prop_map(|(severity, output)| Happening::Fires(severity, output)),
+        1 => Just(Happening::Ends),
+        1 => Just(Happening::Operator(Action::Acknowledge { comment: None })),
+        3 => Just(Happening::Delivered),
+        2 => (1_i64..100).prop_map(Happening::Time),
+    ]
 }
 
 proptest! {

@@ -625,3 +625,4 @@ fn a_spooled_event_that_was_overtaken_changes_nothing_and_a_newer_one_counts() {
 }
 
 mod late;
+mod text;

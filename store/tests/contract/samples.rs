@@ -87,6 +87,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         steps: Vec::new(),
         missing_scenario: None,
         reopened_at: [].into(),
+        text: None,
         applied_keys: [].into(),
         said: None,
         expiry: None,
