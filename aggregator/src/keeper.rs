@@ -21,7 +21,7 @@ use store::{Store, StoreError};
 use view::{Cluster, View, ViewError};
 
 use crate::cluster::lost_records;
-use crate::{Behind, view_changed, view_error};
+use crate::{Behind, shown, view_changed, view_error};
 
 const NAME: &str = "aggregator.keeper";
 /// How often it is looked whether the view is still filled, and how its servers are.
@@ -184,7 +184,7 @@ impl Keeper {
             let Some(last) = page.last() else { break };
             after = Some(last.fingerprint);
             count += page.len();
-            let written = self.view.put(page).await.map_err(view_error)?;
+            let written = self.view.put(shown(page)).await.map_err(view_error)?;
             if !written.no_room.is_empty() {
                 self.behind.note();
                 return Err(is_full("it has no room for all open alerts"));
@@ -269,7 +269,7 @@ impl Keeper {
         if alerts.is_empty() {
             return Ok(Mended::default());
         }
-        let written = self.view.put(alerts.clone()).await.map_err(view_error)?;
+        let written = self.view.put(shown(alerts.clone())).await.map_err(view_error)?;
         let no_room: HashSet<_> = written.no_room.into_iter().collect();
         alerts.retain(|alert| !no_room.contains(&alert.fingerprint));
         let records: Vec<_> = alerts

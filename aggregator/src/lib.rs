@@ -162,7 +162,7 @@ impl Aggregator {
             return Ok(());
         }
         let alerts = changes.values().map(|change| Arc::clone(&change.alert)).collect();
-        let written = self.view.put(alerts).await.map_err(view_error)?;
+        let written = self.view.put(shown(alerts)).await.map_err(view_error)?;
         if !written.no_room.is_empty() {
             self.behind.note();
             self.no_room.inc_by(written.no_room.len() as u64);
@@ -283,6 +283,11 @@ fn record(changed: &ViewChanged, traceparent: Option<&str>) -> Record {
         value: Some(value.into()),
         headers: record_headers(traceparent),
     }
+}
+
+/// As the view holds them.
+fn shown(alerts: Vec<Arc<Alert>>) -> Vec<Arc<Alert>> {
+    alerts.into_iter().map(view::without_long_texts).collect()
 }
 
 fn view_error(error: ViewError) -> StageError {

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use chassis::secrets::key_hash;
+use chassis::settings::AlertBounds;
 use collectors::Collectors;
 use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
@@ -77,5 +78,5 @@ fn routes() -> Result<Router> {
     site.apply(&entry.key(), Some(entry));
     site.revision = Some(1);
     let (_, site) = watch::channel(Arc::new(site));
-    Ok(Collectors::new(context, site, None).routes())
+    Ok(Collectors::new(context, site, None, AlertBounds::default()).routes())
 }

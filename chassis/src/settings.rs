@@ -13,7 +13,10 @@ use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
 use crate::tls::{self, ClientCertificates, Tls, TlsError, TlsFiles};
 
+mod alert_bounds;
 mod token_strength;
+
+pub use alert_bounds::AlertBounds;
 
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
@@ -112,6 +115,9 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// How many a listener holds from one address; half of what it holds when not set.
     pub connections_per_address: Option<u32>,
+    /// How large one alert may be.
+    #[serde(flatten)]
+    pub alert_bounds: AlertBounds,
     /// Let notifications go to private and loopback addresses.
     pub allow_private_destinations: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of the tracing library; `info` when not set.
@@ -123,7 +129,7 @@ pub struct Settings {
 /// The version of Alertmanager whose API is spoken. Its tools warn when theirs differs in the first two numbers.
 pub const ALERTMANAGER_VERSION: &str = "0.34.0";
 
-/// All the names.
+/// All the names, but for those of [`AlertBounds`].
 const NAMES: &[&str] = &[
     "kafka",
     "kafka_instance",
@@ -253,9 +259,13 @@ impl Settings {
                 .map_err(|error: toml::de::Error| wrong(name, error.message()))?;
             settings.check(name).map_err(|error| wrong(name, error))?;
         }
-        table
+        let settings: Settings = table
             .try_into()
-            .map_err(|error: toml::de::Error| wrong("settings", error.message()))
+            .map_err(|error: toml::de::Error| wrong("settings", error.message()))?;
+        match settings.alert_bounds.problem() {
+            Some((name, remedy)) => Err(wrong(name, &remedy)),
+            None => Ok(settings),
+        }
     }
 
     /// What is of the right type and yet of no use.
@@ -497,17 +507,18 @@ fn read(path: &Path) -> Result<toml::Table, SettingsError> {
 }
 
 fn known(name: &str, place: &str) -> Result<(), SettingsError> {
-    if NAMES.contains(&name) {
+    let names: Vec<_> = NAMES.iter().chain(&AlertBounds::NAMES).copied().collect();
+    if names.contains(&name) {
         return Ok(());
     }
-    let nearest = NAMES
+    let nearest = names
         .iter()
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .filter(|(distance, known)| *distance <= known.len() / 2)
         .min();
     let remedy = match nearest {
         Some((_, nearest)) => format!("did you mean {nearest:?}?"),
-        None => format!("there are {}", NAMES.join(", ")),
+        None => format!("there are {}", names.join(", ")),
     };
     Err(SettingsError::Unknown {
         place: place.to_owned(),
@@ -519,6 +530,9 @@ fn known(name: &str, place: &str) -> Result<(), SettingsError> {
 /// Environment variables are text; a switch and a number are not.
 fn typed(name: &str, value: String) -> toml::Value {
     match (name, value.as_str()) {
+        (name, text) if AlertBounds::NAMES.contains(&name) => text
+            .parse()
+            .map_or(toml::Value::String(value), toml::Value::Integer),
         (
             "spool_bytes"
             | "deliveries_days"
@@ -608,6 +622,21 @@ mod tests {
                 "REVEILLE_LOG_LEVEL",
                 "=loud",
                 "REVEILLE_LOG_LEVEL: log_level: use error, warn",
+            ),
+            (
+                "REVEILLE_ALERT_LABELS",
+                "many",
+                "REVEILLE_ALERT_LABELS: alert_labels: invalid type",
+            ),
+            (
+                "REVEILLE_ALERT_TEXT_BYTES",
+                "5",
+                "REVEILLE_ALERT_TEXT_BYTES: alert_text_bytes: what says that a text was cut",
+            ),
+            (
+                "REVEILLE_ALERT_TEXT_BYTES",
+                "200000",
+                "REVEILLE_ALERT_TEXT_BYTES: alert_text_bytes: one alert could have",
             ),
             (
                 "REVEILLE_SPOOL_BYTES",

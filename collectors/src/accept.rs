@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use chassis::settings::AlertBounds;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::Record;
 use schemas::config::Heartbeat;
 use schemas::{AlertEvent, EventStatus, Fingerprint, Severity};
 use uuid::Uuid;
 
+use crate::bounds::{self, Shortened};
 use crate::sources::{HEARTBEAT, SourceError, SourceEvent, SourceWish, Understood, heartbeat};
 
-/// How large one alert may be. Stages further down keep the text before the last change beside the text, and that
+/// How large one alert may be, all in all. Stages further down keep the text before the last change beside the text, and that
 /// must still fit into one record.
 const LARGEST_EVENT: usize = 256 * 1024;
 /// No alert is older; whoever says so has no clock.
@@ -20,6 +22,8 @@ const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// The most remarks that an answer has.
 const MOST_REMARKS: usize = 20;
+/// How long one may be, as it may have what its sender wrote.
+const REMARK_BYTES_MAX: usize = 2048;
 
 /// What all alerts of one request have in common.
 pub(crate) struct Delivery {
@@ -37,6 +41,8 @@ pub(crate) struct Delivery {
     pub(crate) first_id: Uuid,
     /// The heartbeats of the integration that one of its alerts calls by firing.
     pub(crate) called_by_alerts: Vec<Heartbeat>,
+    /// How large one alert may be.
+    pub(crate) bounds: AlertBounds,
 }
 
 /// The alerts of a request, ready for the log.
@@ -48,6 +54,8 @@ pub(crate) struct Accepted {
     pub(crate) remarks: Vec<String>,
     /// How many things in the body were left out.
     pub(crate) left_out: usize,
+    /// What was shortened of the alerts that are larger than they may be.
+    pub(crate) shortened: Vec<Shortened>,
     /// Why something in it was left out that was meant to be an alert.
     pub(crate) unusable: Option<SourceError>,
 }
@@ -65,6 +73,7 @@ impl Delivery {
         let mut remarks = understood.remarks;
         let mut events = Vec::with_capacity(understood.events.len());
         let mut receipts = Vec::with_capacity(understood.events.len());
+        let mut shortened = Vec::new();
         for alert in understood.events {
             let mut alert = match self.as_call(alert) {
                 Ok(alert) => alert,
@@ -74,6 +83,11 @@ impl Delivery {
                 }
             };
             remarks.append(&mut alert.remarks);
+            let left_out = bounds::shorten(&mut alert, &self.bounds);
+            if let Some(remark) = left_out.remark(&alert.name) {
+                remarks.push(remark);
+                shortened.push(left_out);
+            }
             if let Some(remark) = self.without_absurd_time(&mut alert) {
                 remarks.push(remark);
             }
@@ -85,7 +99,8 @@ impl Delivery {
             });
             events.push(event);
         }
-        for wish in understood.wishes {
+        for mut wish in understood.wishes {
+            bounds::shorten_wish(&mut wish.wish, &self.bounds);
             let event = self.wish(events.len(), &wish);
             receipts.push(Receipt {
                 event_id: event.event_id,
@@ -97,21 +112,26 @@ impl Delivery {
             remarks.push("the body has no alert, so nothing was done".to_owned());
         }
         remarks.truncate(MOST_REMARKS);
+        for remark in &mut remarks {
+            bounds::cut(remark, REMARK_BYTES_MAX);
+        }
         Accepted {
             events,
             receipts,
             remarks,
             left_out: understood.left_out,
+            shortened,
             unusable: understood.unusable,
         }
     }
 
     /// A wish takes the way of the events, so that it finds the alert that was created just before.
     fn wish(&self, index: usize, wish: &SourceWish) -> AlertEvent {
-        let event = SourceEvent {
+        let mut event = SourceEvent {
             name: wish.identity.last().cloned().unwrap_or_default(),
             ..SourceEvent::new([], EventStatus::Firing, Severity::Information)
         };
+        bounds::shorten(&mut event, &self.bounds);
         AlertEvent {
             wish: Some(wish.wish.clone()),
             ..self.event(index, &wish.identity, event)

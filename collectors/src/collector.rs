@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use chassis::secrets::SiteKey;
+use chassis::settings::AlertBounds;
 use domain::{CompiledMapping, Site};
 use jiff::Timestamp;
 use pipeline::trace::{TraceParent, record_headers};
@@ -23,6 +24,8 @@ use crate::kept;
 use crate::key::{self, Known};
 use crate::limit::Limiter;
 use crate::measure::{Counts, Measured, Measures};
+use crate::open_alerts::OpenAlerts;
+use crate::parsing::Parsing;
 use crate::presence::LogPresence;
 use crate::refusal::Refusal;
 use crate::signature::{Scheme, Signing};
@@ -40,8 +43,11 @@ pub(crate) struct Collector {
     site: watch::Receiver<Arc<Site>>,
     site_key: Option<SiteKey>,
     sns: Sns,
+    bounds: AlertBounds,
     budget: Budget,
+    parsing: Parsing,
     limiter: Limiter,
+    open_alerts: OpenAlerts,
     measures: Measures,
     presence: LogPresence,
 }
@@ -62,14 +68,18 @@ impl Collector {
         context: Context,
         site: watch::Receiver<Arc<Site>>,
         site_key: Option<SiteKey>,
+        bounds: AlertBounds,
         sns: Sns,
         budget_bytes: usize,
     ) -> Self {
         Self {
             measures: Measures::new(&context),
             presence: LogPresence::watched(&context),
+            bounds,
             budget: Budget::new(budget_bytes),
+            parsing: Parsing::new(),
             limiter: Limiter::new(context.clock.clone()),
+            open_alerts: OpenAlerts::new(context.clock.clone(), &context.metrics),
             context,
             site,
             site_key,
@@ -161,7 +171,15 @@ impl Collector {
                             self.keep(&refusal, arrived).await?;
                             measured.refused(&refusal);
                         }
-                        self.append(prepared.records).await?;
+                        measured.shortened(&prepared.shortened);
+                        let (records, refused) = self.open_alerts.admit(&key.integration, prepared.records);
+                        self.append(records).await?;
+                        if let Some(refusal) = refused {
+                            if let (true, Some(arrived)) = (key.hears_nothing(), &arrived) {
+                                self.keep(&refusal, arrived).await?;
+                            }
+                            return Err(refusal);
+                        }
                         message.into_iter().for_each(|message| self.sns.remember(message));
                         return Ok((counts, prepared.taken));
                     }
@@ -226,6 +244,7 @@ impl Collector {
             },
             read: call.read,
             alerts_limit: key.integration.limits.alerts_per_body,
+            parsing: self.parsing.clone(),
         };
         // The beginning of what must be signed cannot be proven, so it is not kept either.
         let held = match reading.signing.is_some() || comes_by_sns(&call.source, &key) {
@@ -386,6 +405,7 @@ impl Collector {
                 accepted_at,
                 first_id: first_id(accepted_at),
                 called_by_alerts,
+                bounds: self.bounds,
             },
             key: admitted.key,
             held,

@@ -54,6 +54,11 @@ impl Known {
         }
     }
 
+    /// Whether its sender has no answer, so that nothing that is refused is sent again.
+    pub(crate) fn hears_nothing(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Whether the key may still be used.
     pub(crate) fn check(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.integration.expired_key(&self.hash, now) {

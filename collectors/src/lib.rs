@@ -10,6 +10,7 @@ use axum::Router;
 use chassis::connections::Connections;
 use chassis::mqtt::MqttBroker;
 use chassis::secrets::SiteKey;
+use chassis::settings::AlertBounds;
 use domain::Site;
 use pipeline::Context;
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ use crate::sns::Sns;
 
 mod accept;
 mod body;
+mod bounds;
 mod call;
 mod collector;
 mod doors;
@@ -27,6 +29,8 @@ mod kept;
 mod key;
 mod limit;
 mod measure;
+mod open_alerts;
+mod parsing;
 mod presence;
 mod query;
 mod refusal;
@@ -50,18 +54,24 @@ pub struct Collectors {
 impl Collectors {
     /// The site's key opens the secrets that senders sign with; without it those who must sign are refused. To be made
     /// once per process, inside its runtime.
-    pub fn new(context: Context, site: watch::Receiver<Arc<Site>>, site_key: Option<SiteKey>) -> Self {
-        Self::within(context, site, site_key, Sns::default(), BUDGET_BYTES)
+    pub fn new(
+        context: Context,
+        site: watch::Receiver<Arc<Site>>,
+        site_key: Option<SiteKey>,
+        bounds: AlertBounds,
+    ) -> Self {
+        Self::within(context, site, site_key, bounds, Sns::default(), BUDGET_BYTES)
     }
 
     fn within(
         context: Context,
         site: watch::Receiver<Arc<Site>>,
         site_key: Option<SiteKey>,
+        bounds: AlertBounds,
         sns: Sns,
         budget_bytes: usize,
     ) -> Self {
-        let collector = Collector::new(context.clone(), site, site_key, sns, budget_bytes);
+        let collector = Collector::new(context.clone(), site, site_key, bounds, sns, budget_bytes);
         Self {
             collector: Arc::new(collector),
             context,

@@ -8,6 +8,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 use schemas::{AlertEvent, EventStatus, Severity};
 use tokio::time::Instant;
 
+use crate::bounds::Shortened;
 use crate::key::Known;
 use crate::refusal::Refusal;
 use crate::usage::Usage;
@@ -32,6 +33,7 @@ pub(crate) struct Measures {
     usage: Arc<Usage>,
     events: IntCounterVec,
     rejected: IntCounterVec,
+    shortened: IntCounterVec,
     seconds: HistogramVec,
     bytes: HistogramVec,
 }
@@ -53,6 +55,12 @@ impl Measures {
                 "reveille_collectors_rejected_total",
                 "Requests that were not taken, or not whole, by reason.",
                 &["source", "reason"],
+            ),
+            shortened: counter(
+                metrics,
+                "reveille_collectors_shortened_total",
+                "Alerts that were larger than alerts may be and were taken without a part of it, by what was cut.",
+                &["source", "what"],
             ),
             seconds: histogram(
                 metrics,
@@ -115,6 +123,14 @@ impl Measured {
             .bytes
             .with_label_values(&[&self.source])
             .observe(bytes as f64);
+    }
+
+    /// These alerts were larger than they may be.
+    pub(crate) fn shortened(&self, alerts: &[Shortened]) {
+        for what in alerts.iter().flat_map(Shortened::what) {
+            let counter = &self.measures.shortened;
+            counter.with_label_values(&[&self.source, what]).inc();
+        }
     }
 
     pub(crate) fn accepted(mut self, counts: Counts) {

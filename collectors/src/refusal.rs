@@ -13,6 +13,8 @@ use crate::sources::{self, SourceError};
 
 /// What senders wait before they try again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// The same where some of their alerts must end first.
+const RETRY_AFTER_TOO_MANY_OPEN: HeaderValue = HeaderValue::from_static("60");
 
 /// Why a request was not taken. The texts are for the person who set up the sender.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +94,16 @@ pub(crate) enum Refusal {
         limits: Limits,
         retry_after_seconds: u64,
     },
+    #[error(
+        "integration {integration:?} has {limit} alerts open, as many as it may have, and {left_out} more are in the body; \
+         what ends an alert is taken: end some, or wait an hour, or raise open_alerts in the integration's limits, and send \
+         it again"
+    )]
+    TooManyOpen {
+        integration: String,
+        limit: u32,
+        left_out: usize,
+    },
     #[error("Content-Encoding {0:?} is not understood; send gzip or none")]
     Encoding(String),
     #[error("the body is not gzip as Content-Encoding says: {0}")]
@@ -141,6 +153,7 @@ impl Refusal {
             Refusal::TooLarge { .. } => "too_large",
             Refusal::TooManyAlerts { .. } => "too_many_alerts",
             Refusal::RateLimited { .. } => "rate_limited",
+            Refusal::TooManyOpen { .. } => "too_many_open_alerts",
             Refusal::Encoding(_) => "unknown_encoding",
             Refusal::Gzip(_) => "bad_gzip",
             Refusal::Slow { .. } => "too_slow",
@@ -166,7 +179,7 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED
             }
             Refusal::TooLarge { .. } | Refusal::TooManyAlerts { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::RateLimited { .. } | Refusal::TooManyOpen { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
             Refusal::Source(SourceError::Invalid { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -204,6 +217,9 @@ impl Refusal {
                 },
                 _,
             ) => Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds))),
+            (Refusal::TooManyOpen { .. }, StatusCode::TOO_MANY_REQUESTS) => {
+                Some((header::RETRY_AFTER, RETRY_AFTER_TOO_MANY_OPEN))
+            }
             (_, StatusCode::SERVICE_UNAVAILABLE) => Some((header::RETRY_AFTER, RETRY_AFTER)),
             (_, StatusCode::UNAUTHORIZED) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))

@@ -80,7 +80,14 @@ impl World {
         let clock = Clock::simulated(Timestamp::from_second(1_788_000_000).unwrap());
         let context = Context::new(seen_by_routes, clock);
         let (site, seen) = watch::channel(Arc::new(site()));
-        let collectors = Collectors::within(context.clone(), seen, Some(SITE_KEY), sns, budget_bytes);
+        let collectors = Collectors::within(
+            context.clone(),
+            seen,
+            Some(SITE_KEY),
+            AlertBounds::default(),
+            sns,
+            budget_bytes,
+        );
         tokio::spawn(collectors.clone().tell_usage());
         Self {
             log,
@@ -230,6 +237,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 mod answers;
+mod bounds;
 mod declared;
 mod doors;
 mod front_door;

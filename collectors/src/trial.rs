@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::HeaderMap;
+use chassis::settings::AlertBounds;
 use domain::CompiledMapping;
 use jiff::Timestamp;
 use schemas::AlertEvent;
@@ -79,6 +80,7 @@ pub fn run(
         accepted_at: now,
         first_id: Uuid::nil(),
         called_by_alerts: Vec::new(),
+        bounds: AlertBounds::default(),
     };
     let accepted = delivery.accept(understood);
     let alerts = accepted.receipts.into_iter().zip(accepted.events);

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use pipeline::Record;
+use schemas::Fingerprint;
 
 use crate::accept::{Accepted, Delivery, Receipt, records};
 use crate::body::Held;
+use crate::bounds::Shortened;
 use crate::call::Reader;
 use crate::key::Known;
 use crate::measure::Counts;
+use crate::open_alerts::Turn;
+use crate::parsing::Parsing;
 use crate::refusal::Refusal;
 use crate::signature::Signing;
 use crate::sources::{SourceError, Understood};
@@ -22,6 +26,7 @@ pub(crate) struct Reading {
     pub(crate) signing: Option<Signing>,
     pub(crate) read: Reader,
     pub(crate) alerts_limit: u32,
+    pub(crate) parsing: Parsing,
 }
 
 /// A request of a known sender, with its body, or what came of it.
@@ -43,7 +48,9 @@ pub(crate) struct Work {
 
 /// The records of a body, and what is told of them.
 pub(crate) struct Prepared {
-    pub(crate) records: Vec<Record>,
+    /// One for each alert, in the order of the body; with what it does to the number of open alerts.
+    pub(crate) records: Vec<(Fingerprint, Turn, Record)>,
+    pub(crate) shortened: Vec<Shortened>,
     pub(crate) counts: Counts,
     pub(crate) taken: Taken,
     /// Why the body must be kept although it was taken: something in it was meant to be an alert, and is none.
@@ -75,10 +82,19 @@ impl Work {
     /// Does the work, and gives the request back with its share of the budget.
     pub(crate) async fn done(self) -> (Result<Prepared, Refusal>, Option<Arrived>) {
         let Arrived { held, headers, .. } = &self.arrived;
-        if held.bytes.len() < LARGE && !headers.contains_key(header::CONTENT_ENCODING) {
+        let packed = headers.contains_key(header::CONTENT_ENCODING);
+        if held.bytes.len() < LARGE && !packed {
             return self.prepare();
         }
-        let working = tokio::task::spawn_blocking(move || self.prepare());
+        let turn = match self.reading.parsing.turn(held.bytes.len(), packed).await {
+            Ok(turn) => turn,
+            Err(refusal) => return (Err(refusal), Some(self.arrived)),
+        };
+        let working = tokio::task::spawn_blocking(move || {
+            let prepared = self.prepare();
+            drop(turn);
+            prepared
+        });
         // It ends early only by a panic.
         working
             .await
@@ -127,8 +143,12 @@ fn not_too_many(understood: Understood, limit: u32) -> Result<Understood, Refusa
 }
 
 fn prepared(accepted: Accepted, headers: &[(String, String)]) -> Result<Prepared, SourceError> {
+    let records = records(&accepted.events, headers)?.into_iter();
+    let records = accepted.events.iter().zip(records);
+    let records = records.map(|(event, record)| (event.fingerprint, Turn::of(event), record));
     Ok(Prepared {
-        records: records(&accepted.events, headers)?,
+        records: records.collect(),
+        shortened: accepted.shortened,
         counts: Counts::of(&accepted.events),
         taken: Taken {
             receipts: accepted.receipts,

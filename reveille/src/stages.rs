@@ -254,7 +254,7 @@ async fn start(
                 Some(folder) => site::follow_remembering(context, folder.join("site.json")),
                 None => site::follow(context),
             };
-            let collectors = Collectors::new(context.clone(), site, site_key);
+            let collectors = Collectors::new(context.clone(), site, site_key, settings.alert_bounds);
             tasks.spawn(collectors.clone().tell_usage());
             doors::open(settings, connections, &collectors, tasks).await?;
             collectors.routes()

@@ -100,7 +100,12 @@ pub(crate) async fn run(
                 settings.bridge_clients.unwrap_or(bridge::CLIENTS_MAX),
             ))),
     );
-    let collectors = Collectors::new(context.clone(), site.clone(), Some(site_key));
+    let collectors = Collectors::new(
+        context.clone(),
+        site.clone(),
+        Some(site_key),
+        settings.alert_bounds,
+    );
     tasks.spawn(collectors.clone().tell_usage());
     doors::open(&settings, &process.connections, &collectors, &mut tasks).await?;
     let routes = Router::new()

@@ -234,6 +234,9 @@ pub struct Limits {
     pub body_bytes: u32,
     /// Alerts in one body.
     pub alerts_per_body: u32,
+    /// Alerts that the integration has open at once, with all of its keys. One of which nothing is heard for an hour is not
+    /// counted any more.
+    pub open_alerts: u32,
 }
 
 impl Limits {
@@ -256,6 +259,7 @@ impl Default for Limits {
             burst: rate * Self::BURST_SECONDS,
             body_bytes: Self::LARGEST_BODY,
             alerts_per_body: 50_000,
+            open_alerts: 250_000,
         }
     }
 }

@@ -91,6 +91,19 @@ impl Stage {
         Ok(())
     }
 
+    /// The most memory that it had at once (`VmHWM`), in bytes.
+    pub fn peak_memory_bytes(&self) -> Result<u64> {
+        let process = self
+            .process
+            .as_ref()
+            .with_context(|| format!("{} does not run", self.name))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|text| text.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.context("the kernel says nothing of VmHWM")?.parse()?;
+        Ok(kib * 1024)
+    }
+
     /// Its end, if it has ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.as_mut().and_then(Process::ended)

@@ -12,9 +12,11 @@ use schemas::{Alert, Fingerprint};
 
 pub mod aerospike;
 pub mod memory;
+mod text;
 
 pub use aerospike::{AerospikeSettings, AerospikeView};
 pub use memory::MemoryView;
+pub use text::without_long_texts;
 
 /// Why the view cannot do what it is asked. Trying again later is the answer to all of them.
 #[derive(Debug, thiserror::Error)]

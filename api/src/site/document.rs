@@ -157,6 +157,7 @@ pub(super) struct LimitsText {
     pub(super) burst: Option<Spanned<u32>>,
     pub(super) body_bytes: Option<Spanned<u32>>,
     pub(super) alerts_per_body: Option<Spanned<u32>>,
+    pub(super) open_alerts: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -517,7 +517,7 @@ async fn a_burst_follows_its_rate_and_other_limits_stay_as_usual() {
     let limits = &listed["integrations"][0]["limits"];
     assert_eq!(
         *limits,
-        serde_json::json!({ "rate": 20, "burst": 200, "body_bytes": 8_388_608, "alerts_per_body": 50_000 })
+        serde_json::json!({ "rate": 20, "burst": 200, "body_bytes": 8_388_608, "alerts_per_body": 50_000, "open_alerts": 250_000 })
     );
 }
 

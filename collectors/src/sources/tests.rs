@@ -50,6 +50,7 @@ fn delivery(source: &Source) -> Delivery {
         accepted_at: "2026-09-01T10:05:00Z".parse().expect("a time"),
         first_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000),
         called_by_alerts: Vec::new(),
+        bounds: Default::default(),
     }
 }
 

@@ -100,6 +100,7 @@ impl Check<'_> {
             burst: self.number(text.burst.as_ref(), any, burst),
             body_bytes: self.number(text.body_bytes.as_ref(), sizes, usual.body_bytes),
             alerts_per_body: self.number(text.alerts_per_body.as_ref(), any, usual.alerts_per_body),
+            open_alerts: self.number(text.open_alerts.as_ref(), any, usual.open_alerts),
         }
     }
 
