@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::health::Task;
-use pipeline::{Context, StageError, StageMetrics};
+use pipeline::{Context, StageError, StageMetrics, Steady};
 use prometheus::IntGauge;
 use schemas::{Alert, Fingerprint, Status, Topic};
 use store::{Store, StoreError};
@@ -27,11 +27,11 @@ const NAME: &str = "aggregator.keeper";
 /// How often it is looked whether the view is still filled, and how its servers are.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often view and store are compared.
-const RECONCILE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+const RECONCILE_EVERY: Duration = Duration::from_secs(300);
 /// A change that is younger than this may still be under way to the view; it is no difference.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
 /// How soon view and store are compared again after the view had no room, though its servers take writes.
-const RETRY_FULL_EVERY: SignedDuration = SignedDuration::from_secs(30);
+const RETRY_FULL_EVERY: Duration = Duration::from_secs(30);
 /// The first wait for a dependency that is away; each further one is twice as long.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Alerts that are read from the store at once.
@@ -46,7 +46,7 @@ struct Keeper {
     task: Task,
     differences: IntGauge,
     full: IntGauge,
-    reconcile_at: Timestamp,
+    reconcile_at: Steady,
     /// The servers of the view when they were last looked at.
     cluster: Option<Cluster>,
     /// What is away at the moment.
@@ -69,7 +69,7 @@ pub(crate) async fn run(context: Context, store: Store, view: Arc<dyn View>, beh
             "reveille_aggregator_view_full",
             "1 while the view has no room for open alerts.",
         ),
-        reconcile_at: context.clock.now(),
+        reconcile_at: context.clock.steady(),
         cluster: None,
         away: None,
         metrics: StageMetrics::new(&context.metrics, NAME),
@@ -124,12 +124,12 @@ impl Keeper {
         self.task.waiting(dependency);
         if dependency != ViewError::FULL {
             // What happened meanwhile may not have reached the view.
-            self.reconcile_at = self.context.clock.now();
+            self.reconcile_at = self.context.clock.steady();
         }
     }
 
     async fn look(&mut self) -> Result<(), StageError> {
-        let now = self.context.clock.now();
+        let now = self.context.clock.steady();
         let cluster = self.view.cluster().await.map_err(view_error)?;
         self.compare_clusters(&cluster, now);
         let full = cluster.full;
@@ -145,14 +145,14 @@ impl Keeper {
             return self.reconcile().await;
         }
         if self.behind.is_behind() {
-            self.reconcile_at = self.reconcile_at.min(now + RETRY_FULL_EVERY);
+            self.reconcile_at = self.reconcile_at.min(now.after(RETRY_FULL_EVERY));
             return Err(is_full("it had no room for some of the open alerts"));
         }
         Ok(())
     }
 
     /// Sees to it that view and store are compared when records may be gone.
-    fn compare_clusters(&mut self, cluster: &Cluster, now: Timestamp) {
+    fn compare_clusters(&mut self, cluster: &Cluster, now: Steady) {
         let before = self.cluster.as_ref();
         if let Some(reason) = before.and_then(|before| lost_records(before, cluster)) {
             tracing::warn!(
@@ -236,14 +236,14 @@ impl Keeper {
                 "the view was not like the store and was mended"
             );
         }
-        let now = self.context.clock.now();
+        let now = self.context.clock.steady();
         if mended.no_room {
             self.behind.note();
-            self.reconcile_at = now + RETRY_FULL_EVERY;
+            self.reconcile_at = now.after(RETRY_FULL_EVERY);
             return Err(is_full("it has no room for all open alerts"));
         }
         self.behind.mended(found);
-        self.reconcile_at = now + RECONCILE_EVERY;
+        self.reconcile_at = now.after(RECONCILE_EVERY);
         Ok(())
     }
 

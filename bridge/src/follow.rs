@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::health::Task;
 use pipeline::log::{Batch, Follower, From, Received};
 use pipeline::{LogError, StageMetrics};
@@ -23,7 +23,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A log without an error for so long is back.
 const LOG_QUIET: Duration = Duration::from_secs(5);
 /// How long the log may be away before clients are told.
-const LOG_TOLERATED: SignedDuration = SignedDuration::from_secs(10);
+const LOG_TOLERATED: Duration = Duration::from_secs(10);
 /// What is waited for while the daemon is not heard from, through aggregator and log.
 const HEARTBEAT: &str = "heartbeat";
 /// Alerts that are read from the view at once.
@@ -340,7 +340,7 @@ impl Follow {
 
     async fn wait_for(&mut self, dependency: &'static str) {
         if dependency != "log" {
-            self.trouble(SignedDuration::ZERO);
+            self.trouble(Duration::ZERO);
         }
         if self
             .outage
@@ -364,8 +364,8 @@ impl Follow {
     }
 
     /// The replica may be behind from now on, if it was not already.
-    fn trouble(&self, tolerated: SignedDuration) {
-        let since = self.shared.context.clock.now();
+    fn trouble(&self, tolerated: Duration) {
+        let since = self.shared.context.clock.steady();
         let mut trouble = self.shared.trouble();
         let since = trouble.map_or(since, |trouble| trouble.since);
         *trouble = Some(Trouble { since, tolerated });

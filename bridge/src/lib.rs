@@ -11,9 +11,9 @@
 //! client has a queue. The messages are those of [`schemas::live`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use pipeline::Context;
+use pipeline::{Context, Steady};
 use schemas::Topic;
 use tokio::sync::{Semaphore, watch};
 use uuid::{NoContext, Uuid};
@@ -61,9 +61,9 @@ struct Shared {
 /// Why the replica may be behind.
 #[derive(Debug, Clone, Copy)]
 struct Trouble {
-    since: Timestamp,
+    since: Steady,
     /// How long that is nothing to speak of.
-    tolerated: SignedDuration,
+    tolerated: Duration,
 }
 
 impl Bridge {
@@ -79,8 +79,8 @@ impl Bridge {
             replica: RwLock::default(),
             head: watch::Sender::new(None),
             trouble: Mutex::new(Some(Trouble {
-                since: now,
-                tolerated: SignedDuration::ZERO,
+                since: context.clock.steady(),
+                tolerated: Duration::ZERO,
             })),
             heartbeats: Heartbeats::new(context.log.partitions(Topic::VIEW_CHANGED), now),
             seats: Arc::new(Semaphore::new(clients_max)),
@@ -108,9 +108,9 @@ impl Shared {
 
     /// Milliseconds since which the replica may be behind, if that is worth telling.
     fn stale_ms(&self) -> Option<u64> {
-        let now = self.context.clock.now();
+        let now = self.context.clock.steady();
         let trouble = (*self.trouble()).and_then(|trouble| {
-            let age = now.duration_since(trouble.since);
+            let age = now.since(trouble.since);
             (age >= trouble.tolerated).then(|| u64::try_from(age.as_millis()).ok())?
         });
         trouble.max(self.silent_ms())

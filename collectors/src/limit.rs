@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-use pipeline::Clock;
+use pipeline::{Clock, Steady};
 use schemas::config::Limits;
 
 use crate::key::Known;
@@ -40,9 +39,9 @@ impl Limiter {
     fn ask(
         &self,
         key: &Known,
-        question: impl FnOnce(&mut Bucket, Timestamp) -> Result<(), Limited>,
+        question: impl FnOnce(&mut Bucket, Steady) -> Result<(), Limited>,
     ) -> Result<(), Refusal> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let limits = key.integration.limits;
         let mut buckets = self.lock();
         let bucket = buckets
@@ -66,7 +65,7 @@ struct Bucket {
     limits: Limits,
     /// May fall below zero by one body, which is then paid off.
     tokens: f64,
-    at: Timestamp,
+    at: Steady,
 }
 
 /// Too much came; so many seconds later it can be taken.
@@ -77,7 +76,7 @@ struct Limited {
 
 impl Bucket {
     /// A full one.
-    fn new(limits: Limits, now: Timestamp) -> Self {
+    fn new(limits: Limits, now: Steady) -> Self {
         Self {
             limits,
             tokens: limits.burst as f64,
@@ -91,14 +90,14 @@ impl Bucket {
         self.tokens = self.tokens.min(limits.burst as f64);
     }
 
-    fn check(&mut self, now: Timestamp) -> Result<(), Limited> {
+    fn check(&mut self, now: Steady) -> Result<(), Limited> {
         self.refill(now);
         self.enough(1.0, 0.0)
     }
 
     /// Takes a body with so many alerts. Bodies are taken whole or not at all; one with more alerts than the bucket holds
     /// is taken when the bucket is full, or it never would be.
-    fn take(&mut self, alerts: u64, important: bool, now: Timestamp) -> Result<(), Limited> {
+    fn take(&mut self, alerts: u64, important: bool, now: Steady) -> Result<(), Limited> {
         self.refill(now);
         let burst = self.limits.burst as f64;
         let reserved = if important { 0.0 } else { burst * RESERVED };
@@ -108,13 +107,9 @@ impl Bucket {
         Ok(())
     }
 
-    fn refill(&mut self, now: Timestamp) {
-        let seconds = now.duration_since(self.at).as_secs_f64();
-        // A clock that goes back gives nothing and takes nothing.
-        if seconds > 0.0 {
-            let more = seconds * self.limits.rate as f64;
-            self.tokens = (self.tokens + more).min(self.limits.burst as f64);
-        }
+    fn refill(&mut self, now: Steady) {
+        let more = now.since(self.at).as_secs_f64() * self.limits.rate as f64;
+        self.tokens = (self.tokens + more).min(self.limits.burst as f64);
         self.at = now;
     }
 
@@ -132,6 +127,8 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn bucket() -> Bucket {
@@ -143,8 +140,8 @@ mod tests {
         Bucket::new(limits, at(0))
     }
 
-    fn at(milliseconds: i64) -> Timestamp {
-        Timestamp::from_millisecond(1_788_000_000_000 + milliseconds).unwrap()
+    fn at(milliseconds: u64) -> Steady {
+        Steady::MIN.after(Duration::from_secs(3_600) + Duration::from_millis(milliseconds))
     }
 
     fn refused(taken: Result<(), Limited>) -> u64 {

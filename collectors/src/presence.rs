@@ -1,11 +1,9 @@
 //! Whether the log took what it was given last, for `/readyz`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use pipeline::{Clock, Context, LogError};
+use pipeline::{Clock, Context, LogError, Steady};
 
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// A failure is told for so long. Not until the next success: whoever is not ready gets no requests any more.
@@ -15,8 +13,8 @@ const TOLD_FOR: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub(crate) struct LogPresence {
     clock: Clock,
-    /// Microseconds since 1970; 0 = never, or it is back.
-    failed_at: Arc<AtomicI64>,
+    /// Nothing if it never failed, or is back.
+    failed_at: Arc<Mutex<Option<Steady>>>,
 }
 
 impl LogPresence {
@@ -50,22 +48,24 @@ impl LogPresence {
 
     /// It did not take something. Only the first failure is logged, all are counted as refusals.
     pub(crate) fn failed(&self, error: &LogError) {
-        let now = self.clock.now().as_microsecond();
-        if self.failed_at.swap(now, Ordering::Relaxed) == 0 {
+        if self.failed_at().replace(self.clock.steady()).is_none() {
             tracing::warn!(%error, "senders are asked to come again");
         }
     }
 
     /// It took something.
     pub(crate) fn worked(&self) {
-        if self.failed_at.swap(0, Ordering::Relaxed) != 0 {
+        if self.failed_at().take().is_some() {
             tracing::info!("the log takes alerts again");
         }
     }
 
     fn is_away(&self) -> bool {
-        let failed_at = self.failed_at.load(Ordering::Relaxed);
-        let end = Timestamp::from_microsecond(failed_at).and_then(|at| at.checked_add(TOLD_FOR));
-        failed_at != 0 && end.is_ok_and(|end| self.clock.now() < end)
+        let failed_at = *self.failed_at();
+        failed_at.is_some_and(|at| self.clock.steady() < at.after(TOLD_FOR))
+    }
+
+    fn failed_at(&self) -> MutexGuard<'_, Option<Steady>> {
+        self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,22 +4,24 @@
 //! partition whose daemon can reach log and database. The aggregator hands it on, and a bridge that misses it tells its
 //! consoles that they may be stale.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::log::{Batch, Positions, Record, partition_of};
-use pipeline::{Context, Stage, StageError};
+use pipeline::{Context, Stage, StageError, Steady};
 use schemas::{AlertChanged, Fingerprint, Topic};
 
 use crate::stage::Daemon;
 
 /// How often each partition says that its daemon lives.
-const EVERY: SignedDuration = SignedDuration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// A daemon that says that it lives.
 pub(crate) struct Living {
     daemon: Daemon,
     context: Context,
-    next: Timestamp,
+    next: Steady,
 }
 
 impl Living {
@@ -27,7 +29,7 @@ impl Living {
         Self {
             daemon,
             context,
-            next: Timestamp::MIN,
+            next: Steady::MIN,
         }
     }
 
@@ -39,7 +41,7 @@ impl Living {
             .map(|partition| record(partition, partitions, now))
             .collect();
         self.context.log.append(Topic::ALERTS_CHANGED, records).await?;
-        self.next = now.saturating_add(EVERY).unwrap_or(now);
+        self.next = self.context.clock.steady().after(EVERY);
         Ok(())
     }
 }
@@ -47,7 +49,7 @@ impl Living {
 #[async_trait]
 impl Stage for Living {
     async fn assigned(&mut self, partitions: &[u32]) -> Result<Positions, StageError> {
-        self.next = Timestamp::MIN;
+        self.next = Steady::MIN;
         self.daemon.assigned(partitions).await
     }
 
@@ -60,16 +62,20 @@ impl Stage for Living {
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
-        let next = self.daemon.owns_any().then_some(self.next);
+        let next = self
+            .daemon
+            .owns_any()
+            .then(|| self.context.clock.wall_at(self.next));
         self.daemon.wake_at().into_iter().chain(next).min()
     }
 
     async fn wake(&mut self) -> Result<(), StageError> {
+        let due = self.daemon.wake_at();
         let now = self.context.clock.now();
-        if self.daemon.wake_at().is_some_and(|at| at <= now) {
+        if due.is_some_and(|at| at <= now) {
             self.daemon.wake().await?;
         }
-        if self.next <= now && self.daemon.owns_any() {
+        if self.next <= self.context.clock.steady() && self.daemon.owns_any() {
             self.say_so(now).await?;
         }
         Ok(())

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Site;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions, Received};
 use pipeline::restored::{self, Trail};
-use pipeline::{Context, Stage, StageError, parking};
+use pipeline::{Context, Stage, StageError, Steady, parking};
 use schemas::{Fingerprint, Topic};
 use store::{Claim, Commit, Loaded, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ use crate::recent::Recent;
 use crate::work::{Message, Work, not_done, traceparent};
 
 /// So long may what was read wait for a commit as long as nothing comes of it: refreshes cost no transactions then.
-const POSITIONS_WAIT: SignedDuration = SignedDuration::from_secs(1);
+const POSITIONS_WAIT: Duration = Duration::from_secs(1);
 /// Deadlines that are applied in one transaction, and alerts that are looked at again at once.
 const DEADLINES_AT_ONCE: usize = 500;
 /// The deadline of an alert whose state cannot be read is tried again after so long, if a version has come that can.
@@ -46,7 +47,7 @@ pub(crate) struct Daemon {
 struct Uncommitted {
     positions: BTreeMap<Topic, u64>,
     /// When it is committed at the latest.
-    due: Timestamp,
+    due: Steady,
 }
 
 /// A partition that is claimed.
@@ -173,7 +174,8 @@ impl Stage for Daemon {
             .partitions
             .values()
             .filter_map(|partition| partition.next_due);
-        let positions = self.uncommitted.values().map(|uncommitted| uncommitted.due);
+        let positions = self.uncommitted.values().map(|uncommitted| uncommitted.due).min();
+        let positions = positions.map(|due| self.context.clock.wall_at(due));
         deadlines.chain(positions).min()
     }
 
@@ -322,20 +324,19 @@ impl Daemon {
     }
 
     fn came_to_nothing(&mut self, number: u32, (topic, offset): (Topic, u64)) {
-        let now = self.context.clock.now();
+        let due = self.context.clock.steady().after(POSITIONS_WAIT);
         let uncommitted = self.uncommitted.entry(number).or_insert_with(|| Uncommitted {
             positions: BTreeMap::new(),
-            due: now.saturating_add(POSITIONS_WAIT).unwrap_or(now),
+            due,
         });
         uncommitted.positions.insert(topic, offset);
     }
 
     /// Commits what has waited long enough.
     async fn commit_positions(&mut self, now: Timestamp) -> Result<(), StageError> {
-        let due = self
-            .uncommitted
-            .iter()
-            .filter(|(_, uncommitted)| uncommitted.due <= now);
+        let moment = self.context.clock.steady();
+        let due = self.uncommitted.iter();
+        let due = due.filter(|(_, uncommitted)| uncommitted.due <= moment);
         let due: Vec<_> = due.map(|(number, _)| *number).collect();
         let site = Arc::clone(&self.site.borrow());
         for number in due {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Clock;
+use crate::{Clock, Steady};
 
 /// A task that has said nothing for this long is stuck. Tasks report at least every few seconds, also while they
 /// wait for a dependency.
@@ -33,7 +32,7 @@ pub struct Warning {
 
 #[derive(Debug, Clone)]
 struct TaskState {
-    last_sign: Timestamp,
+    last_sign: Steady,
     waiting_for: Option<String>,
     ended: Option<String>,
 }
@@ -104,7 +103,7 @@ impl Health {
     pub fn task(&self, name: impl Into<String>) -> Task {
         let name = name.into();
         let state = TaskState {
-            last_sign: self.clock.now(),
+            last_sign: self.clock.steady(),
             waiting_for: Some("start".to_owned()),
             ended: None,
         };
@@ -118,11 +117,11 @@ impl Health {
 
     /// How every task is, by name.
     pub fn report(&self) -> Vec<TaskReport> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         self.lock()
             .iter()
             .map(|(name, state)| {
-                let silence = Duration::try_from(now.duration_since(state.last_sign)).unwrap_or_default();
+                let silence = now.since(state.last_sign);
                 let problem = match &state.ended {
                     Some(reason) => Some(reason.clone()),
                     None if silence > STUCK_AFTER => {
@@ -144,8 +143,8 @@ impl Health {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, name: &str, change: impl FnOnce(&mut TaskState, Timestamp)) {
-        let now = self.clock.now();
+    fn update(&self, name: &str, change: impl FnOnce(&mut TaskState, Steady)) {
+        let now = self.clock.steady();
         if let Some(state) = self.lock().get_mut(name) {
             change(state, now);
         }
@@ -220,5 +219,18 @@ mod tests {
         assert_eq!(report.waiting_for.as_deref(), Some("database"));
         task.progress();
         assert!(health.report()[0].ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_a_clock_that_is_corrected_makes_no_task_unhealthy_and_hides_none() {
+        let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
+        let health = Health::new(clock.clone());
+        let task = health.task("daemon");
+        task.progress();
+        clock.step(jiff::SignedDuration::from_mins(2));
+        assert!(health.report()[0].healthy);
+        clock.step(jiff::SignedDuration::from_hours(-1));
+        tokio::time::sleep(STUCK_AFTER + Duration::from_secs(1)).await;
+        assert!(!health.report()[0].healthy, "it has said nothing for a minute");
     }
 }

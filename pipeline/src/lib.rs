@@ -12,7 +12,7 @@ pub mod restored;
 pub mod runner;
 pub mod trace;
 
-pub use clock::Clock;
+pub use clock::{Clock, Steady};
 pub use health::Health;
 pub use log::{Log, LogError, Record};
 pub use metrics::{Metrics, StageMetrics};

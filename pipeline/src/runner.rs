@@ -15,7 +15,7 @@ use crate::health::Task;
 use crate::log::{Batch, Consumer, Delivery, Log, LogError, Positions};
 use crate::metrics::{Metrics, StageMetrics};
 use crate::trace::Tracer;
-use crate::{Clock, Health};
+use crate::{Clock, Health, Steady};
 
 /// What every stage of a process shares.
 #[derive(Clone)]
@@ -187,7 +187,7 @@ struct Runner {
 /// Something is away at the moment.
 struct Outage {
     dependency: &'static str,
-    since: Timestamp,
+    since: Steady,
     wait: Duration,
 }
 
@@ -378,7 +378,7 @@ impl Runner {
             self.metrics.waiting(dependency, true);
             self.outage = Some(Outage {
                 dependency,
-                since: self.context.clock.now(),
+                since: self.context.clock.steady(),
                 wait: SHORTEST_WAIT,
             });
         }
@@ -395,7 +395,7 @@ impl Runner {
             dependency, since, ..
         }) = self.outage.take()
         {
-            let seconds = self.context.clock.now().duration_since(since).as_secs();
+            let seconds = self.context.clock.steady().since(since).as_secs();
             tracing::info!(stage = self.name, dependency, seconds, "going on");
             self.metrics.waiting(dependency, false);
         }

@@ -284,7 +284,7 @@ async fn v2_a_daemon_that_is_not_heard_from_makes_the_bridge_stale() {
         .await;
     // One that was long under way tells that what comes after it is late, too.
     let late = ViewChanged {
-        accepted_at: world.shared.context.clock.now() - SignedDuration::from_secs(60),
+        accepted_at: world.shared.context.clock.now() - Duration::from_secs(60),
         ..heartbeat(&world.shared.context.clock)
     };
     world.append(late).await;
