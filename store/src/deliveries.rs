@@ -1,5 +1,7 @@
 //! Notifications in a channel's hands.
 
+use std::collections::HashMap;
+
 use schemas::{Channel, Fingerprint, Notification, NotificationKind, Topic};
 use sqlx::any::AnyRow;
 use uuid::Uuid;
@@ -181,7 +183,11 @@ impl Store {
         for published in published.chunks(IDS) {
             forget_receipts(&mut session, published).await?;
         }
-        for updates in updates.chunks(UPDATES) {
+        let (alike, others) = split(updates);
+        for updates in alike.values().flat_map(|alike| alike.chunks(UPDATES)) {
+            store_alike(&mut session, updates).await?;
+        }
+        for updates in others.chunks(UPDATES) {
             store_updates(&mut session, updates).await?;
         }
         session.commit().await
@@ -232,9 +238,73 @@ async fn forget_receipts(session: &mut Session, published: &[Uuid]) -> Result<()
     Ok(())
 }
 
+/// State, attempts, reference, and whether there is a receipt, by which ends are alike.
+type Alike<'a> = (&'static str, u32, Option<&'a str>, bool);
+
+/// What has ended in the same way, and the rest; of several updates of a delivery the last one counts.
+fn split(updates: &[DeliveryUpdate]) -> (HashMap<Alike<'_>, Vec<&DeliveryUpdate>>, Vec<&DeliveryUpdate>) {
+    let (mut alike, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    let last: HashMap<_, _> = updates
+        .iter()
+        .map(|update| (update.notification_id, update))
+        .collect();
+    for update in last.into_values() {
+        if update.state == DeliveryState::Pending {
+            others.push(update);
+        } else {
+            let reference = update.reference.as_deref();
+            let key = (
+                update.state.name(),
+                update.attempts,
+                reference,
+                update.receipt.is_some(),
+            );
+            alike.entry(key).or_default().push(update);
+        }
+    }
+    // A statement for each would be more work than one in which each column is chosen.
+    alike.retain(|_, of| {
+        let few = of.len() < 4;
+        if few {
+            others.append(of);
+        }
+        !few
+    });
+    (alike, others)
+}
+
+/// One statement for many deliveries that ended alike: only the receipt is chosen by comparing. When the next attempt would
+/// have been does not matter any more.
+async fn store_alike(session: &mut Session, updates: &[&DeliveryUpdate]) -> Result<(), StoreError> {
+    let Some(first) = updates.first() else {
+        return Ok(());
+    };
+    let updates = padded(updates.to_vec());
+    let rows: Result<Vec<_>, _> = updates.iter().copied().map(update_values).collect();
+    let choices = "WHEN ? THEN ? ".repeat(updates.len());
+    let text = format!(
+        "UPDATE deliveries SET state = ?, attempts = ?, reference = ?, unfinished = ?, \
+         receipt = CASE notification_id {choices}END WHERE notification_id IN ({})",
+        list(updates.len())
+    );
+    let ids = || updates.iter().map(|update| id(update.notification_id));
+    let mut values = vec![
+        first.state.name().into(),
+        count(first.attempts),
+        first.reference.clone().into(),
+        first.receipt.is_some().into(),
+    ];
+    for (id, [.., receipt]) in ids().zip(rows?) {
+        values.extend([id, receipt]);
+    }
+    values.extend(ids());
+    session.execute(Statement::kept(text), values).await?;
+    Ok(())
+}
+
 /// One statement for many deliveries, in words that both databases know.
-async fn store_updates(session: &mut Session, updates: &[DeliveryUpdate]) -> Result<(), StoreError> {
-    let updates = padded(updates.iter().collect());
+async fn store_updates(session: &mut Session, updates: &[&DeliveryUpdate]) -> Result<(), StoreError> {
+    let updates = padded(updates.to_vec());
     let rows: Result<Vec<_>, _> = updates.iter().copied().map(update_values).collect();
     let rows = rows?;
     let columns = [

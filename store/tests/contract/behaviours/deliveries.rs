@@ -188,6 +188,36 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
         assert_eq!(delivery.next_attempt_at, update.next_attempt_at);
         assert_eq!(delivery.reference, update.reference);
     }
+
+    // Most end alike, each with its own receipt; of what was tried again before it ended, the end counts.
+    let end = |(number, new): (u32, &Notification)| DeliveryUpdate {
+        reference: (number % 7 == 0).then(|| number.to_string()),
+        ..update(
+            new,
+            DeliveryState::Sent,
+            Some(receipt(new, ReceiptOutcome::Superseded)),
+        )
+    };
+    let ends: Vec<_> = (0..).zip(&notifications).map(end).collect();
+    let both: Vec<_> = updates.iter().take(20).chain(&ends).cloned().collect();
+    store.update_deliveries(&claim, &both, &[]).await.unwrap();
+    let stored = store.unfinished(&claim, 0, 231).await.unwrap().deliveries;
+    assert_eq!(stored.len(), 230);
+    for (delivery, end) in stored.iter().zip(&ends) {
+        assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Sent, 3));
+        assert_eq!(delivery.reference, end.reference);
+        assert_eq!(delivery.receipt, end.receipt);
+    }
+    let without: Vec<_> = ends
+        .iter()
+        .map(|end| DeliveryUpdate {
+            receipt: None,
+            ..end.clone()
+        })
+        .collect();
+    store.update_deliveries(&claim, &without, &[]).await.unwrap();
+    let stored = store.unfinished(&claim, 0, 231).await.unwrap().deliveries;
+    assert!(stored.is_empty(), "nothing is left to do for them");
 }
 
 pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
