@@ -30,14 +30,16 @@ mod overflow;
 mod publishing;
 mod queue;
 mod schedule;
+mod slots;
 mod waiting;
 
 #[cfg(test)]
 mod tests;
 
 use self::courier::{Courier, Handle, READ_AT_ONCE};
+pub(crate) use self::destination::State;
 use self::overflow::Overflow;
-use self::waiting::{Waiting, place};
+use self::waiting::{Amount, Now, Waiting, place};
 use crate::answer::Sender;
 use crate::metrics::NotifierMetrics;
 
@@ -169,9 +171,9 @@ impl Stage for Notifier {
             });
         }
         let done = claim.positions.get(&batch.topic).copied().unwrap_or(0);
-        let now = self.desk.context.clock.now();
+        let now = Now::of(&self.desk.context.clock);
         let (read, unusable) = read(batch, done, self.desk.channel());
-        self.park(batch, &unusable, now).await?;
+        self.park(batch, &unusable, now.wall).await?;
         let new = self.new_ones(read).await?;
         let notifications: Vec<_> = new.iter().map(|(notification, _)| notification.clone()).collect();
         let position = (batch.topic, batch.next_offset());
@@ -225,8 +227,10 @@ impl Notifier {
         compare_with_log(desk, &mut claim).await?;
         let mut published = Vec::new();
         let mut taken_over = Vec::new();
-        let mut counts: HashMap<_, usize> = HashMap::new();
+        let mut held: HashMap<_, Amount> = HashMap::new();
+        let mut in_all = Amount::default();
         let mut left = Overflow::default();
+        let now = Now::of(&desk.context.clock);
         let mut after = Some(0);
         while let Some(from) = after {
             let page = desk.store.unfinished(&claim, from, READ_AT_ONCE).await;
@@ -235,13 +239,17 @@ impl Notifier {
             let pending = page.deliveries.iter();
             for delivery in pending.filter(|delivery| delivery.state == DeliveryState::Pending) {
                 let place = Arc::new(place(&delivery.notification));
-                let there = counts.entry(Arc::clone(&place)).or_default();
-                if !left.takes(partition, &place, *there, taken_over.len()) {
+                let there = held.entry(Arc::clone(&place)).or_default();
+                if !left.takes(partition, &place, *there, in_all) {
                     continue;
                 }
-                *there += 1;
-                match Waiting::taken_over(delivery) {
-                    Ok(waiting) => taken_over.push((place, waiting)),
+                match Waiting::taken_over(delivery, now) {
+                    Ok(waiting) => {
+                        let amount = Amount::of([&waiting]);
+                        *there += amount;
+                        in_all += amount;
+                        taken_over.push((place, waiting));
+                    }
                     Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
                 }
             }
@@ -257,22 +265,22 @@ impl Notifier {
         let mut published = Vec::new();
         let mut receipts = Vec::new();
         let mut failed = Vec::new();
+        let now = Now::of(&self.desk.context.clock);
         for delivery in unfinished {
             let Some(receipt) = &delivery.receipt else {
                 continue;
             };
             published.push(receipt.notification_id);
             if let (ReceiptOutcome::Failed { error, .. }, Ok(waiting)) =
-                (&receipt.outcome, Waiting::taken_over(delivery))
+                (&receipt.outcome, Waiting::taken_over(delivery, now))
             {
                 let destination = &delivery.notification.destination;
-                let now = self.desk.context.clock.now();
                 failed.extend(publishing::parked_record(
                     self.desk.topic(),
                     destination,
                     &waiting,
                     error,
-                    now,
+                    now.wall,
                 ));
             }
             receipts.push(publishing::record(receipt, None));

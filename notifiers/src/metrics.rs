@@ -1,10 +1,13 @@
 //! What the notifiers measure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pipeline::metrics::Metrics;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use schemas::Channel;
+
+use crate::delivery::State;
 
 /// From a millisecond to the longest that a provider is waited for.
 const ATTEMPT_SECONDS: &[f64] = &[
@@ -19,6 +22,7 @@ pub struct NotifierMetrics {
     waiting: IntGaugeVec,
     retrying: IntGaugeVec,
     left_in_store: IntGaugeVec,
+    destinations: IntGaugeVec,
     accepted_to_sent: Histogram,
 }
 
@@ -58,12 +62,20 @@ impl NotifierMetrics {
             ),
             &["channel"],
         );
+        let destinations = IntGaugeVec::new(
+            Opts::new(
+                "reveille_notification_destinations",
+                "Destinations for which something waits, by state: waiting, backoff or held_back.",
+            ),
+            &["channel", "state"],
+        );
         Self {
             outcomes: metrics.register(outcomes),
             attempt_seconds: metrics.register(attempt_seconds),
             waiting: metrics.register(waiting),
             retrying: metrics.register(retrying),
             left_in_store: metrics.register(left_in_store),
+            destinations: metrics.register(destinations),
             accepted_to_sent: metrics.hop_seconds("accepted_to_sent"),
         }
     }
@@ -86,6 +98,20 @@ impl NotifierMetrics {
         self.left_in_store
             .with_label_values(&[channel.name()])
             .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How many destinations are in each state; in a state that is not named there are none.
+    pub(crate) fn destinations(&self, channel: Channel, states: &BTreeMap<State, usize>) {
+        for (state, name) in [
+            (State::Waiting, "waiting"),
+            (State::Backoff, "backoff"),
+            (State::HeldBack, "held_back"),
+        ] {
+            let count = states.get(&state).copied().unwrap_or(0);
+            self.destinations
+                .with_label_values(&[channel.name(), name])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     pub(crate) fn in_hand(&self, channel: Channel, waiting: usize, retrying: usize) {

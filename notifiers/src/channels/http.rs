@@ -12,6 +12,8 @@ use crate::answer::Answer;
 
 /// How much of an answer is read.
 const BODY_BYTES: usize = 4096;
+/// How long the body is waited for after the status. It says little, and what trickles must not hold up others.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of it is shown to people.
 const SHOWN_CHARACTERS: usize = 200;
 
@@ -24,17 +26,22 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads the answer, of its body no more than the beginning. A body that breaks off is what has arrived of it.
+    /// Reads the answer, of its body no more than the beginning, and no longer than a few seconds. A body that breaks off is
+    /// what has arrived of it.
     pub(super) async fn read(mut response: Response, now: Timestamp) -> Self {
         let status = response.status();
         let retry_after = retry_after(response.headers(), now);
         let mut body = Vec::new();
-        while body.len() < BODY_BYTES {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) | Err(_) => break,
+        let reading = async {
+            while body.len() < BODY_BYTES {
+                match response.chunk().await {
+                    Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                    Ok(None) | Err(_) => break,
+                }
             }
-        }
+        };
+        // When the time is up, what has come until then counts.
+        let _ = tokio::time::timeout(BODY_TIMEOUT, reading).await;
         body.truncate(BODY_BYTES);
         Self {
             status,

@@ -24,9 +24,9 @@ pub(super) enum Attempt {
 
 /// Makes an attempt. `opened_as` is what is remembered of the message that opened the alert here.
 pub(super) async fn make(desk: Arc<Desk>, parcel: Arc<Parcel>, opened_as: Option<Arc<str>>) -> Attempt {
-    let start = desk.context.clock.now();
+    let start = desk.context.clock.steady();
     let made = |answer| {
-        let took = Duration::try_from(desk.context.clock.now().duration_since(start)).unwrap_or_default();
+        let took = desk.context.clock.steady().since(start);
         Attempt::Made { answer, took }
     };
     let told: Result<Vec<Notification>, _> = parcel

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use pipeline::Steady;
 use pipeline::health::Task;
 use store::Claim;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,10 +18,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
 
 use super::attempt::{self, Attempt};
-use super::limiter::Limits;
 use super::overflow::Overflow;
 use super::queue::{Parcel, Queue};
-use super::waiting::{Place, Waiting};
+use super::waiting::{Now, Place, Waiting};
 use super::{Desk, name, publishing};
 
 mod background;
@@ -39,6 +38,13 @@ use handle::{Order, Shared};
 const UNWRITTEN: usize = 2_000;
 /// The most results in one transaction.
 const WRITTEN_AT_ONCE: usize = 1_000;
+/// Transactions begin no closer together than this unless much waits: they share the disk with the daemon's.
+const WRITE_PACE: Duration = Duration::from_millis(20);
+/// Publications begin no closer together than this unless much waits: the daemon commits once for each partition of
+/// each publication.
+const PUBLISH_PACE: Duration = Duration::from_millis(100);
+/// So many results or receipts are written or published whatever the pace.
+const MUCH: usize = 500;
 /// How long what is under way may take to end when its partition goes away.
 const LEAVE: Duration = Duration::from_secs(2);
 /// After this time something that is waited for is away.
@@ -49,7 +55,6 @@ const STORE_WAIT: Duration = Duration::from_secs(1);
 /// Sends for one channel.
 pub(super) struct Courier {
     desk: Arc<Desk>,
-    limits: Limits,
     queue: Queue,
     orders: mpsc::UnboundedReceiver<Order>,
     /// Nobody will give orders any more.
@@ -67,8 +72,12 @@ pub(super) struct Courier {
     writing: Background<Written>,
     /// The notifications whose ends are being written.
     being_written: Vec<Uuid>,
+    /// When the next transaction may begin.
+    write_at: Steady,
     publishing: Background<Published>,
     outgoing: Vec<Outgoing>,
+    /// When the next publication may begin.
+    publish_at: Steady,
     task: Task,
     tick: Interval,
 }
@@ -88,7 +97,7 @@ struct Owned {
 
 /// A partition that goes away as soon as everything has ended.
 struct Leaving {
-    until: Timestamp,
+    until: Steady,
     tell: Vec<oneshot::Sender<()>>,
 }
 
@@ -101,7 +110,7 @@ struct Flight {
 impl Courier {
     pub(super) fn new(desk: Desk) -> (Self, Handle) {
         let (handle, orders, shared) = Handle::new();
-        let limits = Limits::of(desk.channel());
+        let queue = Queue::new(desk.channel());
         let task = desk
             .context
             .health
@@ -111,8 +120,7 @@ impl Courier {
         let courier = Self {
             site: Some(desk.site.clone()),
             desk: Arc::new(desk),
-            limits,
-            queue: Queue::new(limits),
+            queue,
             orders,
             closed: false,
             shared,
@@ -124,8 +132,10 @@ impl Courier {
             reading: Background::idle(),
             writing: Background::idle(),
             being_written: Vec::new(),
+            write_at: Steady::MIN,
             publishing: Background::idle(),
             outgoing: Vec::new(),
+            publish_at: Steady::MIN,
             task,
             tick,
         };
@@ -157,15 +167,15 @@ impl Courier {
                 read = self.reading.end() => self.read(read),
                 written = self.writing.end() => self.written(written),
                 published = self.publishing.end() => self.published(published),
-                () = changed(&mut self.site) => self.queue.credentials_changed(self.desk.context.clock.now()),
+                () = changed(&mut self.site) => self.queue.credentials_changed(self.desk.context.clock.steady()),
                 () = sleep_until(clock, wake_at) => {}
                 _ = self.tick.tick() => self.tell_how_it_is(),
             }
         }
     }
 
-    fn now(&self) -> Timestamp {
-        self.desk.context.clock.now()
+    fn now(&self) -> Steady {
+        self.desk.context.clock.steady()
     }
 
     fn obey(&mut self, order: Option<Order>) {
@@ -233,18 +243,22 @@ impl Courier {
 
     fn may_send(&self) -> bool {
         let unwritten: usize = self.partitions.values().map(|owned| owned.entries.len()).sum();
-        self.flights.len() < self.limits.in_flight && unwritten < UNWRITTEN
+        unwritten < UNWRITTEN
     }
 
     /// When something is to be done that nobody will tell of.
-    fn wake_at(&self) -> Option<Timestamp> {
+    fn wake_at(&self) -> Option<Steady> {
         let send = self.queue.next_at().filter(|_| self.may_send());
         let leave = self
             .partitions
             .values()
             .filter_map(|owned| Some(owned.leaving.as_ref()?.until))
             .min();
-        send.into_iter().chain(leave).min()
+        let writes = !self.writing.busy() && self.partitions.values().any(Owned::has_something_to_write);
+        let publishes = !self.publishing.busy() && !self.outgoing.is_empty();
+        let write = writes.then_some(self.write_at);
+        let publish = publishes.then_some(self.publish_at);
+        send.into_iter().chain(leave).chain(write).chain(publish).min()
     }
 
     fn ended(&mut self, ended: Result<(Id, Attempt), JoinError>) {
@@ -271,8 +285,7 @@ impl Courier {
             }
             Attempt::NotMade { error } => {
                 tracing::warn!(error, "an attempt was not made");
-                self.queue
-                    .not_made(parcel, now.checked_add(STORE_WAIT).unwrap_or(now));
+                self.queue.not_made(parcel, now.after(STORE_WAIT));
                 self.settle(Duration::ZERO);
             }
         }
@@ -280,7 +293,7 @@ impl Courier {
 
     /// Enters into the books what has become of notifications.
     fn settle(&mut self, took: Duration) {
-        let now = self.now();
+        let now = Now::of(&self.desk.context.clock);
         for settled in self.queue.take_settled() {
             let partition = settled.partition;
             let entry = entry(&self.desk, settled, took, now);
@@ -297,12 +310,19 @@ impl Courier {
         if self.writing.busy() {
             return;
         }
-        let something = |owned: &Owned| !owned.entries.is_empty() || !owned.published.is_empty();
         // The fullest first: it has waited longest, or most wait for it.
-        let fullest = self.partitions.iter_mut().filter(|(_, owned)| something(owned));
+        let fullest = self
+            .partitions
+            .iter_mut()
+            .filter(|(_, owned)| owned.has_something_to_write());
         let Some((_, owned)) = fullest.max_by_key(|(_, owned)| owned.entries.len()) else {
             return;
         };
+        let now = self.desk.context.clock.steady();
+        if now < self.write_at && owned.entries.len() < MUCH {
+            return;
+        }
+        self.write_at = now.after(WRITE_PACE);
         let entries: Vec<_> = owned
             .entries
             .drain(..owned.entries.len().min(WRITTEN_AT_ONCE))
@@ -341,6 +361,11 @@ impl Courier {
         if self.publishing.busy() || self.outgoing.is_empty() {
             return;
         }
+        let now = self.now();
+        if now < self.publish_at && self.outgoing.len() < MUCH {
+            return;
+        }
+        self.publish_at = now.after(PUBLISH_PACE);
         let outgoing = std::mem::take(&mut self.outgoing);
         let context = self.desk.context.clone();
         self.publishing = Background::start(0, publish(context, self.desk.topic(), outgoing));
@@ -374,7 +399,7 @@ impl Courier {
 
     /// Nothing more is sent of this partition; it is gone when all that is under way has ended, or in a while.
     fn leave(&mut self, partition: u32, done: Option<oneshot::Sender<()>>) {
-        let until = self.now().checked_add(LEAVE).unwrap_or(Timestamp::MAX);
+        let until = self.now().after(LEAVE);
         self.queue.release(partition);
         self.forget_left(partition);
         if let Some(owned) = self.partitions.get_mut(&partition) {
@@ -410,12 +435,13 @@ impl Courier {
             // These were perhaps not stored: the next claim may find them.
             self.being_written.clear();
         }
-        let aboard = &mut self.aboard;
+        let (aboard, queue) = (&mut self.aboard, &mut self.queue);
         self.flights.retain(|_, flight| {
             let stays = flight.parcel.partition != partition;
             if !stays {
                 flight.abort.abort();
                 *aboard -= flight.parcel.members.len();
+                queue.abandoned(&flight.parcel.group);
             }
             stays
         });
@@ -432,9 +458,11 @@ impl Courier {
         self.tell_what_is_left();
         self.desk.metrics.in_hand(
             self.desk.channel(),
-            self.queue.len() + self.aboard,
+            self.queue.held().count + self.aboard,
             self.queue.retrying(),
         );
+        let states = self.queue.states(self.now());
+        self.desk.metrics.destinations(self.desk.channel(), &states);
         if self.writing.longer_than(PATIENCE) {
             self.task.waiting("database");
         } else if self.publishing.longer_than(PATIENCE) {
@@ -456,6 +484,10 @@ impl Owned {
             flights: 0,
             leaving: None,
         }
+    }
+
+    fn has_something_to_write(&self) -> bool {
+        !self.entries.is_empty() || !self.published.is_empty()
     }
 
     /// Nothing is under way or unwritten.
@@ -487,9 +519,9 @@ async fn changed(site: &mut Option<watch::Receiver<Arc<domain::Site>>>) {
     }
 }
 
-async fn sleep_until(clock: &pipeline::Clock, at: Option<Timestamp>) {
+async fn sleep_until(clock: &pipeline::Clock, at: Option<Steady>) {
     match at {
-        Some(at) => clock.sleep_until(at).await,
+        Some(at) => clock.sleep_until_steady(at).await,
         None => std::future::pending().await,
     }
 }

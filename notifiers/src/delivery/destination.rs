@@ -1,19 +1,19 @@
 //! One destination: its lanes, its rate, and how it has answered lately.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use schemas::{Fingerprint, NotificationKind};
+use pipeline::Steady;
+use schemas::{Channel, Fingerprint, NotificationKind, Severity};
 
 use super::lane::Item;
 use super::limiter::{Bucket, Limits};
 use super::schedule::{CREDENTIALS_BUDGET, CREDENTIALS_WAIT, LONGEST_AFTER};
-use super::waiting::Waiting;
+use super::slots::{Standing, group_of};
+use super::waiting::{Amount, Place, Waiting};
 use crate::answer::Answer;
 
-/// How many failures in a row make a destination suspect: it is then tried with one message at a time.
-const SUSPECT_AFTER: u32 = 3;
 /// The rest after the first failure; each further one is twice as long.
 const SHORTEST_REST: Duration = Duration::from_millis(250);
 /// What is new is tried after this time at the latest.
@@ -25,23 +25,57 @@ const PROBED_AFTER: Duration = Duration::from_secs(60);
 /// The lanes of one destination.
 pub(crate) struct Destination {
     pub(crate) partition: u32,
-    /// Where it stands in the timetable.
-    pub(crate) scheduled: Option<(Timestamp, u64)>,
+    /// Whose slots it shares.
+    pub(crate) group: Arc<str>,
+    /// Where it stands among the others.
+    pub(crate) scheduled: Option<Scheduled>,
     lanes: HashMap<Fingerprint, Lane>,
-    /// Lanes whose first may go, by its kind, oldest first.
-    ready: [BTreeSet<(u64, Fingerprint)>; 3],
+    /// Lanes whose first may go, by its kind, most urgent first.
+    ready: [BTreeSet<Turn>; 3],
     /// Lanes whose first has to wait.
-    delayed: BTreeSet<(Timestamp, Fingerprint)>,
-    /// How many wait.
-    waiting: usize,
+    delayed: BTreeSet<(Steady, Fingerprint)>,
+    /// What waits.
+    held: Amount,
     in_flight: usize,
     bucket: Bucket,
+    standing: Standing,
     failures: u32,
-    resting_until: Timestamp,
-    probe_at: Timestamp,
+    resting_until: Steady,
+    probe_at: Steady,
     /// The provider wants to be left alone.
-    asked_until: Timestamp,
-    credentials_bad_since: Option<Timestamp>,
+    asked_until: Steady,
+    credentials_bad_since: Option<Steady>,
+}
+
+/// How urgent something is; the smallest first. Opens wake people, so they go before everything else, the worst first.
+pub(crate) type Urgency = u8;
+
+/// Nothing is less urgent: a probe, before the time of what it is made with.
+const LEAST_URGENT: Urgency = Urgency::MAX;
+
+/// The turn of a lane: by urgency, then by age.
+type Turn = (Urgency, u64, Fingerprint);
+
+/// Where a destination stands for an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    /// Nothing waits for it.
+    Idle,
+    /// Something waits for its turn.
+    Waiting,
+    /// It failed last and is tried with one message at a time, with growing rests.
+    Backoff,
+    /// It has asked to be left alone for a time, or its credentials are refused.
+    HeldBack,
+}
+
+/// Where a destination stands among the others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scheduled {
+    /// It has something to send at this time.
+    Later(Steady, u64),
+    /// It has something to send as soon as a slot is free.
+    Now(Urgency, u64),
 }
 
 #[derive(Default)]
@@ -55,11 +89,17 @@ struct Lane {
 /// Where a lane stands.
 #[derive(Clone, Copy)]
 enum Spot {
-    Ready(NotificationKind, u64),
-    Delayed(Timestamp),
+    Ready(NotificationKind, Turn),
+    Delayed(Steady),
 }
 
-/// Opens wake people, so they go first.
+fn urgency(waiting: &Waiting) -> Urgency {
+    match waiting.kind {
+        NotificationKind::Open => Severity::Down as Urgency - waiting.severity as Urgency,
+        NotificationKind::Update | NotificationKind::Close => Severity::ALL.len() as Urgency,
+    }
+}
+
 const fn rank(kind: NotificationKind) -> usize {
     match kind {
         NotificationKind::Open => 0,
@@ -69,27 +109,29 @@ const fn rank(kind: NotificationKind) -> usize {
 }
 
 impl Destination {
-    pub(crate) fn new(partition: u32, limits: &Limits) -> Self {
+    pub(crate) fn new(partition: u32, channel: Channel, place: &Place, limits: &Limits) -> Self {
         Self {
             partition,
+            group: group_of(channel, place),
             scheduled: None,
             lanes: HashMap::new(),
             ready: Default::default(),
             delayed: BTreeSet::new(),
-            waiting: 0,
+            held: Amount::default(),
             in_flight: 0,
             bucket: Bucket::new(limits),
+            standing: Standing::New,
             failures: 0,
-            resting_until: Timestamp::MIN,
-            probe_at: Timestamp::MIN,
-            asked_until: Timestamp::MIN,
+            resting_until: Steady::MIN,
+            probe_at: Steady::MIN,
+            asked_until: Steady::MIN,
             credentials_bad_since: None,
         }
     }
 
-    /// How many wait.
-    pub(crate) const fn waiting(&self) -> usize {
-        self.waiting
+    /// What waits.
+    pub(crate) const fn held(&self) -> Amount {
+        self.held
     }
 
     /// How many of those have failed before.
@@ -114,8 +156,8 @@ impl Destination {
         {
             Ok(_) => false,
             Err(place) => {
+                self.held += Amount::of([&waiting]);
                 lane.waiting.insert(place, (order, waiting));
-                self.waiting += 1;
                 true
             }
         }
@@ -156,7 +198,7 @@ impl Destination {
                 lane.waiting = stays;
             }
         }
-        self.waiting -= gone.len();
+        self.held -= Amount::of(&gone);
         self.place(fingerprint);
         gone
     }
@@ -167,7 +209,7 @@ impl Destination {
             return;
         };
         match lane.spot.take() {
-            Some(Spot::Ready(kind, order)) => drop(self.ready[rank(kind)].remove(&(order, fingerprint))),
+            Some(Spot::Ready(kind, turn)) => drop(self.ready[rank(kind)].remove(&turn)),
             Some(Spot::Delayed(at)) => drop(self.delayed.remove(&(at, fingerprint))),
             None => {}
         }
@@ -182,7 +224,7 @@ impl Destination {
     }
 
     /// Moves what has waited long enough to what may go.
-    fn wake(&mut self, now: Timestamp) {
+    fn wake(&mut self, now: Steady) {
         while let Some((at, fingerprint)) = self.delayed.first().copied() {
             if at > now {
                 return;
@@ -194,23 +236,19 @@ impl Destination {
             let Some((order, first)) = lane.waiting.first() else {
                 continue;
             };
-            self.ready[rank(first.kind)].insert((*order, fingerprint));
-            lane.spot = Some(Spot::Ready(first.kind, *order));
+            let turn = (urgency(first), *order, fingerprint);
+            self.ready[rank(first.kind)].insert(turn);
+            lane.spot = Some(Spot::Ready(first.kind, turn));
         }
     }
 
     /// When the next message can go; none while only answers can change that.
-    pub(crate) fn next_at(&self, limits: &Limits) -> Option<Timestamp> {
-        let at_once = if self.failures >= SUSPECT_AFTER {
-            1
-        } else {
-            limits.in_flight_per_destination
-        };
-        if self.in_flight >= at_once {
+    pub(crate) fn next_at(&self, limits: &Limits) -> Option<Steady> {
+        if self.in_flight >= self.standing.at_destination(limits) {
             return None;
         }
         let something = if self.ready.iter().any(|ready| !ready.is_empty()) {
-            Timestamp::MIN
+            Steady::MIN
         } else {
             let first = self.delayed.first()?.0;
             match self.failures {
@@ -226,11 +264,36 @@ impl Destination {
         )
     }
 
+    /// How urgent that is which goes next.
+    pub(crate) fn urgency(&mut self, now: Steady) -> Urgency {
+        self.wake(now);
+        let first = self.ready.iter().filter_map(BTreeSet::first).min();
+        first.map_or(LEAST_URGENT, |(urgency, ..)| *urgency)
+    }
+
+    /// How many slots it holds, and how it has answered.
+    pub(crate) const fn holds(&self) -> (usize, Standing) {
+        (self.in_flight, self.standing)
+    }
+
+    /// Where it stands for an operator.
+    pub(crate) fn state(&self, now: Steady) -> State {
+        if self.held.count == 0 {
+            State::Idle
+        } else if self.asked_until > now {
+            State::HeldBack
+        } else if self.failures > 0 {
+            State::Backoff
+        } else {
+            State::Waiting
+        }
+    }
+
     /// What goes now in one message; empty if it is not yet time for anything. `in_digest` says of what follows an open
     /// whether that was in a digest.
     pub(crate) fn take(
         &mut self,
-        now: Timestamp,
+        now: Steady,
         limits: &Limits,
         in_digest: impl Fn(&Waiting) -> bool,
     ) -> Vec<Waiting> {
@@ -256,14 +319,16 @@ impl Destination {
             .collect()
     }
 
-    /// The lanes of what goes in one message: all that a digest can stand for if they are many, or else the oldest.
+    /// The lanes of what goes in one message: all that a digest can stand for if they are many, or else the first.
     fn choose(
         &self,
         kind: NotificationKind,
         limits: &Limits,
         in_digest: impl Fn(&Waiting) -> bool,
     ) -> Vec<Fingerprint> {
-        let ready = self.ready[rank(kind)].iter().map(|(_, fingerprint)| *fingerprint);
+        let ready = self.ready[rank(kind)]
+            .iter()
+            .map(|(.., fingerprint)| *fingerprint);
         if let Some(above) = limits.digest_above.filter(|above| ready.len() > *above) {
             let fits = |fingerprint: &Fingerprint| {
                 let first = self.lanes.get(fingerprint).and_then(|lane| lane.waiting.first());
@@ -284,7 +349,9 @@ impl Destination {
         let [opens, updates, closes] = &self.ready;
         match (opens.first(), updates.first(), closes.first()) {
             (Some(_), _, _) => Some(NotificationKind::Open),
-            (None, Some(update), Some(close)) if close < update => Some(NotificationKind::Close),
+            (None, Some((_, update, _)), Some((_, close, _))) if close < update => {
+                Some(NotificationKind::Close)
+            }
             (None, Some(_), _) => Some(NotificationKind::Update),
             (None, None, Some(_)) => Some(NotificationKind::Close),
             (None, None, None) => None,
@@ -295,14 +362,15 @@ impl Destination {
         let lane = self.lanes.get_mut(&fingerprint)?;
         lane.in_flight = true;
         let (_, first) = lane.waiting.remove(0);
-        self.waiting -= 1;
+        self.held -= Amount::of([&first]);
         self.place(fingerprint);
         Some(first)
     }
 
     /// Learns from an answer; says for how long the credentials have been bad.
-    pub(crate) fn heard(&mut self, answer: &Answer, now: Timestamp) -> Duration {
-        let after = |wait: Duration| now.checked_add(wait).unwrap_or(Timestamp::MAX);
+    pub(crate) fn heard(&mut self, answer: &Answer, now: Steady) -> Duration {
+        let after = |wait: Duration| now.after(wait);
+        self.standing = Standing::after(answer);
         match answer {
             Answer::Transient { after: asked, .. } => {
                 // What was under way together fails together; that counts once.
@@ -322,10 +390,10 @@ impl Destination {
             Answer::BadCredentials(_) => {
                 let since = *self.credentials_bad_since.get_or_insert(now);
                 self.asked_until = self.asked_until.max(after(CREDENTIALS_WAIT));
-                let bad_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+                let bad_for = now.since(since);
                 if bad_for >= CREDENTIALS_BUDGET {
                     // All that wait for the same credentials have had their hour.
-                    self.asked_until = Timestamp::MIN;
+                    self.asked_until = Steady::MIN;
                 }
                 bad_for
             }
@@ -334,7 +402,7 @@ impl Destination {
                     self.hurry(now);
                 }
                 self.failures = 0;
-                self.resting_until = Timestamp::MIN;
+                self.resting_until = Steady::MIN;
                 self.credentials_bad_since = None;
                 Duration::ZERO
             }
@@ -342,17 +410,17 @@ impl Destination {
     }
 
     /// The credentials may be right now; answers whether that matters here.
-    pub(crate) fn credentials_changed(&mut self, now: Timestamp) -> bool {
+    pub(crate) fn credentials_changed(&mut self, now: Steady) -> bool {
         let matters = self.credentials_bad_since.take().is_some();
         if matters {
-            self.asked_until = Timestamp::MIN;
+            self.asked_until = Steady::MIN;
             self.hurry(now);
         }
         matters
     }
 
     /// The destination is back: what waits for it waits no longer.
-    fn hurry(&mut self, now: Timestamp) {
+    fn hurry(&mut self, now: Steady) {
         let later: Vec<_> = self
             .delayed
             .iter()
@@ -364,7 +432,7 @@ impl Destination {
         }
     }
 
-    fn hasten(&mut self, fingerprint: Fingerprint, now: Timestamp) {
+    fn hasten(&mut self, fingerprint: Fingerprint, now: Steady) {
         let lane = self.lanes.get_mut(&fingerprint);
         if let Some((_, first)) = lane.and_then(|lane| lane.waiting.first_mut()) {
             first.next_attempt_at = now;

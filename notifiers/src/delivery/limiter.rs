@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use pipeline::Steady;
 use schemas::Channel;
 
 /// The limits of a channel. Providers' own limits are known from experience rather than from a contract.
@@ -10,6 +10,8 @@ use schemas::Channel;
 pub(crate) struct Limits {
     /// Attempts under way at once.
     pub(crate) in_flight: usize,
+    /// Of those, in one group of destinations (see [`super::slots`]).
+    pub(crate) in_flight_per_group: usize,
     /// Of those, at one destination.
     pub(crate) in_flight_per_destination: usize,
     /// Messages to one destination: one in each interval,
@@ -28,6 +30,7 @@ impl Limits {
         match channel {
             Channel::Webhook => Self {
                 in_flight: 256,
+                in_flight_per_group: 128,
                 in_flight_per_destination: 64,
                 interval: Duration::from_micros(50),
                 burst: 1_000,
@@ -36,6 +39,7 @@ impl Limits {
             },
             Channel::Slack => Self {
                 in_flight: 64,
+                in_flight_per_group: 32,
                 in_flight_per_destination: 4,
                 interval: Duration::from_secs(1),
                 burst: 5,
@@ -43,7 +47,8 @@ impl Limits {
                 edits: true,
             },
             Channel::Email => Self {
-                in_flight: 8,
+                in_flight: 32,
+                in_flight_per_group: 8,
                 in_flight_per_destination: 4,
                 interval: Duration::from_millis(500),
                 burst: 20,
@@ -61,7 +66,7 @@ pub(crate) struct Bucket {
     /// How far ahead of its time the next one may be.
     tolerance: Duration,
     /// When the next one would be if there were no bursts.
-    due: Timestamp,
+    due: Steady,
 }
 
 impl Bucket {
@@ -71,22 +76,18 @@ impl Bucket {
         Self {
             interval: limits.interval,
             tolerance,
-            due: Timestamp::UNIX_EPOCH,
+            due: Steady::MIN,
         }
     }
 
     /// When there is a token.
-    pub(crate) fn ready_at(&self) -> Timestamp {
-        self.due.checked_sub(self.tolerance).unwrap_or(Timestamp::MIN)
+    pub(crate) fn ready_at(&self) -> Steady {
+        self.due.before(self.tolerance)
     }
 
     /// Takes a token; there must be one.
-    pub(crate) fn take(&mut self, now: Timestamp) {
-        self.due = self
-            .due
-            .max(now)
-            .checked_add(self.interval)
-            .unwrap_or(Timestamp::MAX);
+    pub(crate) fn take(&mut self, now: Steady) {
+        self.due = self.due.max(now).after(self.interval);
     }
 }
 
@@ -97,16 +98,16 @@ mod tests {
     #[test]
     fn slack_takes_five_at_once_and_then_one_in_a_second() {
         let mut bucket = Bucket::new(&Limits::of(Channel::Slack));
-        let mut now: Timestamp = "2026-09-01T10:00:00Z".parse().unwrap();
-        let start = now;
+        let start = Steady::MIN.after(Duration::from_secs(3_600));
+        let mut now = start;
         let mut taken = Vec::new();
         for _ in 0..8 {
             now = now.max(bucket.ready_at());
             bucket.take(now);
-            taken.push(now.duration_since(start).as_secs());
+            taken.push(now.since(start).as_secs());
         }
         assert_eq!(taken, [0, 0, 0, 0, 0, 1, 2, 3]);
-        now = start.checked_add(Duration::from_secs(60)).unwrap();
+        now = start.after(Duration::from_secs(60));
         assert!(bucket.ready_at() < now, "a silence fills it again");
     }
 }

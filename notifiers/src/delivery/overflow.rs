@@ -7,14 +7,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::waiting::Place;
+use super::waiting::{Amount, Place};
 
-/// How many notifications of one destination are in memory.
+/// How many notifications of one destination are in memory,
 pub(crate) const HELD_PER_DESTINATION: usize = 10_000;
-/// How many notifications of a channel are in memory before the bound per destination shrinks
+/// and how much they take.
+pub(crate) const HELD_PER_DESTINATION_BYTES: usize = 32 << 20;
+/// How many notifications of a channel are in memory,
 const HELD: usize = 50_000;
-/// to this.
+/// and how much they take, before the bounds per destination shrink
+const HELD_BYTES: usize = 96 << 20;
+/// to these.
 const HELD_PER_DESTINATION_WHEN_FULL: usize = 100;
+const HELD_PER_DESTINATION_WHEN_FULL_BYTES: usize = 256 << 10;
+
+/// Whether there is room for more of a destination of which so much is in memory.
+pub(crate) const fn has_room(there: Amount) -> bool {
+    there.count < HELD_PER_DESTINATION && there.bytes < HELD_PER_DESTINATION_BYTES
+}
 
 /// The destinations of which something was left in the store.
 #[derive(Debug, Default)]
@@ -42,19 +52,25 @@ pub(crate) struct ToRead {
 }
 
 impl Overflow {
-    /// Whether a notification may be taken into memory, where `there` of its destination and `in_all` of the channel are;
+    /// Whether a notification may be taken into memory, where `there` of its destination and `in_all` of the channel is;
     /// if not, it is counted as left in the store.
-    pub(crate) fn takes(&mut self, partition: u32, place: &Arc<Place>, there: usize, in_all: usize) -> bool {
+    pub(crate) fn takes(
+        &mut self,
+        partition: u32,
+        place: &Arc<Place>,
+        there: Amount,
+        in_all: Amount,
+    ) -> bool {
         if let Some(left) = self.places.get_mut(place) {
             left.count += 1;
             return false;
         }
-        let bound = if in_all < HELD {
-            HELD_PER_DESTINATION
+        let has_room = if in_all.count < HELD && in_all.bytes < HELD_BYTES {
+            has_room(there)
         } else {
-            HELD_PER_DESTINATION_WHEN_FULL
+            there.count < HELD_PER_DESTINATION_WHEN_FULL && there.bytes < HELD_PER_DESTINATION_WHEN_FULL_BYTES
         };
-        if there < bound {
+        if has_room {
             return true;
         }
         let left = Left {
@@ -118,7 +134,14 @@ impl Overflow {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::Clock;
+    use pipeline::log::Received;
+    use schemas::{Channel, Fingerprint, NotificationKind};
+
     use super::*;
+    use crate::delivery::queue::Queue;
+    use crate::delivery::waiting::{Now, Waiting};
+    use crate::samples;
 
     fn place(name: &str) -> Arc<Place> {
         Arc::new(Place {
@@ -127,29 +150,89 @@ mod tests {
         })
     }
 
+    fn amount(count: usize) -> Amount {
+        Amount { count, bytes: count }
+    }
+
     #[test]
     fn what_follows_stays_in_the_store_until_everything_was_read_back() {
         let mut overflow = Overflow::default();
         let (dead, well) = (place("dead"), place("well"));
-        assert!(overflow.takes(0, &dead, HELD_PER_DESTINATION - 1, 0));
-        assert!(!overflow.takes(0, &dead, HELD_PER_DESTINATION, 0));
-        assert!(!overflow.takes(0, &dead, 0, 0), "in its turn");
-        assert!(overflow.takes(0, &well, 0, HELD), "others do not wait");
+        assert!(overflow.takes(0, &dead, amount(HELD_PER_DESTINATION - 1), amount(0)));
+        assert!(!overflow.takes(0, &dead, amount(HELD_PER_DESTINATION), amount(0)));
+        assert!(!overflow.takes(0, &dead, amount(0), amount(0)), "in its turn");
+        assert!(
+            overflow.takes(0, &well, amount(0), amount(HELD)),
+            "others do not wait"
+        );
         assert!(overflow.start_reading(|_| false).is_none());
         let read = overflow.start_reading(|_| true).unwrap();
         assert_eq!((read.place, read.untried), (Arc::clone(&dead), true));
         assert!(overflow.start_reading(|_| true).is_none(), "it is being read");
-        assert!(!overflow.takes(0, &dead, 0, 0), "this may not have been read");
+        assert!(
+            !overflow.takes(0, &dead, amount(0), amount(0)),
+            "this may not have been read"
+        );
         overflow.end_reading(&dead, false);
         assert!(overflow.start_reading(|_| true).is_some());
         overflow.end_reading(&dead, false);
-        assert!(overflow.takes(0, &dead, 0, 0));
+        assert!(overflow.takes(0, &dead, amount(0), amount(0)));
     }
 
     #[test]
     fn a_full_channel_still_takes_what_is_for_others() {
         let mut overflow = Overflow::default();
-        assert!(overflow.takes(0, &place("a"), HELD_PER_DESTINATION_WHEN_FULL - 1, HELD));
-        assert!(!overflow.takes(0, &place("b"), HELD_PER_DESTINATION_WHEN_FULL, HELD));
+        assert!(overflow.takes(
+            0,
+            &place("a"),
+            amount(HELD_PER_DESTINATION_WHEN_FULL - 1),
+            amount(HELD)
+        ));
+        assert!(!overflow.takes(
+            0,
+            &place("b"),
+            amount(HELD_PER_DESTINATION_WHEN_FULL),
+            amount(HELD)
+        ));
+    }
+
+    /// Takes in so many of so many bytes each for each of some dead destinations, as the courier does, and says how many
+    /// bytes are in memory then.
+    fn held_of(destinations: usize, each: usize, bytes: usize) -> Amount {
+        let mut overflow = Overflow::default();
+        let mut queue = Queue::new(Channel::Webhook);
+        let record = Received {
+            offset: 0,
+            key: String::new(),
+            value: Some(vec![b' '; bytes].into()),
+            headers: Vec::new(),
+        };
+        let now = Now::of(&Clock::system());
+        for number in 0..each {
+            for destination in 0..destinations {
+                let mut notification = samples::notification(1, NotificationKind::Open);
+                notification.destination = format!("https://dead-{destination}.example/");
+                let number = u128::try_from(number).unwrap();
+                notification.fingerprint = Fingerprint::from_bytes(number.to_be_bytes());
+                let place = Arc::new(crate::delivery::waiting::place(&notification));
+                if overflow.takes(0, &place, queue.held_at(&place), queue.held()) {
+                    queue.push(0, place, Waiting::new(&notification, &record, now));
+                }
+            }
+        }
+        queue.held()
+    }
+
+    #[test]
+    fn l1_what_waits_for_dead_destinations_takes_bounded_memory_however_much_and_large_it_is() {
+        let one = held_of(1, 50_000, 6_000);
+        assert!(
+            one.count > 4_000 && one.bytes <= HELD_PER_DESTINATION_BYTES + 7_000,
+            "{one:?}"
+        );
+        assert_eq!(held_of(1, 12_000, 100).count, HELD_PER_DESTINATION);
+        let many = held_of(20, 500, 60_000);
+        let over = 20 * (HELD_PER_DESTINATION_WHEN_FULL_BYTES + 61_000);
+        assert!(many.bytes <= HELD_BYTES + over, "{many:?}");
     }
 }

@@ -2,40 +2,57 @@
 //!
 //! There is one lane per destination and alert; of a lane at most one notification is under way, and they go in order.
 //! A destination has its rate, and its bad times: after failures it is left alone for a while and then tried with one
-//! message at a time, so that a dead provider costs little and is noticed soon when it is back.
+//! message at a time, so that a dead provider costs little and is noticed soon when it is back. Attempts that hang hold
+//! few of the slots ([`super::slots`]), so that they do not hold up others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use schemas::{DeliveryFailure, Fingerprint, NotificationKind};
+use pipeline::Steady;
+use schemas::{Channel, DeliveryFailure, Fingerprint, NotificationKind};
 use uuid::Uuid;
 
-use super::destination::Destination;
+use super::destination::{Destination, Scheduled, State, Urgency};
 use super::lane;
 use super::limiter::Limits;
 use super::schedule::{self, Next, Past};
-use super::waiting::{Place, Waiting};
+use super::slots::{Standing, admits};
+use super::waiting::{Amount, Place, Waiting};
 use crate::answer::Answer;
 
 /// How many openings are remembered; the store knows the rest.
 const REMEMBERED: usize = 100_000;
 /// How many destinations are kept that have nothing to do.
 const IDLE_DESTINATIONS: usize = 10_000;
+/// How many groups are kept that have nothing to do.
+const IDLE_GROUPS: usize = 1_000;
 
 /// What waits to be sent.
 pub(crate) struct Queue {
+    channel: Channel,
     limits: Limits,
     destinations: HashMap<Arc<Place>, Destination>,
-    /// When each destination can take its next message; the turn makes it fair.
-    timetable: BTreeSet<(Timestamp, u64, Arc<Place>)>,
+    groups: HashMap<Arc<str>, Group>,
+    /// Attempts under way.
+    in_flight: usize,
+    /// When each destination can take its next message, of those that have to wait; the turn makes it fair.
+    timetable: BTreeSet<(Steady, u64, Arc<Place>)>,
     openings: HashMap<(Arc<Place>, Fingerprint), Opening>,
     settled: Vec<Settled>,
     turn: u64,
     order: u64,
-    len: usize,
+    held: Amount,
     /// The latest time that was told.
-    now: Timestamp,
+    now: Steady,
+}
+
+/// Destinations that share slots.
+#[derive(Default)]
+struct Group {
+    in_flight: usize,
+    standing: Standing,
+    /// Those that have something to send now, the most urgent first, then by turns.
+    ready: BTreeSet<(Urgency, u64, Arc<Place>)>,
 }
 
 /// What became of the open of an episode.
@@ -52,6 +69,8 @@ struct Opening {
 #[derive(Debug, Clone)]
 pub(crate) struct Parcel {
     pub(crate) place: Arc<Place>,
+    /// Whose slot it holds.
+    pub(crate) group: Arc<str>,
     pub(crate) partition: u32,
     /// Of one kind; more than one is a digest.
     pub(crate) members: Vec<Waiting>,
@@ -84,28 +103,34 @@ pub(crate) enum Fate {
 }
 
 impl Queue {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(channel: Channel) -> Self {
         Self {
-            limits,
+            channel,
+            limits: Limits::of(channel),
             destinations: HashMap::new(),
+            groups: HashMap::new(),
+            in_flight: 0,
             timetable: BTreeSet::new(),
             openings: HashMap::new(),
             settled: Vec::new(),
             turn: 0,
             order: 0,
-            len: 0,
-            now: Timestamp::MIN,
+            held: Amount::default(),
+            now: Steady::MIN,
         }
     }
 
-    /// How many wait, without those under way.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// What waits, without those under way.
+    pub(crate) const fn held(&self) -> Amount {
+        self.held
     }
 
-    /// How many of those wait for this destination.
-    pub(crate) fn waiting_at(&self, place: &Arc<Place>) -> usize {
-        self.destinations.get(place).map_or(0, Destination::waiting)
+    /// What of that waits for this destination.
+    pub(crate) fn held_at(&self, place: &Arc<Place>) -> Amount {
+        self.destinations
+            .get(place)
+            .map(Destination::held)
+            .unwrap_or_default()
     }
 
     /// Nothing waits for this destination or is under way to it.
@@ -124,52 +149,108 @@ impl Queue {
             self.forget_idle();
         }
         let fingerprint = waiting.fingerprint;
-        let limits = &self.limits;
+        let (channel, limits) = (self.channel, &self.limits);
         let destination = self
             .destinations
             .entry(Arc::clone(&place))
-            .or_insert_with(|| Destination::new(partition, limits));
+            .or_insert_with(|| Destination::new(partition, channel, &place, limits));
         self.order += 1;
+        let amount = Amount::of([&waiting]);
         if destination.push(waiting, self.order) {
-            self.len += 1;
+            self.held += amount;
             self.tidy(&place, fingerprint);
             self.reschedule(&place);
         }
     }
 
-    /// What is to be sent now, if anything.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Parcel> {
+    /// What is to be sent now, if anything: of what a slot is free for, the most urgent.
+    pub(crate) fn next(&mut self, now: Steady) -> Option<Parcel> {
         self.now = now;
         while let Some((at, _, place)) = self.timetable.first() {
             if *at > now {
-                return None;
+                break;
             }
             let place = Arc::clone(place);
-            let limits = self.limits;
-            let destination = self.destinations.get_mut(&place)?;
-            let partition = destination.partition;
-            let openings = &self.openings;
-            let in_digest = |waiting: &Waiting| {
-                let opening = openings.get(&(Arc::clone(&place), waiting.fingerprint));
-                opening.is_some_and(|opening| opening.in_digest && opening.episode == waiting.episode)
-            };
-            let members = destination.take(now, &limits, in_digest);
-            self.len -= members.len();
             self.reschedule(&place);
-            if !members.is_empty() {
-                return Some(Parcel {
-                    place,
-                    partition,
-                    members,
-                });
+        }
+        while let Some(place) = self.first_admitted() {
+            if let Some(parcel) = self.take(&place, now) {
+                return Some(parcel);
             }
         }
         None
     }
 
-    /// When [`Queue::next`] will have something, as far as is known now.
-    pub(crate) fn next_at(&self) -> Option<Timestamp> {
+    /// The destination whose turn it is among those for which a slot is free.
+    fn first_admitted(&self) -> Option<Arc<Place>> {
+        let limit = self.limits.in_flight;
+        let groups = self.groups.values().filter(|group| !group.ready.is_empty());
+        let admitted = groups.filter(|group| admits(limit, self.in_flight, group.in_flight, group.standing));
+        let first = admitted.filter_map(|group| {
+            let mut ready = group.ready.iter();
+            ready.find(|(_, _, place)| self.admits_in_group(group, place))
+        });
+        first.min().map(|(_, _, place)| Arc::clone(place))
+    }
+
+    fn admits_in_group(&self, group: &Group, place: &Arc<Place>) -> bool {
+        let Some(destination) = self.destinations.get(place) else {
+            return false;
+        };
+        let (held, standing) = destination.holds();
+        let limit = match (standing, held) {
+            // It does not wait for the others of its group.
+            (Standing::Trusted, _) | (Standing::New, 0) => self.limits.in_flight_per_group,
+            _ => group.standing.in_group(&self.limits),
+        };
+        admits(limit, group.in_flight, held, standing)
+    }
+
+    fn take(&mut self, place: &Arc<Place>, now: Steady) -> Option<Parcel> {
+        let limits = self.limits;
+        let destination = self.destinations.get_mut(place)?;
+        let (partition, group) = (destination.partition, Arc::clone(&destination.group));
+        let openings = &self.openings;
+        let in_digest = |waiting: &Waiting| {
+            let opening = openings.get(&(Arc::clone(place), waiting.fingerprint));
+            opening.is_some_and(|opening| opening.in_digest && opening.episode == waiting.episode)
+        };
+        let members = destination.take(now, &limits, in_digest);
+        self.held -= Amount::of(&members);
+        if !members.is_empty() {
+            self.in_flight += 1;
+            self.groups.entry(Arc::clone(&group)).or_default().in_flight += 1;
+        }
+        self.reschedule(place);
+        (!members.is_empty()).then(|| Parcel {
+            place: Arc::clone(place),
+            group,
+            partition,
+            members,
+        })
+    }
+
+    /// When [`Queue::next`] will have something for which a slot is free by now, as far as is known now. What waits for a
+    /// slot goes when an attempt ends.
+    pub(crate) fn next_at(&self) -> Option<Steady> {
         self.timetable.first().map(|(at, _, _)| *at)
+    }
+
+    /// An attempt was broken off without an answer.
+    pub(crate) fn abandoned(&mut self, group: &str) {
+        self.in_flight -= 1;
+        if let Some(group) = self.groups.get_mut(group) {
+            group.in_flight -= 1;
+        }
+    }
+
+    /// How many destinations of which something waits are in each state.
+    pub(crate) fn states(&self, now: Steady) -> BTreeMap<State, usize> {
+        let mut states = BTreeMap::new();
+        for destination in self.destinations.values() {
+            *states.entry(destination.state(now)).or_default() += 1;
+        }
+        states
     }
 
     /// The provider has answered.
@@ -177,14 +258,19 @@ impl Queue {
         &mut self,
         parcel: Parcel,
         answer: &Answer,
-        now: Timestamp,
+        now: Steady,
         jitter: &mut dyn FnMut() -> f64,
     ) {
         let Parcel {
             place,
+            group,
             partition,
             members,
         } = parcel;
+        self.abandoned(&group);
+        if let Some(group) = self.groups.get_mut(&group) {
+            group.standing = Standing::after(answer);
+        }
         let destination = self.destinations.get_mut(&place);
         let credentials_bad_for = destination
             .map(|destination| destination.heard(answer, now))
@@ -193,10 +279,7 @@ impl Queue {
         let in_digest = members.len() > 1;
         for mut waiting in members {
             waiting.attempts += 1;
-            let age = now
-                .duration_since(waiting.created_at)
-                .try_into()
-                .unwrap_or_default();
+            let age = now.since(waiting.decided);
             let past = Past {
                 attempts: waiting.attempts,
                 age,
@@ -212,7 +295,7 @@ impl Queue {
                     error,
                     perhaps_delivered,
                 } => {
-                    waiting.next_attempt_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+                    waiting.next_attempt_at = now.after(wait);
                     waiting.perhaps_delivered |= perhaps_delivered;
                     self.put_back(&place, waiting.clone());
                     Fate::Again { error }
@@ -230,7 +313,8 @@ impl Queue {
     }
 
     /// Nothing was said to the provider; the same again at this time.
-    pub(crate) fn not_made(&mut self, parcel: Parcel, again_at: Timestamp) {
+    pub(crate) fn not_made(&mut self, parcel: Parcel, again_at: Steady) {
+        self.abandoned(&parcel.group);
         let fingerprints: Vec<_> = parcel.members.iter().map(|member| member.fingerprint).collect();
         for mut waiting in parcel.members {
             waiting.next_attempt_at = again_at;
@@ -246,23 +330,28 @@ impl Queue {
 
     /// Forgets everything of a partition. What is under way stays under way.
     pub(crate) fn release(&mut self, partition: u32) {
-        let len = &mut self.len;
+        let held = &mut self.held;
         self.destinations.retain(|_, destination| {
             let stays = destination.partition != partition;
             if !stays {
-                *len -= destination.waiting();
+                *held -= destination.held();
             }
             stays
         });
         let destinations = &self.destinations;
         self.timetable
             .retain(|(_, _, place)| destinations.contains_key(place));
+        for group in self.groups.values_mut() {
+            group
+                .ready
+                .retain(|(_, _, place)| destinations.contains_key(place));
+        }
         self.openings
             .retain(|(place, _), _| destinations.contains_key(place));
     }
 
     /// The site has changed: what was refused for its credentials is tried at once.
-    pub(crate) fn credentials_changed(&mut self, now: Timestamp) {
+    pub(crate) fn credentials_changed(&mut self, now: Steady) {
         let mut changed = Vec::new();
         for (place, destination) in &mut self.destinations {
             if destination.credentials_changed(now) {
@@ -329,8 +418,9 @@ impl Queue {
         // A partition that was released has no destinations any more.
         if let Some(destination) = self.destinations.get_mut(place) {
             self.order += 1;
+            let amount = Amount::of([&waiting]);
             if destination.push(waiting, self.order) {
-                self.len += 1;
+                self.held += amount;
             }
         }
     }
@@ -356,7 +446,7 @@ impl Queue {
             .filter(|opening| opening.reference.is_none())
             .map(|opening| opening.episode);
         let gone = destination.tidy(fingerprint, |items| lane::superseded(items, failed));
-        self.len -= gone.len();
+        self.held -= Amount::of(&gone);
         let partition = destination.partition;
         for waiting in gone {
             self.remember(place, &waiting, &Fate::Superseded, false);
@@ -369,24 +459,44 @@ impl Queue {
         }
     }
 
+    /// Puts a destination where it belongs: among those that have something to send now, in the timetable, or nowhere.
     fn reschedule(&mut self, place: &Arc<Place>) {
         let Some(destination) = self.destinations.get_mut(place) else {
             return;
         };
-        if let Some((at, turn)) = destination.scheduled.take() {
-            self.timetable.remove(&(at, turn, Arc::clone(place)));
+        match destination.scheduled.take() {
+            Some(Scheduled::Later(at, turn)) => {
+                self.timetable.remove(&(at, turn, Arc::clone(place)));
+            }
+            Some(Scheduled::Now(urgency, turn)) => {
+                if let Some(group) = self.groups.get_mut(&destination.group) {
+                    group.ready.remove(&(urgency, turn, Arc::clone(place)));
+                }
+            }
+            None => {}
         }
-        if let Some(at) = destination.next_at(&self.limits) {
-            self.turn += 1;
-            // Those that could go already take turns, whoever could go first.
-            let at = at.max(self.now);
-            destination.scheduled = Some((at, self.turn));
+        let Some(at) = destination.next_at(&self.limits) else {
+            return;
+        };
+        self.turn += 1;
+        let scheduled = if at > self.now {
             self.timetable.insert((at, self.turn, Arc::clone(place)));
-        }
+            Scheduled::Later(at, self.turn)
+        } else {
+            let urgency = destination.urgency(self.now);
+            let group = self.groups.entry(Arc::clone(&destination.group)).or_default();
+            group.ready.insert((urgency, self.turn, Arc::clone(place)));
+            Scheduled::Now(urgency, self.turn)
+        };
+        destination.scheduled = Some(scheduled);
     }
 
     fn forget_idle(&mut self) {
         self.destinations.retain(|_, destination| !destination.idle());
+        if self.groups.len() > IDLE_GROUPS {
+            self.groups
+                .retain(|_, group| group.in_flight > 0 || !group.ready.is_empty());
+        }
     }
 }
 

@@ -108,9 +108,21 @@ fn wait(past: Past, after: Option<Duration>) -> Option<Duration> {
     if made > WAITS.len() && past.age >= BUDGET {
         return None;
     }
-    let planned = WAITS[(made - 1).min(WAITS.len() - 1)];
-    let jittered = planned.mul_f64(1.0 + past.jitter.clamp(0.0, 1.0) / 10.0);
+    let jittered = jittered(past.attempts, past.jitter.clamp(0.0, 1.0));
     Some(jittered.max(after.unwrap_or_default().min(LONGEST_AFTER)))
+}
+
+/// The longest that is planned after so many attempts, whatever the provider has asked for.
+pub(crate) fn longest_wait(attempts: u32) -> Duration {
+    match attempts {
+        0 => Duration::ZERO,
+        _ => jittered(attempts, 1.0),
+    }
+}
+
+fn jittered(attempts: u32, jitter: f64) -> Duration {
+    let made = usize::try_from(attempts.max(1)).unwrap_or(usize::MAX);
+    WAITS[(made - 1).min(WAITS.len() - 1)].mul_f64(1.0 + jitter / 10.0)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The loop with a provider of which everything is decided here.
 
+mod clock;
+mod hanging;
 mod order;
 mod overflow;
 mod restarts;

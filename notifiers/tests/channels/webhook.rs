@@ -8,7 +8,7 @@ use notifiers::channels::webhook::WebhookSender;
 use notifiers::credentials::Credentials;
 use pipeline::Clock;
 use schemas::NotificationKind;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::http::Receiver;
@@ -166,4 +166,73 @@ async fn a_closed_door_took_nothing_but_a_line_that_breaks_may_have() {
     assert!(perhaps(send_unsigned(&url).await));
     breaks.await.unwrap();
     assert!(!perhaps(send_unsigned(&url).await));
+}
+
+/// A receiver that accepts a call, says this, and then a letter a second for ever, if `trickles`.
+async fn slow_receiver(says: &'static str, trickles: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 100]).await.unwrap();
+        stream.write_all(says.as_bytes()).await.unwrap();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if trickles && stream.write_all(b"x").await.is_err() {
+                return;
+            }
+        }
+    });
+    address.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn l9_a_receiver_that_does_not_end_its_answer_is_left_after_some_seconds() {
+    let taken = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+    let (seconds_5, seconds_15) = (4..=6, 14..=16);
+    let cases = [
+        (taken, true, &seconds_5, true),
+        (taken, false, &seconds_5, true),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            false,
+            &seconds_5,
+            true,
+        ),
+        ("HTTP/1.1 200 OK\r\nx-header: ", true, &seconds_15, false),
+        ("", false, &seconds_15, false),
+    ];
+    for (says, trickles, within, is_sent) in cases {
+        let url = format!("http://{}/", slow_receiver(says, trickles).await);
+        let begun = tokio::time::Instant::now();
+        let answer = send_unsigned(&url).await;
+        let took = begun.elapsed().as_secs();
+        assert!(within.contains(&took), "{says:?} took {took} s");
+        assert_eq!(
+            matches!(answer, Answer::Sent { .. }),
+            is_sent,
+            "{says:?}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn l9_a_receiver_that_does_not_shake_hands_has_taken_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let begun = tokio::time::Instant::now();
+    let answer = send_unsigned(&url).await;
+    assert!(
+        (4..=6).contains(&begun.elapsed().as_secs()),
+        "{:?}",
+        begun.elapsed()
+    );
+    let nothing = matches!(
+        answer,
+        Answer::Transient {
+            perhaps_delivered: false,
+            ..
+        }
+    );
+    assert!(nothing, "{answer:?}");
 }

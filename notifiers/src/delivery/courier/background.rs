@@ -5,16 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::Context;
+use pipeline::{Clock, Context};
 use schemas::Topic;
 use store::{Claim, Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::overflow::{HELD_PER_DESTINATION, ToRead};
+use super::super::overflow::{ToRead, has_room};
 use super::super::publishing;
-use super::super::waiting::{Place, Waiting};
+use super::super::waiting::{Amount, Now, Place, Waiting};
 use super::books::{Entry, Outgoing};
 
 /// The waits for a dependency that is away grow from this
@@ -132,7 +132,13 @@ pub(super) struct ReadBack {
 
 /// Reads what was left in the store for a destination, as much as there is room for, however long the store is away. Without
 /// what has ended already but is not stored yet.
-pub(super) async fn read_back(store: Store, claim: Claim, to_read: ToRead, ended: HashSet<Uuid>) -> ReadBack {
+pub(super) async fn read_back(
+    store: Store,
+    clock: Clock,
+    claim: Claim,
+    to_read: ToRead,
+    ended: HashSet<Uuid>,
+) -> ReadBack {
     let ToRead { place, untried, .. } = to_read;
     let mut waiting = Vec::new();
     let mut after = 0;
@@ -156,7 +162,7 @@ pub(super) async fn read_back(store: Store, claim: Claim, to_read: ToRead, ended
             delivery.notification.bot == place.bot && !ended.contains(&delivery.notification.notification_id)
         });
         for delivery in ours {
-            match Waiting::taken_over(delivery) {
+            match Waiting::taken_over(delivery, Now::of(&clock)) {
                 Ok(one) => waiting.push(Waiting {
                     perhaps_delivered: !untried,
                     ..one
@@ -164,7 +170,7 @@ pub(super) async fn read_back(store: Store, claim: Claim, to_read: ToRead, ended
                 Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
             }
         }
-        let full = waiting.len() + READ_AT_ONCE > HELD_PER_DESTINATION;
+        let full = !has_room(Amount::of(&waiting));
         match page.next {
             Some(next) if !full => after = next,
             next => {

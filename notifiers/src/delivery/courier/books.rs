@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pipeline::Record;
 use schemas::ReceiptOutcome;
 use store::{DeliveryState, DeliveryUpdate};
 use uuid::Uuid;
 
 use crate::delivery::queue::{Fate, Settled};
+use crate::delivery::waiting::Now;
 use crate::delivery::{Desk, publishing};
 
 /// What became of a notification.
@@ -29,7 +29,8 @@ pub(super) struct Outgoing {
 }
 
 /// What is written down about what became of a notification.
-pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestamp) -> Entry {
+pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> Entry {
+    let (next_attempt_at, now) = (now.wall_at(settled.waiting.next_attempt_at), now.wall);
     let Settled {
         place, waiting, fate, ..
     } = settled;
@@ -53,7 +54,6 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestam
         }
         Fate::Again { error } => {
             desk.metrics.outcome(channel, "retrying");
-            let next_attempt_at = waiting.next_attempt_at;
             let first = waiting.attempts == 1;
             tracing::debug!(notification = %waiting.id, attempts = waiting.attempts, error, "not delivered yet");
             (
@@ -88,7 +88,7 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Timestam
             notification_id: waiting.id,
             state,
             attempts: waiting.attempts,
-            next_attempt_at: waiting.next_attempt_at,
+            next_attempt_at,
             reference: sent_as,
             receipt: outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now)),
         },

@@ -11,7 +11,7 @@ impl Courier {
     pub(super) fn take_in_if_room(&mut self, partition: u32, mut waiting: Vec<(Arc<Place>, Waiting)>) {
         let (queue, overflow) = (&mut self.queue, &mut self.overflow);
         for (place, waiting) in waiting.drain(..) {
-            let (there, in_all) = (queue.waiting_at(&place), queue.len());
+            let (there, in_all) = (queue.held_at(&place), queue.held());
             if overflow.takes(partition, &place, there, in_all) {
                 queue.push(partition, place, waiting);
             }
@@ -35,7 +35,8 @@ impl Courier {
         // The store does not know yet that these have ended.
         let unwritten = owned.entries.iter().map(|entry| entry.update.notification_id);
         let ended = unwritten.chain(self.being_written.iter().copied()).collect();
-        let task = read_back(self.desk.store.clone(), owned.claim.clone(), to_read, ended);
+        let (store, clock) = (self.desk.store.clone(), self.desk.context.clock.clone());
+        let task = read_back(store, clock, owned.claim.clone(), to_read, ended);
         self.reading = Background::start(partition, task);
     }
 
@@ -76,7 +77,7 @@ impl Courier {
                     "{} accepts too little: {} notifications wait for it in memory and at least {count} more in the \
                      database; the other destinations do not wait. Repair the destination, or take it out of the site",
                     shown(&place.destination),
-                    self.queue.waiting_at(&Arc::new(place.clone())),
+                    self.queue.held_at(&Arc::new(place.clone())).count,
                 ),
             ),
             None => health.clear(&format!("{}.overflow", name(channel))),

@@ -1,25 +1,38 @@
 use std::time::Duration;
 
-use schemas::Channel;
+use schemas::{Channel, Severity};
 
 use super::*;
+use crate::delivery::waiting::Now;
 use crate::samples;
 
 struct Desk {
     queue: Queue,
-    now: Timestamp,
+    now: Steady,
 }
 
 impl Desk {
     fn new(channel: Channel) -> Self {
         Self {
-            queue: Queue::new(Limits::of(channel)),
-            now: samples::at("2026-09-01T10:00:01Z"),
+            queue: Queue::new(channel),
+            now: Steady::MIN.after(Duration::from_secs(1_000_000)),
         }
     }
 
     fn push(&mut self, destination: &str, alert: u8, sequence: u32, kind: NotificationKind) {
+        self.push_as(Severity::Critical, destination, alert, sequence, kind);
+    }
+
+    fn push_as(
+        &mut self,
+        severity: Severity,
+        destination: &str,
+        alert: u8,
+        sequence: u32,
+        kind: NotificationKind,
+    ) {
         let mut notification = samples::notification(sequence, kind);
+        notification.alert.severity = severity;
         notification.destination = destination.to_owned();
         notification.fingerprint = Fingerprint::from_bytes([alert; 16]);
         notification.notification_id = Uuid::from_u128(u128::from(alert) << 32 | u128::from(sequence));
@@ -30,12 +43,22 @@ impl Desk {
             headers: Vec::new(),
         };
         let place = Arc::new(crate::delivery::waiting::place(&notification));
+        let now = Now {
+            wall: samples::at("2026-09-01T10:00:01Z"),
+            steady: self.now,
+        };
         self.queue
-            .push(0, place, Waiting::new(&notification, &record, self.now));
+            .push(0, place, Waiting::new(&notification, &record, now));
     }
 
     fn all(&mut self) -> Vec<Parcel> {
         std::iter::from_fn(|| self.queue.next(self.now)).collect()
+    }
+
+    /// When there is something to do.
+    fn next_at(&self) -> Option<Steady> {
+        let now = self.queue.first_admitted().map(|_| self.now);
+        now.or_else(|| self.queue.next_at())
     }
 
     fn answer(&mut self, parcel: Parcel, answer: &Answer) {
@@ -43,7 +66,7 @@ impl Desk {
     }
 
     fn after(&mut self, wait: Duration) {
-        self.now = self.now.checked_add(wait).unwrap();
+        self.now = self.now.after(wait);
     }
 }
 
@@ -165,7 +188,7 @@ fn a_storm_becomes_one_message_and_so_does_its_end() {
     for parcel in parcels {
         desk.answer(parcel, &away());
     }
-    assert_eq!(desk.queue.len(), 30);
+    assert_eq!(desk.queue.held().count, 30);
     desk.after(Duration::from_secs(2));
     assert_eq!(
         told(&desk.all()).concat().len(),
@@ -182,7 +205,7 @@ fn a_destination_that_fails_is_tried_with_one_message_and_all_hurry_when_it_is_b
     }
     desk.push("fine", 0, 1, Open);
     let first = desk.all();
-    assert_eq!(first.len(), 65, "so many may be under way at one destination");
+    assert_eq!(first.len(), 5, "who has not answered yet gets few at once");
     for parcel in first {
         let answer = if parcel.place.destination == "fine" {
             sent()
@@ -192,9 +215,9 @@ fn a_destination_that_fails_is_tried_with_one_message_and_all_hurry_when_it_is_b
         desk.answer(parcel, &answer);
     }
     let mut attempts = 0;
-    let outage_ends = desk.now.checked_add(Duration::from_secs(3600)).unwrap();
+    let outage_ends = desk.now.after(Duration::from_secs(3600));
     while desk.now < outage_ends {
-        let at = desk.queue.next_at().unwrap();
+        let at = desk.next_at().unwrap();
         desk.now = desk.now.max(at);
         let parcels = desk.all();
         attempts += parcels.len();
@@ -204,20 +227,20 @@ fn a_destination_that_fails_is_tried_with_one_message_and_all_hurry_when_it_is_b
     }
     assert!((200..700).contains(&attempts), "{attempts} attempts in an hour");
     desk.queue.take_settled();
-    desk.now = desk.now.max(desk.queue.next_at().unwrap());
+    desk.now = desk.now.max(desk.next_at().unwrap());
     let probe = desk.all();
     assert_eq!(probe.len(), 1);
     for parcel in probe {
         desk.answer(parcel, &sent());
     }
     let start = desk.now;
-    while desk.queue.len() > 0 {
-        desk.now = desk.now.max(desk.queue.next_at().unwrap());
+    while desk.queue.held().count > 0 {
+        desk.now = desk.now.max(desk.next_at().unwrap());
         for parcel in desk.all() {
             desk.answer(parcel, &sent());
         }
     }
-    assert!(desk.now.duration_since(start).as_secs() < 1);
+    assert!(desk.now.since(start).as_secs() < 1);
     assert_eq!(desk.queue.take_settled().len(), 200);
 }
 
@@ -229,9 +252,9 @@ fn what_goes_away_with_its_partition_is_not_sent() {
     desk.push("a", 1, 2, Close);
     desk.push("a", 2, 1, Open);
     desk.queue.release(0);
-    assert_eq!((desk.queue.len(), desk.queue.next_at()), (0, None));
+    assert_eq!((desk.queue.held().count, desk.queue.next_at()), (0, None));
     desk.answer(under_way, &away());
-    assert_eq!((desk.queue.len(), desk.queue.next_at()), (0, None));
+    assert_eq!((desk.queue.held().count, desk.queue.next_at()), (0, None));
     assert_eq!(
         desk.queue.take_settled().len(),
         1,
@@ -270,7 +293,7 @@ fn what_was_opened_one_by_one_is_closed_one_by_one_where_messages_are_edited() {
             desk.push("ops", alert, 2, Close);
         }
         let mut made = 0;
-        while let Some(at) = desk.queue.next_at() {
+        while let Some(at) = desk.next_at() {
             desk.now = desk.now.max(at);
             for parcel in desk.all() {
                 made += 1;
@@ -318,4 +341,245 @@ fn a_provider_that_wants_to_be_left_alone_is_not_probed() {
     assert!(desk.all().is_empty());
     desk.after(Duration::from_secs(1));
     assert_eq!(desk.all().len(), 1);
+}
+
+#[test]
+fn what_wakes_people_goes_first_and_the_worst_before_all() {
+    let mut desk = Desk::new(Channel::Email);
+    let fillers: Vec<_> = (0..8)
+        .map(|number| format!("filler-{number}@example.com"))
+        .collect();
+    let people = ["a@example.com", "b@example.com", "c@example.com", "d@example.com"];
+    for known in fillers.iter().map(String::as_str).chain(people) {
+        desk.push(known, 1, 1, Open);
+        for parcel in desk.all() {
+            desk.answer(parcel, &sent());
+        }
+    }
+    for filler in &fillers {
+        desk.push(filler, 2, 1, Open);
+    }
+    let under_way = desk.all();
+    assert_eq!(under_way.len(), 8, "all slots of the account are taken");
+    desk.push_as(Severity::Down, people[0], 51, 2, Close);
+    desk.push_as(Severity::Warning, people[1], 52, 1, Open);
+    desk.push_as(Severity::Critical, people[2], 53, 1, Open);
+    desk.push_as(Severity::Warning, people[3], 54, 1, Open);
+    desk.push_as(Severity::Down, people[3], 55, 1, Open);
+    assert!(desk.all().is_empty());
+    let mut order = Vec::new();
+    for parcel in under_way {
+        desk.answer(parcel, &sent());
+        for parcel in desk.all() {
+            order.extend(told(std::slice::from_ref(&parcel)).concat());
+            desk.answer(parcel, &sent());
+        }
+    }
+    let alerts: Vec<_> = order.into_iter().map(|(alert, _)| alert).collect();
+    assert_eq!(alerts, [55, 53, 52, 54, 51]);
+}
+
+#[test]
+fn l9_hosts_that_hang_leave_slots_to_the_others() {
+    let mut desk = Desk::new(Channel::Webhook);
+    let host = |number| format!("https://host-{number}.example/");
+    for number in 0..8 {
+        for alert in 0..100 {
+            desk.push(&host(number), alert, 1, Open);
+        }
+    }
+    let hanging = desk.all();
+    assert_eq!(hanging.len(), 8 * 4);
+    desk.push("https://well.example/", 1, 1, Open);
+    assert_eq!(desk.all().len(), 1, "at once");
+    // Their time is up: from now on each of them is tried with one at a time.
+    for parcel in hanging {
+        desk.answer(parcel, &away());
+    }
+    desk.after(Duration::from_secs(15));
+    assert_eq!(desk.all().len(), 8);
+}
+
+#[test]
+fn l9_hosts_that_answered_before_they_hang_leave_slots_to_the_others_too() {
+    let mut desk = Desk::new(Channel::Webhook);
+    let host = |number| format!("https://host-{number}.example/");
+    for number in 0..8 {
+        desk.push(&host(number), 200, 1, Open);
+    }
+    for parcel in desk.all() {
+        desk.answer(parcel, &sent());
+    }
+    for number in 0..8 {
+        for alert in 0..100 {
+            desk.push(&host(number), alert, 1, Open);
+        }
+    }
+    let hanging = desk.all();
+    assert!(hanging.len() < 192, "{}", hanging.len());
+    desk.push("https://well.example/", 1, 1, Open);
+    assert_eq!(desk.all().len(), 1, "at once");
+}
+
+#[test]
+fn l9_paths_of_one_host_that_hang_leave_slots_to_its_other_paths() {
+    let mut desk = Desk::new(Channel::Webhook);
+    let path = |number| format!("https://one.example/{number}");
+    for number in 0..8 {
+        for alert in 0..100 {
+            desk.push(&path(number), alert, 1, Open);
+        }
+    }
+    let mut hanging = desk.all();
+    desk.push("https://one.example/well", 1, 1, Open);
+    let well = desk.all();
+    assert_eq!(told(&well).concat(), [(1, 1)]);
+    for parcel in well {
+        desk.answer(parcel, &sent());
+    }
+    hanging.extend(desk.all());
+    for round in 2..20 {
+        for parcel in hanging {
+            desk.answer(parcel, &away());
+        }
+        desk.after(Duration::from_secs(15));
+        hanging = desk.all();
+        desk.push("https://one.example/well", round, 1, Open);
+        let well = desk.all();
+        assert_eq!(well.len(), 1, "in round {round}");
+        for parcel in well {
+            desk.answer(parcel, &sent());
+        }
+    }
+}
+
+#[test]
+fn l9_a_mail_server_that_hangs_leaves_slots_to_the_others() {
+    let mut desk = Desk::new(Channel::Email);
+    let with_bot = |desk: &mut Desk, bot: &str, to: &str, alert| {
+        let mut notification = samples::notification(1, Open);
+        notification.destination = to.to_owned();
+        notification.bot = Some(bot.to_owned());
+        notification.fingerprint = Fingerprint::from_bytes([alert; 16]);
+        let now = Now {
+            wall: samples::at("2026-09-01T10:00:01Z"),
+            steady: desk.now,
+        };
+        let record = pipeline::log::Received {
+            offset: 0,
+            key: String::new(),
+            value: None,
+            headers: Vec::new(),
+        };
+        let place = Arc::new(crate::delivery::waiting::place(&notification));
+        desk.queue
+            .push(0, place, Waiting::new(&notification, &record, now));
+    };
+    for server in ["a", "b", "c"] {
+        for recipient in 0..12 {
+            with_bot(&mut desk, server, &format!("r{recipient}@example.com"), 1);
+        }
+    }
+    let mut hanging = desk.all();
+    for round in 2..20 {
+        with_bot(&mut desk, "well", "ann@example.com", round);
+        let well = desk.all();
+        assert_eq!(well.len(), 1, "in round {round}");
+        for parcel in well {
+            desk.answer(parcel, &sent());
+        }
+        for parcel in hanging {
+            desk.answer(parcel, &away());
+        }
+        desk.after(Duration::from_secs(45));
+        hanging = desk.all();
+        assert!(hanging.len() <= 24, "{}", hanging.len());
+    }
+}
+
+#[test]
+fn what_is_broken_off_gives_its_slot_back() {
+    let mut desk = Desk::new(Channel::Webhook);
+    for round in 0..500_u32 {
+        desk.push("https://one.example/", 1, round + 1, Open);
+        let mut parcels = desk.all();
+        assert_eq!(parcels.len(), 1);
+        desk.queue.release(0);
+        desk.queue.abandoned(&parcels.remove(0).group);
+    }
+}
+
+mod property {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens to a destination: something comes for it, or its oldest attempt ends.
+    #[derive(Debug, Clone, Copy)]
+    enum Event {
+        Comes,
+        Answers,
+        Fails,
+        Passes,
+    }
+
+    fn event() -> impl Strategy<Value = (u8, Event)> {
+        let event = prop_oneof![
+            6 => Just(Event::Comes),
+            2 => Just(Event::Answers),
+            2 => Just(Event::Fails),
+            1 => Just(Event::Passes),
+        ];
+        (0_u8..12, event)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Whatever came before: a destination that answered last gets a slot for what wakes people, unless all are taken.
+        #[test]
+        fn l9_who_answered_last_is_sent_to_at_once(
+            channel in prop_oneof![Just(Channel::Webhook), Just(Channel::Email)],
+            events in prop::collection::vec(event(), 0..400),
+        ) {
+            let mut desk = Desk::new(channel);
+            let name = |number: u8| match channel {
+                Channel::Webhook => format!("https://host-{}.example/{number}", number / 3),
+                _ => format!("r{number}@example.com"),
+            };
+            let well = match channel {
+                Channel::Webhook => "https://well.example/".to_owned(),
+                _ => "well@example.com".to_owned(),
+            };
+            desk.push(&well, 1, 1, Open);
+            for parcel in desk.all() {
+                desk.answer(parcel, &sent());
+            }
+            let mut under_way: Vec<Parcel> = Vec::new();
+            let mut alert = 0_u8;
+            for (who, event) in events {
+                let oldest = under_way.iter().position(|parcel| parcel.place.destination == name(who));
+                match (event, oldest) {
+                    (Event::Comes, _) => {
+                        alert = alert.wrapping_add(1);
+                        desk.push(&name(who), alert, 1, Open);
+                    }
+                    (Event::Answers, Some(oldest)) => desk.answer(under_way.remove(oldest), &sent()),
+                    (Event::Fails, Some(oldest)) => desk.answer(under_way.remove(oldest), &away()),
+                    (Event::Passes, _) => desk.after(Duration::from_secs(20)),
+                    _ => {}
+                }
+                under_way.extend(desk.all());
+                let limits = Limits::of(channel);
+                prop_assert!(under_way.len() <= limits.in_flight);
+            }
+            let free = match channel {
+                Channel::Webhook => Limits::of(channel).in_flight,
+                _ => Limits::of(channel).in_flight_per_group,
+            } - under_way.len();
+            desk.push(&well, 2, 1, Open);
+            let came = desk.all();
+            let served = came.iter().any(|parcel| parcel.place.destination == well);
+            prop_assert!(served || free == 0, "{free} are free");
+        }
+    }
 }

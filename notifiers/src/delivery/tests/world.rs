@@ -5,11 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chassis::secrets::SiteKey;
 use domain::Site;
-use jiff::Timestamp;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From, Received};
 use pipeline::runner::Context;
-use pipeline::{Clock, Log, Metrics, Record};
+use pipeline::{Clock, Log, Metrics, Record, Steady};
 use schemas::config::{Bot, ConfigEntry, Revision};
 use schemas::{Channel, Fingerprint, Notification, NotificationKind, Receipt, ReceiptOutcome, Topic};
 use store::Store;
@@ -30,6 +29,7 @@ pub(super) struct Made {
     pub(super) ids: Vec<Uuid>,
     pub(super) kind: NotificationKind,
     pub(super) opened_as: Option<String>,
+    pub(super) destination: String,
 }
 
 type Script = dyn Fn(&Made) -> (Duration, Answer) + Send + Sync;
@@ -38,7 +38,7 @@ type Script = dyn Fn(&Made) -> (Duration, Answer) + Send + Sync;
 struct Provider {
     channel: Channel,
     clock: Clock,
-    start: Timestamp,
+    start: Steady,
     script: Mutex<Arc<Script>>,
     made: Mutex<Vec<Made>>,
 }
@@ -55,10 +55,11 @@ impl Sender for Provider {
             Told::Digest { of, .. } => of,
         };
         let made = Made {
-            at: self.clock.now().duration_since(self.start).try_into().unwrap(),
+            at: self.clock.steady().since(self.start),
             ids: told.iter().map(|one| one.notification_id).collect(),
             kind: told[0].kind,
             opened_as: errand.opened_as.map(str::to_owned),
+            destination: errand.destination.to_owned(),
         };
         let script = Arc::clone(&self.script.lock().unwrap());
         let (wait, answer) = script(&made);
@@ -99,7 +100,7 @@ impl World {
         let provider = Provider {
             channel,
             clock: clock.clone(),
-            start,
+            start: clock.steady(),
             script: Mutex::new(Arc::new(|made: &Made| (SECOND / 10, sent(made)))),
             made: Mutex::default(),
         };
