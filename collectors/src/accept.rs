@@ -144,12 +144,14 @@ impl Delivery {
     }
 
     /// An alert that always fires is a call of its heartbeat each time that it is told, if the site says so. That it
-    /// ended is no call, and no alert of its own: no further call will come.
+    /// ended is no call, and no alert of its own: no further call will come. An end by nothing but the sender's clock may be none.
     fn as_call(&self, alert: SourceEvent) -> Result<SourceEvent, String> {
         let called = |heartbeat: &&Heartbeat| heartbeat.alert.as_ref() == Some(&alert.name);
         match self.called_by_alerts.iter().find(called) {
             None => Ok(alert),
-            Some(heartbeat) if alert.status == EventStatus::Firing => Ok(heartbeat::call(heartbeat)),
+            Some(heartbeat) if alert.status == EventStatus::Firing || alert.began_at.is_some() => {
+                Ok(heartbeat::call(heartbeat))
+            }
             Some(heartbeat) => Err(format!(
                 "the end of {:?} was left out: it calls heartbeat {:?} while it fires",
                 alert.name, heartbeat.name
@@ -174,6 +176,8 @@ impl Delivery {
             wish: None,
             heartbeat: alert.heartbeat,
             status: alert.status,
+            acknowledged: alert.acknowledged,
+            began_at: alert.began_at,
             severity: alert.severity,
             integration: self.integration.clone(),
             source: filled(alert.source, &monitoring_system),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
-use flate2::read::MultiGzDecoder;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
 use schemas::config::Limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -164,15 +164,32 @@ impl Held {
         match encoding.as_bytes().to_ascii_lowercase().as_slice() {
             b"identity" | b"" => Ok(None),
             b"gzip" | b"x-gzip" => self.gunzip().map(Some),
+            b"deflate" => self.inflate().map(Some),
             other => Err(Refusal::Encoding(String::from_utf8_lossy(other).into_owned())),
         }
     }
 
     fn gunzip(&mut self) -> Result<Vec<u8>, Refusal> {
-        let mut unpacked = Vec::new();
-        let most = u64::try_from(self.limit + 1).unwrap_or(u64::MAX);
-        let mut reader = MultiGzDecoder::new(self.bytes.as_slice()).take(most);
-        reader.read_to_end(&mut unpacked).map_err(Refusal::Gzip)?;
+        let unpacked = read_up_to(self.limit, MultiGzDecoder::new(self.bytes.as_slice()));
+        self.accounted(unpacked.map_err(Refusal::Gzip)?)
+    }
+
+    /// `deflate` is the zlib format (<https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2>), but some senders leave its frame
+    /// out.
+    fn inflate(&mut self) -> Result<Vec<u8>, Refusal> {
+        let packed = self.bytes.as_slice();
+        let bare = || read_up_to(self.limit, DeflateDecoder::new(packed));
+        let unpacked = match has_zlib_header(packed) {
+            true => {
+                read_up_to(self.limit, ZlibDecoder::new(packed)).or_else(|error| bare().map_err(|_| error))
+            }
+            false => bare(),
+        };
+        self.accounted(unpacked.map_err(Refusal::Deflate)?)
+    }
+
+    /// What was unpacked, if it is not too large and there is memory for it.
+    fn accounted(&mut self, unpacked: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         if unpacked.len() > self.limit {
             return Err(Refusal::TooLarge {
                 limit: self.limit,
@@ -183,4 +200,18 @@ impl Held {
             .enlarge(&mut self.share, self.bytes.len() + unpacked.len())?;
         Ok(unpacked)
     }
+}
+
+/// At most one byte more than the limit, which shows that there is more.
+fn read_up_to(limit: usize, unpacking: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let most = u64::try_from(limit + 1).unwrap_or(u64::MAX);
+    unpacking.take(most).read_to_end(&mut unpacked)?;
+    Ok(unpacked)
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc1950#section-2.2>: method 8, and a checksum over both bytes.
+fn has_zlib_header(packed: &[u8]) -> bool {
+    let [method, flags, ..] = packed else { return false };
+    method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0
 }

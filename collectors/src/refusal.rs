@@ -104,10 +104,12 @@ pub(crate) enum Refusal {
         limit: u32,
         left_out: usize,
     },
-    #[error("Content-Encoding {0:?} is not understood; send gzip or none")]
+    #[error("Content-Encoding {0:?} is not understood; send gzip, deflate or none")]
     Encoding(String),
     #[error("the body is not gzip as Content-Encoding says: {0}")]
     Gzip(std::io::Error),
+    #[error("the body is not deflate as Content-Encoding says: {0}")]
+    Deflate(std::io::Error),
     #[error("the body was not there in full within {seconds} seconds; send it again")]
     Slow { seconds: u64 },
     #[error("the body ended too early: {0}; send it again")]
@@ -156,6 +158,7 @@ impl Refusal {
             Refusal::TooManyOpen { .. } => "too_many_open_alerts",
             Refusal::Encoding(_) => "unknown_encoding",
             Refusal::Gzip(_) => "bad_gzip",
+            Refusal::Deflate(_) => "bad_deflate",
             Refusal::Slow { .. } => "too_slow",
             Refusal::Broken(_) => "broken_off",
             Refusal::Source(SourceError::Malformed { .. }) => "malformed",
@@ -187,6 +190,7 @@ impl Refusal {
             | Refusal::OtherSource { .. }
             | Refusal::OtherOwner { .. }
             | Refusal::Gzip(_)
+            | Refusal::Deflate(_)
             | Refusal::Broken(_)
             | Refusal::Source(SourceError::Malformed { .. }) => StatusCode::BAD_REQUEST,
         }
@@ -200,6 +204,7 @@ impl Refusal {
                 | Refusal::TooManyAlerts { .. }
                 | Refusal::Encoding(_)
                 | Refusal::Gzip(_)
+                | Refusal::Deflate(_)
                 | Refusal::Source(_)
         )
     }

@@ -143,6 +143,8 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
             occurred_at: None,
             expires_at: None,
             unheard_since: None,
+            acknowledged: false,
+            began_at: None,
             wish: None,
             heartbeat: None,
             status,

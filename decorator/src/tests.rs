@@ -112,6 +112,8 @@ fn event(name: &str) -> AlertEvent {
         occurred_at: None,
         expires_at: None,
         unheard_since: None,
+        acknowledged: false,
+        began_at: None,
         wish: None,
         heartbeat: None,
         status: EventStatus::Firing,

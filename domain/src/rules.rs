@@ -129,6 +129,8 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     occurred_at: None,
     expires_at: None,
     unheard_since: None,
+    acknowledged: false,
+    began_at: None,
     wish: None,
     heartbeat: None,
     status: EventStatus::Firing,

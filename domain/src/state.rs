@@ -50,6 +50,10 @@ pub struct AlertState {
     /// Until when what the source said holds, if it does not hold until the source says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Expiry>,
+    /// By how many seconds the end that its source named had passed when the alert opened all the same: its sender's clock is
+    /// slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_lag_seconds: Option<i64>,
     /// When the run of a heartbeat began that has not ended yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_began_at: Option<Timestamp>,

@@ -16,6 +16,7 @@ use crate::state::{AlertState, operator_state};
 use crate::{Site, steps};
 
 mod amendment;
+mod clock_skew;
 mod commands;
 mod events;
 #[cfg(test)]

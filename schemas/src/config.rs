@@ -124,13 +124,14 @@ pub const ANY_SOURCE: &str = "any";
 
 /// The types of integrations: the sources of the collectors; `any`, which takes what any of them does; and `heartbeat`,
 /// which only calls.
-pub const SOURCE_TYPES: [&str; 44] = [
+pub const SOURCE_TYPES: [&str; 45] = [
     ANY_SOURCE,
     "airbrake",
     "alerta",
     "anodot",
     "api",
     "appdynamics",
+    "apprise",
     "atatus",
     "azure",
     "cloudevents",
@@ -169,6 +170,36 @@ pub const SOURCE_TYPES: [&str; 44] = [
     "statuscake",
     "uptime-kuma",
     "zabbix",
+];
+
+/// Further types of integrations: the ready-made mappings, each a folder in `collectors/mappings`. A mapping of the site that has
+/// the same name goes before it.
+pub const READY_MADE_TYPES: [&str; 25] = [
+    "argocd",
+    "azure-classic",
+    "azure-metric",
+    "betterstack",
+    "checkly",
+    "checkmk",
+    "coralogix",
+    "elastalert2",
+    "elastic-watcher",
+    "flux",
+    "gitlab",
+    "graylog",
+    "influxdb",
+    "instana",
+    "jenkins",
+    "kapacitor",
+    "librenms",
+    "oci",
+    "rollbar",
+    "sensu",
+    "sentry-legacy",
+    "splunk",
+    "thousandeyes",
+    "updown",
+    "uptimerobot",
 ];
 
 /// One sender.

@@ -53,7 +53,15 @@ pub struct AlertEvent {
     pub wish: Option<Wish>,
     /// Whether the problem is there.
     pub status: EventStatus,
-    /// How bad it is; of no meaning when resolved, but for a call of a heartbeat.
+    /// Set on a firing event whose source says in the same body that the alert is acknowledged there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
+    /// Set on a resolved event that rests on the sender's clock alone, since its sender says no more than an end that has
+    /// passed: when the problem began, by the same clock. `occurred_at` is the end. By a clock that is slow the problem may still
+    /// be there; severity, text and `expires_at` are what they are then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// How bad it is; of no meaning when resolved, but for a call of a heartbeat and with `began_at`.
     pub severity: Severity,
     /// Name of the integration whose key was used.
     pub integration: String,

@@ -129,6 +129,8 @@ fn event(name: &str) -> DecoratedEvent {
             occurred_at: Some("2026-09-01T09:58:00Z".parse().unwrap()),
             expires_at: None,
             unheard_since: None,
+            acknowledged: false,
+            began_at: None,
             wish: None,
             heartbeat: None,
             status: EventStatus::Firing,

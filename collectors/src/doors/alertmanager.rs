@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -26,9 +26,21 @@ async fn take(State(collector): State<Arc<Collector>>, posted: Posted) -> Respon
             // As Alertmanager has it: the others were taken, and the sender is told of these.
             (StatusCode::BAD_REQUEST, Json(taken.remarks.join("; "))).into_response()
         }
-        Ok(_) => StatusCode::OK.into_response(),
+        Ok(taken) => with_warnings(&taken.remarks),
         Err(refusal) => refused(&refusal),
     }
+}
+
+/// Alertmanager's answer has no body, so remarks are headers, as those of Kubernetes' API are.
+fn with_warnings(remarks: &[String]) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    for remark in remarks {
+        let quoted = remark.replace(['"', '\\'], "'");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 reveille \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    response
 }
 
 /// Alertmanager answers with a text, and 400 to all that its sender must mend.

@@ -137,11 +137,17 @@ fn to_known(alias: String, name: String, posted: Posted) -> Call {
     let fields = posted.fields();
     let mut call = Call::new(&OPSGENIE, posted);
     call.read = Box::new(move |_, body| {
-        named_by_alias(fields.get("identifierType").map(String::as_str))?;
+        let identifier_type = fields.get("identifierType").map(String::as_str);
+        named_by_alias(identifier_type)?;
+        // Apprise names an alert by the id of the request that created it.
+        let created = match identifier_type {
+            Some("alias") => None,
+            _ => request_of(&alias).filter(|request| request.action == "Create"),
+        };
         let deed = Deed {
             name: &name,
             removes,
-            alias: &alias,
+            alias: created.as_ref().map_or(&alias, |request| &request.alias),
         };
         match removes {
             true => deed.read(json!(fields).to_string().as_bytes()),
@@ -208,11 +214,24 @@ async fn asked_about(Path(Asked { request }): Path<Asked>) -> Response {
     }
 }
 
+/// What the id of a request says.
+struct Request<'i> {
+    event: Uuid,
+    action: &'i str,
+    alias: String,
+}
+
+fn request_of(id: &str) -> Option<Request<'_>> {
+    let mut parts = id.splitn(3, '.');
+    Some(Request {
+        event: parts.next()?.parse().ok()?,
+        action: parts.next()?,
+        alias: String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?,
+    })
+}
+
 fn outcome(request: &str) -> Option<Value> {
-    let mut parts = request.splitn(3, '.');
-    let event: Uuid = parts.next()?.parse().ok()?;
-    let action = parts.next()?;
-    let alias = String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?;
+    let Request { event, action, alias } = request_of(request)?;
     let (seconds, _) = event.get_timestamp().map(|at| at.to_unix())?;
     let at = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
     let status = DEEDS

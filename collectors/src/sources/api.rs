@@ -4,12 +4,15 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, Understood, severity};
+use super::{SourceError, SourceEvent, Understood, apprise, severity};
 
 const NAMES: &str = "ok, information, warning, critical, unknown, urgent or down";
 
-/// Reads one alert, or a list of them.
-pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+/// Reads one alert, or a list of them; or a notification of Apprise's, whose services for any API have a shape of their own.
+pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
+    if apprise::is_one(body) {
+        return apprise::read(headers, body);
+    }
     let body = json::body(body)?;
     if !body.is_list() {
         return Ok(event(&body.object()?)?.into());
@@ -47,6 +50,8 @@ fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         } else {
             EventStatus::Firing
         },
+        acknowledged: false,
+        began_at: None,
         severity,
         source,
         service: alert.text("service")?,

@@ -1,13 +1,17 @@
 //! Azure Monitor: the common alert schema, which is the same for alerts on metrics, logs, activities and the health of
 //! services but for its context.
 //!
-//! Identity: `originAlertId`; without one, `alertId`.
+//! Identity: `originAlertId`; without one, `alertId`. What comes of the activity log has such an id for each entry and never
+//! resolves, so it is known by its rule and by what its entries have in common: the incident of Azure's own, the resource whose
+//! health changes, or the operation.
 
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Node, Object, Place};
 use super::{SourceError, SourceEvent, Understood};
+
+mod activity;
 
 const SCHEMA: &str = "enable the common alert schema for the webhook in the action group";
 const STATES: &str = "send Fired or Resolved, as Azure does";
@@ -28,6 +32,7 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     let mut event = event(&essentials)?;
     if let Some(context) = data.member("alertContext") {
         add_context(&mut event, &context)?;
+        activity::follow(&mut event, &essentials, &context)?;
     }
     if let Some(properties) = data.get("customProperties").filter(|node| node.is_object()) {
         add_properties(&mut event, &properties.object()?);
@@ -99,10 +104,21 @@ fn add_context(event: &mut SourceEvent, context: &Object<'_, '_>) -> Result<(), 
     if let Some(condition) = context.member("condition") {
         lines.extend(conditions(event, &condition)?);
     }
+    if context.get("expression").is_some() {
+        lines.extend(prometheus_rule(event, context)?);
+    }
+    if context.get("SearchQuery").is_some() {
+        lines.push(log_search(event, context)?);
+    }
     if let Some(properties) = context.member("properties") {
         lines.extend(properties.first(&["title", "cause"])?);
+        if context.get("conditionType").is_some() {
+            // Of alerts on metrics and logs these are the rule's own.
+            add_properties(event, &properties);
+        }
     }
     lines.retain(|line| !line.is_empty());
+    lines.dedup();
     event.output = lines.join("\n");
     for (label, name) in [
         ("operation", "operationName"),
@@ -113,6 +129,43 @@ fn add_context(event: &mut SourceEvent, context: &Object<'_, '_>) -> Result<(), 
         event.add_label(label, context.flat(name));
     }
     Ok(())
+}
+
+/// A log search of version 1, of Log Analytics or Application Insights.
+/// <https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-payload-samples#sample-log-alerts>
+fn log_search(event: &mut SourceEvent, context: &Object<'_, '_>) -> Result<String, SourceError> {
+    add_dimensions(event, context, "Dimensions")?;
+    let link = context.first(&["LinkToFilteredSearchResultsUI", "LinkToSearchResults"])?;
+    event.add_link("Search results", link.unwrap_or_default());
+    let condition = ["SearchQuery", "Operator", "Threshold"].map(|name| context.flat(name));
+    let condition: Vec<_> = condition.into_iter().flatten().collect();
+    let count = context.flat("ResultCount").unwrap_or_default();
+    Ok(format!("{}: {count}", condition.join(" ")))
+}
+
+/// A rule in the language of Prometheus: its annotations are text, its labels labels.
+fn prometheus_rule(event: &mut SourceEvent, context: &Object<'_, '_>) -> Result<Vec<String>, SourceError> {
+    if context.get("labels").is_some_and(Node::is_object) {
+        for (name, value) in context.texts("labels")? {
+            event.add_label(&name, Some(value));
+        }
+    }
+    let annotations = match context.get("annotations").is_some_and(Node::is_object) {
+        true => context.texts("annotations")?,
+        false => Default::default(),
+    };
+    let texts = ["summary", "description", "message"].iter();
+    let mut lines: Vec<_> = texts.filter_map(|name| annotations.get(*name).cloned()).collect();
+    for (title, name) in [("Runbook URL", "runbook_url"), ("Dashboard", "dashboard_url")] {
+        event.add_link(title, annotations.get(name).cloned().unwrap_or_default());
+    }
+    for (name, text) in annotations {
+        event.add_annotation(&name, Some(text));
+    }
+    let text = |name| context.flat(name).unwrap_or_default();
+    lines.push(format!("{}: {}", text("expression"), text("expressionValue")));
+    event.add_link("Prometheus Graph", text("generatorURL"));
+    Ok(lines)
 }
 
 /// One line for each; their dimensions become labels.
@@ -126,11 +179,16 @@ fn conditions(event: &mut SourceEvent, condition: &Object<'_, '_>) -> Result<Vec
         let one = Node::new(raw, Place::Item(&place, index)).object()?;
         let text = |name| one.flat(name).unwrap_or_default();
         let metric = one
-            .first(&["metricName", "metricMeasureColumn", "searchQuery"])?
+            .first(&[
+                "metricName",
+                "metricMeasureColumn",
+                "metricMeasure",
+                "searchQuery",
+            ])?
             .unwrap_or_default();
         let (operator, threshold, value) = (text("operator"), text("threshold"), text("metricValue"));
         lines.push(format!("{metric} {operator} {threshold}: {value}"));
-        add_dimensions(event, &one)?;
+        add_dimensions(event, &one, "dimensions")?;
         event.add_link(
             "Search results",
             one.first(&["linkToFilteredSearchResultsUI", "linkToSearchResultsUI"])?
@@ -140,8 +198,12 @@ fn conditions(event: &mut SourceEvent, condition: &Object<'_, '_>) -> Result<Vec
     Ok(lines)
 }
 
-fn add_dimensions(event: &mut SourceEvent, condition: &Object<'_, '_>) -> Result<(), SourceError> {
-    let Some(dimensions) = condition.get("dimensions").filter(Node::is_list) else {
+fn add_dimensions(
+    event: &mut SourceEvent,
+    condition: &Object<'_, '_>,
+    list: &str,
+) -> Result<(), SourceError> {
+    let Some(dimensions) = condition.get(list).filter(Node::is_list) else {
         return Ok(());
     };
     let place = dimensions.place;

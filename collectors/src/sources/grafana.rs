@@ -3,6 +3,8 @@
 //! Identity: organisation and `fingerprint` of the alert (without one, its labels); of legacy alerting, organisation and
 //! `ruleId`. The series in `evalMatches` are no part of it, as they are gone when the rule is ok again.
 
+use std::collections::BTreeSet;
+
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
@@ -126,9 +128,11 @@ fn dashboard(address: &str) -> Option<String> {
     Some(last.to_owned()).filter(|last| !last.is_empty())
 }
 
-/// One line per series that is ill; their tags become labels. Without any, the message.
+/// One line per series that is ill; the tags of all become labels, further values of a tag in the label `tags`. Without any,
+/// the message.
 fn output(body: &Object<'_, '_>, event: &mut SourceEvent) -> Result<String, SourceError> {
     let mut lines = Vec::new();
+    let mut known = BTreeSet::new();
     if let Some(matches) = body.get("evalMatches") {
         let place = matches.place;
         for (index, raw) in matches.list()?.into_iter().enumerate() {
@@ -137,7 +141,10 @@ fn output(body: &Object<'_, '_>, event: &mut SourceEvent) -> Result<String, Sour
             let value = series.flat("value").unwrap_or_default();
             lines.push(format!("{metric}: {value}"));
             for (name, value) in series.texts("tags")? {
-                event.labels.entry(name).or_insert(value);
+                // Several series may have a tag in common.
+                if known.insert((name.clone(), value.clone())) {
+                    event.add_named_tag(&name, &value);
+                }
             }
         }
     }

@@ -103,8 +103,9 @@ pub(super) fn value(bytes: &[u8]) -> Result<serde_json::Value, SourceError> {
     })
 }
 
-/// A time as text: a number since 1970, or RFC 3339.
+/// A time as text: a number since 1970, or RFC 3339. Surrounding white space does not count.
 pub(super) fn time_of(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
     since_1970(text).or_else(|| text.parse().ok())
 }
 
@@ -355,7 +356,7 @@ impl<'a> Object<'a, '_> {
         Ok(texts.collect())
     }
 
-    /// A time as a number since 1970 or as [`time`](Self::time) has it, if it is there. Zero stands for none.
+    /// A time as [`time`](Self::time) has it, where a placeholder that was not filled in stands for none.
     pub(super) fn moment(
         &self,
         name: &str,
@@ -363,16 +364,12 @@ impl<'a> Object<'a, '_> {
     ) -> Result<Option<Timestamp>, SourceError> {
         match self.set(name)? {
             None => Ok(None),
-            Some(text) if text.bytes().all(|byte| matches!(byte, b'0' | b'.')) => Ok(None),
-            Some(text) => match since_1970(&text) {
-                Some(time) => Ok(Some(time)),
-                None => self.time(name, remarks),
-            },
+            Some(_) => self.time(name, remarks),
         }
     }
 
-    /// A time, if it is there. Go's zero time (year 1) stands for none. What is no time must not cost the alert, so it
-    /// is only remarked.
+    /// A time as RFC 3339 or as a number since 1970, if it is there. Go's zero time (year 1) and zero stand for none. What
+    /// is no time must not cost the alert, so it is only remarked.
     pub(super) fn time(
         &self,
         name: &str,
@@ -382,32 +379,78 @@ impl<'a> Object<'a, '_> {
             return Ok(None);
         };
         let text = node.text()?;
-        if text.is_empty() || text.starts_with("0001-01-01T00:00:00") {
+        let is_zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.' | b' '));
+        if is_zero || text.starts_with("0001-01-01T00:00:00") {
             return Ok(None);
         }
-        match text.parse() {
-            Ok(time) => Ok(Some(time)),
-            Err(_) => {
-                let (place, text) = (node.place, shortened(&text));
-                remarks.push(format!(
-                    "{place} is no time that can be used: {text}; the time of arrival counts; send RFC 3339, like \
-                     \"2026-09-01T10:00:00Z\""
-                ));
-                Ok(None)
-            }
+        let time = time_of(&text);
+        if time.is_none() {
+            let (place, text) = (node.place, shortened(&text));
+            remarks.push(format!(
+                "{place} is no time that can be used: {text}; the time of arrival counts; send RFC 3339, like \
+                 \"2026-09-01T10:00:00Z\", or a number since 1970"
+            ));
         }
+        Ok(time)
     }
 }
 
-/// A number of seconds, milliseconds or microseconds since 1970, told apart by its size.
+/// A number since 1970, whole, with a fraction or with an exponent: of seconds up to the year 5138, else of milliseconds,
+/// microseconds or nanoseconds up to the same year, told apart by its size. `None` of what lies before 1970.
 fn since_1970(text: &str) -> Option<Timestamp> {
-    let whole = text.split('.').next()?;
-    let number: i64 = whole.parse().ok()?;
-    match number {
-        0..100_000_000_000 => Timestamp::from_second(number).ok(),
-        100_000_000_000..100_000_000_000_000 => Timestamp::from_millisecond(number).ok(),
-        _ => Timestamp::from_microsecond(number).ok(),
+    /// 3 March 5138 in seconds.
+    const MOST_SECONDS: i128 = 100_000_000_000;
+    let number = decimal(text)?;
+    let nanoseconds = match number.whole {
+        0..MOST_SECONDS => number.in_parts_of(9),
+        whole if whole < MOST_SECONDS * 1_000 => number.in_parts_of(6),
+        whole if whole < MOST_SECONDS * 1_000_000 => number.in_parts_of(3),
+        whole => whole,
+    };
+    Timestamp::from_nanosecond(nanoseconds).ok()
+}
+
+/// A decimal number that is not negative.
+struct Decimal<'t> {
+    whole: i128,
+    /// The digits behind the point.
+    fraction: Cow<'t, str>,
+}
+
+impl Decimal<'_> {
+    /// The number times ten to this power, without what is left behind the point then.
+    fn in_parts_of(&self, power: usize) -> i128 {
+        let digits = self.fraction.bytes().chain(std::iter::repeat(b'0')).take(power);
+        digits.fold(self.whole, |number, digit| number * 10 + i128::from(digit - b'0'))
     }
+}
+
+/// Reads a number as JSON and templates write it, such as `1788256800`, `1788256800.25` or `1.7882568e+09`.
+fn decimal(text: &str) -> Option<Decimal<'_>> {
+    /// Digits of a nanosecond in the year 5138, and some more.
+    const MOST_DIGITS: usize = 25;
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > MOST_DIGITS || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let exponent: usize = exponent
+        .parse()
+        .ok()
+        .filter(|exponent| *exponent <= MOST_DIGITS)?;
+    if exponent == 0 {
+        return Some(Decimal {
+            whole: whole.parse().ok()?,
+            fraction: Cow::Borrowed(fraction),
+        });
+    }
+    let moved = fraction.chars().chain(std::iter::repeat('0')).take(exponent);
+    let whole: String = whole.chars().chain(moved).collect();
+    Some(Decimal {
+        whole: whole.parse().ok()?,
+        fraction: Cow::Owned(fraction.chars().skip(exponent).collect()),
+    })
 }
 
 /// JSON without the white space between its tokens, so that a sender's layout is no part of a label.
@@ -538,6 +581,44 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(remarks.len(), 1, "{remarks:?}");
+    }
+
+    #[test]
+    fn i10_times_are_numbers_of_any_unit_as_numbers_and_as_texts() {
+        for (text, time) in [
+            ("1788256800", "2026-09-01T10:00:00Z"),
+            (" 1788256800.25 ", "2026-09-01T10:00:00.25Z"),
+            ("1788256800123", "2026-09-01T10:00:00.123Z"),
+            ("1788256800123.5", "2026-09-01T10:00:00.1235Z"),
+            ("1788256800123456", "2026-09-01T10:00:00.123456Z"),
+            ("1788256800123456789", "2026-09-01T10:00:00.123456789Z"),
+            ("1.7882568e+09", "2026-09-01T10:00:00Z"),
+            ("1.788256800123E12", "2026-09-01T10:00:00.123Z"),
+            ("1.788256800123456789E18", "2026-09-01T10:00:00.123456789Z"),
+        ] {
+            let bodies = [format!(r#"{{"at": "{text}"}}"#), format!(r#"{{"at": {text}}}"#)];
+            for body in &bodies {
+                let (body, mut remarks) = (object(body), Vec::new());
+                let by_time = body.time("at", &mut remarks).unwrap();
+                let by_moment = body.moment("at", &mut remarks).unwrap();
+                for read in [by_time, by_moment] {
+                    assert_eq!(read.map(|read| read.to_string()).as_deref(), Some(time), "{text}");
+                }
+                assert!(remarks.is_empty(), "{remarks:?}");
+            }
+            assert_eq!(time_of(text).map(|time| time.to_string()).as_deref(), Some(time));
+        }
+        for text in [
+            "-5",
+            "1e99",
+            "1e",
+            "1.2.3",
+            "12345678901234567890123456",
+            "1788256800s",
+            "soon",
+        ] {
+            assert_eq!(time_of(text), None, "{text}");
+        }
     }
 
     #[test]

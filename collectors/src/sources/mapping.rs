@@ -8,7 +8,7 @@ use domain::mapping::{Mapped, Unmapped};
 use schemas::Severity;
 use serde_json::Value;
 
-use super::{SourceError, SourceEvent, Understood, email, json, lenient, severity};
+use super::{SourceError, SourceEvent, Understood, email, json, lenient, severity, xml};
 
 /// The MQTT topic to which a body was published.
 pub(crate) const TOPIC: HeaderName = HeaderName::from_static("mqtt-topic");
@@ -97,6 +97,9 @@ fn is_message(headers: &HeaderMap) -> bool {
 
 /// A body, and what had to be done for it to be JSON.
 fn value(body: &[u8], published: bool) -> Result<(Value, Option<&'static str>), SourceError> {
+    if let Some(fields) = xml::as_json(body) {
+        return Ok((json::value(&fields?)?, None));
+    }
     let mended = lenient::body(body);
     let value = match json::value(&mended.body) {
         Ok(value) => value,

@@ -17,6 +17,7 @@ mod alerta;
 mod anodot;
 mod api;
 mod appdynamics;
+mod apprise;
 mod atatus;
 mod azure;
 mod charset;
@@ -62,6 +63,7 @@ mod sns_message;
 mod splunk_oncall;
 mod statuscake;
 mod uptime_kuma;
+mod xml;
 mod zabbix;
 
 /// The most alerts that one body may have.
@@ -316,6 +318,13 @@ pub const SOURCES: &[Source] = &[
         read: api::read,
     },
     Source {
+        name: "apprise",
+        title: "Apprise: json:// and xml://",
+        documentation: "docs/sources/apprise.md",
+        methods: POST_AND_PUT,
+        read: apprise::read,
+    },
+    Source {
         name: "zabbix",
         title: "Zabbix media type (Harp's and the event-driven one)",
         documentation: "docs/sources/zabbix.md",
@@ -533,6 +542,11 @@ pub struct SourceEvent {
     pub identity: Vec<String>,
     /// Whether the problem is there.
     pub status: EventStatus,
+    /// The source says of a problem that is there that it is acknowledged there.
+    pub acknowledged: bool,
+    /// When the problem began by the sender's clock, where a resolved event rests on nothing but that clock: on an end that has
+    /// passed. `severity` is then what it is while the problem is there.
+    pub began_at: Option<Timestamp>,
     /// How bad it is.
     pub severity: Severity,
     /// Which server of the monitoring system.
@@ -577,6 +591,8 @@ impl SourceEvent {
         Self {
             identity: identity.into_iter().map(str::to_owned).collect(),
             status,
+            acknowledged: false,
+            began_at: None,
             severity: match status {
                 EventStatus::Resolved => Severity::Ok,
                 _ => severity,

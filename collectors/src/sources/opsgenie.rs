@@ -125,13 +125,15 @@ fn fired(body: &Object<'_, '_>, message: String, alias: String) -> Result<Source
     Ok(event)
 }
 
+/// `P3`, in any case, or the number alone.
 fn priority(body: &Object<'_, '_>) -> Result<Severity, SourceError> {
     let word = body.text("priority")?.unwrap_or_else(|| "P3".to_owned());
-    match word.as_str() {
-        "P1" => Ok(Severity::Urgent),
-        "P2" => Ok(Severity::Critical),
-        "P3" => Ok(Severity::Warning),
-        "P4" | "P5" => Ok(Severity::Information),
+    let trimmed = word.trim();
+    match trimmed.strip_prefix(['P', 'p']).unwrap_or(trimmed) {
+        "1" => Ok(Severity::Urgent),
+        "2" => Ok(Severity::Critical),
+        "3" => Ok(Severity::Warning),
+        "4" | "5" => Ok(Severity::Information),
         _ => Err(body.refuse(&["priority"], &word, PRIORITIES)),
     }
 }

@@ -59,7 +59,12 @@ fn told_by_message(message: &Object<'_, '_>) -> Result<Understood, SourceError> 
     let incident = message
         .required("incident", "send the body of PagerDuty's webhook as it is")?
         .object()?;
-    let mut event = incident_event(&incident, status)?;
+    let standing = match word.as_str() {
+        // These say no more than who has it now.
+        "incident.assign" | "incident.escalate" | "incident.delegate" => standing(&incident, status, false)?,
+        _ => (status, false),
+    };
+    let mut event = incident_event(&incident, standing)?;
     let webhook = message.member("webhook");
     if let Some(name) = webhook.map(|webhook| webhook.text("name")).transpose()?.flatten() {
         event.source = name;
@@ -101,8 +106,10 @@ impl Agent {
     /// Whether that took an acknowledgement back: by itself, or since a person handed the incident on, which is triggered
     /// again then. PagerDuty itself hands on only what nobody had acknowledged.
     fn took_back(&self, incident: &Object<'_, '_>, word: &str) -> Result<bool, SourceError> {
+        let status = incident.text("status")?;
+        let is_triggered = status.as_deref() == Some("triggered");
         match word {
-            "incident.unacknowledge" | "incident.unacknowledged" => Ok(true),
+            "incident.unacknowledge" | "incident.unacknowledged" => Ok(is_triggered || status.is_none()),
             "incident.assign"
             | "incident.escalate"
             | "incident.delegate"
@@ -111,7 +118,7 @@ impl Agent {
             | "incident.delegated"
                 if self.is_person =>
             {
-                Ok(incident.text("status")?.as_deref() == Some("triggered"))
+                Ok(is_triggered)
             }
             _ => Ok(false),
         }
@@ -159,29 +166,50 @@ fn version_3(event: &Object<'_, '_>) -> Result<Understood, SourceError> {
         )));
     }
     let status = match kind.as_str() {
-        "incident.triggered" | "incident.reopened" | "incident.unacknowledged" => EventStatus::Firing,
-        "incident.acknowledged" => EventStatus::Acknowledged,
         "incident.resolved" => EventStatus::Resolved,
-        _ => match data.needed(&["status"], STATES)?.as_str() {
-            // An acknowledgement is told once; after it comes what changes while it lasts.
-            "triggered" | "acknowledged" => EventStatus::Firing,
-            "resolved" => EventStatus::Resolved,
-            other => return Err(data.refuse(&["status"], other, STATES)),
-        },
+        "incident.acknowledged" => EventStatus::Acknowledged,
+        "incident.triggered" | "incident.reopened" | "incident.unacknowledged" => EventStatus::Firing,
+        // Of any other event only the incident itself says how it stands.
+        _ => {
+            data.needed(&["status"], STATES)?;
+            EventStatus::Firing
+        }
     };
-    let mut alert = incident_event(&data, status)?;
+    let standing = standing(&data, status, kind == "incident.acknowledged")?;
+    let mut alert = incident_event(&data, standing)?;
     alert.occurred_at = event.moment("occurred_at", &mut alert.remarks)?;
     let agent = Agent::of(event)?;
     if agent.took_back(&data, &kind)? {
         return Ok(Understood::unacknowledged(alert, agent.name));
     }
-    if status == EventStatus::Acknowledged {
+    if alert.status == EventStatus::Acknowledged {
         alert.add_label("acknowledged_by", agent.name);
     }
     Ok(alert.into())
 }
 
-fn incident_event(incident: &Object<'_, '_>, status: EventStatus) -> Result<SourceEvent, SourceError> {
+/// How an incident stands, and whether it is acknowledged while it fires: as it says itself, and only without that as the event
+/// says. An event that is sent again, or was on its way for long, shows the incident as it is by now.
+fn standing(
+    incident: &Object<'_, '_>,
+    by_event: EventStatus,
+    is_acknowledgement: bool,
+) -> Result<(EventStatus, bool), SourceError> {
+    match incident.set("status")?.as_deref() {
+        None => Ok((by_event, false)),
+        Some("triggered") => Ok((EventStatus::Firing, false)),
+        Some("acknowledged") if is_acknowledgement => Ok((EventStatus::Acknowledged, false)),
+        // What else has changed meanwhile counts too.
+        Some("acknowledged") => Ok((EventStatus::Firing, true)),
+        Some("resolved") => Ok((EventStatus::Resolved, false)),
+        Some(other) => Err(incident.refuse(&["status"], other, STATES)),
+    }
+}
+
+fn incident_event(
+    incident: &Object<'_, '_>,
+    (status, acknowledged): (EventStatus, bool),
+) -> Result<SourceEvent, SourceError> {
     let id = incident.needed(&["id"], "send the incident with its id")?;
     let priority = named(incident, "priority")?;
     let urgency = incident.text("urgency")?;
@@ -194,6 +222,7 @@ fn incident_event(incident: &Object<'_, '_>, status: EventStatus) -> Result<Sour
         (None, _) => Severity::Critical,
     };
     let mut event = SourceEvent::new(["incident", &id], status, severity);
+    event.acknowledged = acknowledged;
     event.source = "pagerduty".to_owned();
     event.service = named(incident, "service")?;
     event.name = incident

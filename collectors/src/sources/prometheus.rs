@@ -19,6 +19,8 @@ const OUTPUT_ANNOTATIONS: [&str; 3] = ["description", "message", "summary"];
 const WATCHDOG: &str = "Watchdog";
 /// How long an alert holds that is posted without an end: Alertmanager's `resolve_timeout`, where it is not configured.
 const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
+/// How far a clock may be behind. What has ended by an earlier time is history.
+const SLOWEST_CLOCK: SignedDuration = SignedDuration::from_hours(24);
 const UNNAMED: &str = "alert without alertname";
 
 /// Reads the body of one notification: all the alerts of a group.
@@ -68,6 +70,20 @@ fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceErro
         _ => EventStatus::Firing,
     };
     let mut event = of_status(&alert, status, None)?;
+    if let (EventStatus::Resolved, Some(ends_at)) = (status, ends_at) {
+        // By a clock that is slow, this is what is said of an alert that still fires.
+        let as_firing = of_status(&alert, EventStatus::Firing, None)?;
+        event.began_at = as_firing.occurred_at.filter(|began_at| *began_at < ends_at);
+        if event.began_at.is_some() && now.duration_since(ends_at) < SLOWEST_CLOCK {
+            event.severity = as_firing.severity;
+            event.lifetime = Some(RESOLVE_TIMEOUT);
+            event
+                .remarks
+                .extend(remark_on_clock(&event.name, now.duration_since(ends_at)));
+        } else {
+            event.began_at = None;
+        }
+    }
     if alert.texts("labels")?.values().all(String::is_empty) {
         let remedy = "at least one label pair required";
         return Err(Place::Member(&alert.place, "labels").invalid("says nothing", remedy));
@@ -77,6 +93,18 @@ fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceErro
         event.lifetime = ends_at.is_none().then_some(RESOLVE_TIMEOUT);
     }
     Ok(event)
+}
+
+/// What to look at if an end has passed for longer than a message takes.
+fn remark_on_clock(name: &str, passed_for: SignedDuration) -> Option<String> {
+    const SHOWN_FROM: SignedDuration = SignedDuration::from_secs(30);
+    let seconds = SignedDuration::from_secs(passed_for.as_secs());
+    (passed_for >= SHOWN_FROM).then(|| {
+        format!(
+            "the end of {name:?} had passed {seconds:#} before it arrived: it ends what is open, and what is not known here opens, \
+             as the clock of the sender may be behind"
+        )
+    })
 }
 
 /// Here the end is the status, so one that cannot be read is refused.
@@ -126,6 +154,8 @@ fn of_status(
     let mut event = SourceEvent {
         identity,
         status,
+        acknowledged: false,
+        began_at: None,
         severity: match status {
             EventStatus::Resolved => Severity::Ok,
             _ => severity(labels.get("severity").map(String::as_str), &name),

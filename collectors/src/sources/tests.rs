@@ -12,6 +12,7 @@ use crate::accept::Delivery;
 
 mod defects;
 mod fuzz;
+mod lifecycles;
 mod mutation;
 
 /// What every source must show: an alert from its opening to its end.
@@ -116,6 +117,7 @@ fn the_cases_of_one_alert_are_one_alert() {
 #[test]
 fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
     for (name, cases) in [
+        ("apprise", &["open", "xml-open", "xml-close"][..]),
         (
             "healthchecks",
             &["open", "as-form", "as-query", "whole-check"][..],

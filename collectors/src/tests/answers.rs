@@ -341,6 +341,45 @@ async fn one_bad_alert_means_that_none_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c6_deflate_is_taken_with_and_without_its_frame_under_the_limits_of_gzip() {
+    let world = World::new();
+    let zlib = |bytes: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let bare = |bytes: &[u8]| {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let post = async |body: Vec<u8>| {
+        let request = Request::post(API).header("content-encoding", "Deflate");
+        world.send(request.body(body.into()).unwrap()).await
+    };
+    let body = alert("disk").to_string();
+    for packed in [zlib(body.as_bytes()), bare(body.as_bytes())] {
+        assert_eq!(post(packed).await.status, StatusCode::OK);
+    }
+    let large = vec![b' '; 100_000_000];
+    for bomb in [zlib(&large), bare(&large)] {
+        let answer = post(bomb).await;
+        assert_eq!(answer.error(), (413, "too_large"));
+        assert!(
+            answer.message().contains("when it is unpacked"),
+            "{}",
+            answer.message()
+        );
+    }
+    let mut cut = zlib(body.as_bytes());
+    cut.truncate(cut.len() - 6);
+    for broken in [cut, b"plain".to_vec(), gzip(body.as_bytes())] {
+        assert_eq!(post(broken).await.error(), (400, "bad_deflate"));
+    }
+    assert_eq!((world.collected().len(), world.rejected().len()), (2, 5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn packed_bodies_are_taken_and_bombs_are_not() {
     let world = World::new();
     assert_eq!(

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome, amendment, commands, expiry, heartbeat, text};
+use super::{Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, heartbeat, text};
 use crate::Site;
 use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
 
@@ -16,6 +16,10 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
     if event.heartbeat.is_some() && event.status != EventStatus::Firing {
         return Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site).run(Change::keep);
     }
+    let end_lag = clock_skew::end_lag(event);
+    let firing = clock_skew::as_firing(None, decorated);
+    let decorated = firing.as_ref().unwrap_or(decorated);
+    let event = &decorated.event;
     if event.wish.is_some() || !fires(event) {
         return Outcome {
             ignored: Some(Ignored::NothingOpen),
@@ -25,7 +29,28 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
     Change::of(opened(decorated, now), now, event.accepted_at, site).run(|change| {
         let message = format!("opened as {}: {}", event.severity, event.output);
         change.record(HistoryKind::Opened, actor(event), message, Some(event));
+        note_clock(change, event, end_lag);
+        acknowledge_with(change, event);
     })
+}
+
+/// Keeps how far the sender's clock is behind, and says in the history of an alert that has just opened what is wrong with it.
+fn note_clock(change: &mut Change<'_>, event: &AlertEvent, end_lag: Option<SignedDuration>) {
+    if change.opens()
+        && let Some(remark) = clock_skew::remark(event, end_lag)
+    {
+        change.note(HistoryKind::Updated, "reveille", remark, Some(event));
+    }
+    if clock_skew::remember(&mut change.state, end_lag) {
+        change.keep();
+    }
+}
+
+/// The source says of an alert that fires that it is acknowledged there.
+fn acknowledge_with(change: &mut Change<'_>, event: &AlertEvent) {
+    if event.acknowledged && change.state.alert.acknowledgement.is_none() {
+        acknowledge(change, event);
+    }
 }
 
 /// An alert that its first event has opened.
@@ -84,6 +109,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         applied_keys: VecDeque::new(),
         said: None,
         expiry: expiry::of(event, now),
+        end_lag_seconds: None,
         run_began_at: None,
         ledger: Vec::new(),
     }
@@ -118,15 +144,27 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         heartbeat::called(change, decorated);
         return;
     }
+    let firing = clock_skew::as_firing(Some(&change.state), decorated);
+    let end_lag = firing.as_ref().and_then(|_| clock_skew::end_lag(event));
+    let decorated = firing.as_ref().unwrap_or(decorated);
+    let event = &decorated.event;
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
-        (Status::Open, _) if fires(event) => update(change, decorated),
+        (Status::Open, _) if fires(event) => {
+            update(change, decorated);
+            note_clock(change, event, end_lag);
+            acknowledge_with(change, event);
+        }
         (Status::Open, _) => {
             let message = format!("ended by its source: {}", event.output);
             close(change, actor(event), &message, Some(event));
         }
-        (Status::Closed, _) if fires(event) => reopen_by_event(change, decorated),
+        (Status::Closed, _) if fires(event) => {
+            reopen_by_event(change, decorated);
+            note_clock(change, event, end_lag);
+            acknowledge_with(change, event);
+        }
         (Status::Closed, _) => nothing_open(change, newest_before),
     }
 }
@@ -226,8 +264,16 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         );
         change.state.alert.counts.severity_changed += 1;
         change.record(HistoryKind::SeverityChanged, actor(event), &message, Some(event));
+        let acknowledgement = match event.acknowledged {
+            // The source says that it still holds.
+            true => change.state.alert.acknowledgement.take(),
+            false => None,
+        };
         end_mutes(change, true, output_changed);
         text::recorded(change);
+        if acknowledgement.is_some() {
+            change.state.alert.acknowledgement = acknowledgement;
+        }
         change.tell_followers(HistoryKind::SeverityChanged, &message);
     } else if text_changed {
         change.state.alert.counts.updated += 1;

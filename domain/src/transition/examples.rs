@@ -58,6 +58,8 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             occurred_at: None,
             expires_at: None,
             unheard_since: None,
+            acknowledged: false,
+            began_at: None,
             wish: None,
             heartbeat: None,
             status,

@@ -149,6 +149,8 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         occurred_at: None,
         expires_at: None,
         unheard_since: Some(since),
+        acknowledged: false,
+        began_at: None,
         heartbeat: None,
         wish: None,
         status: EventStatus::Resolved,

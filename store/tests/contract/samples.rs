@@ -91,6 +91,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         applied_keys: [].into(),
         said: None,
         expiry: None,
+        end_lag_seconds: None,
         run_began_at: None,
         ledger: Vec::new(),
     }

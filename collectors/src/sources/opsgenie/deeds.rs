@@ -57,7 +57,7 @@ impl Deed<'_> {
             }),
             "snooze" => {
                 let text = body.needed(&["endTime"], TIME)?;
-                let until = text.parse().map_err(|_| body.refuse(&["endTime"], &text, TIME))?;
+                let until = json::time_of(&text).ok_or_else(|| body.refuse(&["endTime"], &text, TIME))?;
                 Ok(Action::Snooze {
                     until,
                     sticky_severity: false,

@@ -44,7 +44,8 @@ async fn prometheus_opens_and_ends_an_alert_and_says_until_when_it_holds() {
         [
             (EventStatus::Firing, Some(240)),
             (EventStatus::Firing, Some(300)),
-            (EventStatus::Resolved, None)
+            // Should it fire all the same, by a clock that is slow, it holds as long as what has no end.
+            (EventStatus::Resolved, Some(300))
         ]
     );
     assert!(
@@ -66,6 +67,34 @@ async fn prometheus_opens_and_ends_an_alert_and_says_until_when_it_holds() {
         collected[2].occurred_at.map(|at| at.as_second()),
         Some(1_788_000_000 - 60)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i17_an_end_that_has_passed_says_when_the_problem_began_and_how_bad_it_is() {
+    let world = World::new();
+    let answer = send(&world, "prometheus-key", &alerts(-60)).await;
+    let warning = answer.headers["warning"].to_str().unwrap();
+    assert!(
+        warning.contains("the end of 'DiskFull' had passed 1m before it arrived"),
+        "{warning}"
+    );
+    let event = &world.collected()[0];
+    assert_eq!(
+        (event.status, event.severity),
+        (EventStatus::Resolved, schemas::Severity::Warning)
+    );
+    assert_eq!(event.began_at.map(|at| at.as_second()), Some(1_788_000_000 - 600));
+    // What ended long ago, or says nothing of a beginning before its end, has ended.
+    let mut without = alerts(-60);
+    without[0].as_object_mut().unwrap().remove("startsAt");
+    let mut long_ago = alerts(-90_000);
+    long_ago[0]["startsAt"] = json!("2026-08-01T00:00:00Z");
+    for body in [without, long_ago] {
+        let answer = send(&world, "prometheus-key", &body).await;
+        assert!(!answer.headers.contains_key("warning"), "{:?}", answer.headers);
+        let event = world.collected().pop().unwrap();
+        assert_eq!((event.began_at, event.severity), (None, schemas::Severity::Ok));
+    }
 }
 
 #[tokio::test(start_paused = true)]

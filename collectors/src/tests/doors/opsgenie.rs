@@ -312,3 +312,29 @@ async fn i16_opsgenies_clients_may_end_an_address_with_a_slash() {
         "{message}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn c7_apprise_ends_an_alert_by_the_id_of_the_request_that_created_it() {
+    let world = world();
+    let created = json!({
+        "source": "Apprise Notifications", "message": "shop is slow", "description": "p95 is 3 s",
+        "details": { "type": "failure" }, "priority": "P3",
+    });
+    let answer = send(&world, "POST", "/v2/alerts", created).await;
+    let request = answer.body["requestId"].as_str().unwrap();
+    let note = json!({ "source": "Apprise Notifications", "note": "p95 is 1 s" });
+    let (close, delete) = (
+        format!("/v2/alerts/{request}/close?identifierType=id"),
+        format!("/v2/alerts/{request}?identifierType=id"),
+    );
+    for (method, address) in [("POST", close), ("DELETE", delete)] {
+        let answer = send(&world, method, &address, note.clone()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    }
+    let collected = world.collected();
+    assert_eq!(collected.len(), 3);
+    for event in &collected[1..] {
+        assert_eq!(event.fingerprint, collected[0].fingerprint);
+        assert_eq!(event.status, EventStatus::Resolved);
+    }
+}
