@@ -30,7 +30,7 @@ use crate::presence::LogPresence;
 use crate::refusal::Refusal;
 use crate::signature::{Scheme, Signing};
 use crate::sns::{Proven, Sns};
-use crate::sources;
+use crate::sources::{self, ready_made};
 use crate::work::{Arrived, Reading, Taken, Work};
 
 /// The sources whose bodies come by SNS, besides mappings.
@@ -306,7 +306,13 @@ impl Collector {
     pub(crate) fn mapping_of(&self, keys: &[String]) -> Option<Arc<CompiledMapping>> {
         let site = self.site().ok()?;
         let known = key::known(&site, keys, self.context.clock.now()).ok()?;
-        site.mappings.get(&known.integration.source_type).cloned()
+        self.mapping(&known.integration.source_type).ok()?
+    }
+
+    /// The mapping of this name: the site's own, else the ready-made one.
+    pub(crate) fn mapping(&self, name: &str) -> Result<Option<Arc<CompiledMapping>>, Refusal> {
+        let own = self.site()?.mappings.get(name).cloned();
+        Ok(own.or_else(|| ready_made::find(name)))
     }
 
     /// The type of the integration of one of these keys, for doors with addresses for several types.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::accept::Delivery;
-use crate::sources::{self, SourceError, mapping};
+use crate::sources::{self, SourceError, mapping, ready_made};
 
 /// What a body would become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,10 +62,11 @@ pub fn run(
     now: Timestamp,
 ) -> Result<Trial, TrialError> {
     let declared = || mappings.iter().find(|mapping| mapping.name() == source);
-    let understood = match (sources::find(source), declared()) {
-        (Some(source), _) => (source.read)(headers, body)?,
-        (None, Some(declared)) => mapping::read(declared, headers, body)?,
-        (None, None) => {
+    let understood = match (sources::find(source), declared(), ready_made::find(source)) {
+        (Some(source), _, _) => (source.read)(headers, body)?,
+        (None, Some(declared), _) => mapping::read(declared, headers, body)?,
+        (None, None, Some(ready_made)) => mapping::read(&ready_made, headers, body)?,
+        (None, None, None) => {
             return Err(TrialError::UnknownSource {
                 name: source.to_owned(),
                 known: sources::nearest(source).join(", "),

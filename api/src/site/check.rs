@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chassis::secrets::SiteKey;
 use domain::window::Window;
 use schemas::config::{
-    ConfigEntry, Environment, Integration, Rule, Rules, SOURCE_TYPES, Scenario, Step, TimeWindow, Weekday,
+    ConfigEntry, Environment, Integration, READY_MADE_TYPES, Rule, Rules, SOURCE_TYPES, Scenario, Step,
+    TimeWindow, Weekday,
 };
 use schemas::{Channel, Severity};
 use serde_saphyr::Spanned;
@@ -333,10 +334,15 @@ impl Check<'_> {
         }
     }
 
-    /// A source, or a mapping.
+    /// A source, or a mapping of the site or a ready-made one.
     fn source_type(&mut self, name: &Spanned<String>) {
         let mappings = self.after.keys().filter_map(|key| key.strip_prefix("mapping/"));
-        let known: Vec<_> = SOURCE_TYPES.into_iter().chain(mappings).collect();
+        let ready_made = READY_MADE_TYPES.into_iter();
+        let known: Vec<_> = SOURCE_TYPES
+            .into_iter()
+            .chain(ready_made)
+            .chain(mappings)
+            .collect();
         if known.contains(&name.value.as_str()) {
             return;
         }

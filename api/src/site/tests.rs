@@ -542,6 +542,25 @@ async fn mappings_and_heartbeats_are_declared_and_stay_when_a_document_has_none(
 }
 
 #[tokio::test]
+async fn a_ready_made_mapping_is_a_type_of_integration_and_one_of_the_site_may_have_its_name() {
+    let world = World::new().await;
+    let ready_made = DOCUMENT.replace("type: prometheus", "type: checkmk");
+    let own = format!("{DOCUMENT}{MORE}")
+        .replace("type: prometheus", "type: checkmk")
+        .replace("name: backups", "name: checkmk");
+    for document in [&ready_made, &own, &ready_made] {
+        let (status, applied) = world.put(document.as_str()).await;
+        assert_eq!(status, StatusCode::OK, "{applied}");
+    }
+    let unknown = DOCUMENT.replace("type: prometheus", "type: chekmk");
+    let (_, refused) = world.put(unknown.as_str()).await;
+    assert!(
+        refused.to_string().contains("did you mean \\\"checkmk\\\"?"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_mapping_or_a_heartbeat_is_named_at_its_place() {
     let world = World::new().await;
     for (from, to, at, message, remedy) in [

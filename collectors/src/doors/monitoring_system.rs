@@ -91,7 +91,7 @@ pub(super) fn answered(taken: Result<Taken, Refusal>) -> Response {
     }
 }
 
-/// A request to a source, or to a mapping of the site. What is refused is given back with its body.
+/// A request to a source, to a mapping of the site, or to a ready-made one. What is refused is given back with its body.
 pub(super) fn call(collector: &Collector, name: &str, posted: Posted) -> Result<Call, (Refusal, Body)> {
     let source = sources::find(name);
     let taken = source.map_or(MAPPED, |source| source.methods);
@@ -102,8 +102,7 @@ pub(super) fn call(collector: &Collector, name: &str, posted: Posted) -> Result<
     if let Some(source) = source {
         return Ok(Call::new(source, posted.with_query_as_body()));
     }
-    let mapping = collector.site().map(|site| site.mappings.get(name).cloned());
-    match mapping {
+    match collector.mapping(name) {
         Ok(Some(mapping)) => Ok(Call::mapped(mapping, posted.with_query_as_body())),
         Ok(None) => {
             let name = name.chars().take(100).collect();

@@ -53,6 +53,7 @@ pub(crate) mod pagerduty_events;
 mod pingdom;
 pub(crate) mod prometheus;
 mod prtg;
+pub(crate) mod ready_made;
 pub(crate) mod riemann;
 mod sentry;
 mod severity;
@@ -527,9 +528,10 @@ pub fn find(name: &str) -> Option<&'static Source> {
     SOURCES.iter().find(|source| source.name == name)
 }
 
-/// The names of all sources, the most similar to `name` first.
+/// The names of all sources and of all ready-made mappings, the most similar to `name` first.
 pub fn nearest(name: &str) -> Vec<&'static str> {
-    let mut names: Vec<_> = SOURCES.iter().map(|source| source.name).collect();
+    let sources = SOURCES.iter().map(|source| source.name);
+    let mut names: Vec<_> = sources.chain(ready_made::names()).collect();
     names.sort_by_key(|known| strsim::damerau_levenshtein(known, name));
     names
 }

@@ -52,6 +52,57 @@ fn watchdog(status: &str) -> String {
 }
 
 #[tokio::test]
+async fn an_integration_names_a_ready_made_mapping_and_one_of_the_site_goes_before_it() {
+    let world = world();
+    let declare = |entry: ConfigEntry| {
+        world
+            .site
+            .send_modify(|site| Arc::make_mut(site).apply(&entry.key(), Some(entry)));
+    };
+    declare(integration("checkmk"));
+    let body = json!({
+        "NOTIFY_WHAT": "HOST", "NOTIFY_NOTIFICATIONTYPE": "PROBLEM", "NOTIFY_HOSTNAME": "db-1", "NOTIFY_HOSTSTATE": "DOWN",
+        "NOTIFY_HOSTOUTPUT": "no answer",
+    });
+    let address = "/monitoring-system/checkmk/checkmk-key";
+    let answer = world.post(address, body.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let own = ConfigEntry::Mapping(Box::new(Mapping {
+        name: "checkmk".to_owned(),
+        alert: MappedAlert {
+            identity: vec!["'own'".to_owned()],
+            name: "'own'".to_owned(),
+            status: "'firing'".to_owned(),
+            ..MappedAlert::default()
+        },
+        ..Mapping::default()
+    }));
+    declare(own);
+    assert_eq!(world.post(address, body.to_string()).await.status, StatusCode::OK);
+    let said: Vec<_> = world
+        .collected()
+        .into_iter()
+        .map(|event| (event.monitoring_system, event.name, event.severity, event.output))
+        .collect();
+    let text = str::to_owned;
+    assert!(
+        said.contains(&(
+            text("checkmk"),
+            text("Host is not up"),
+            Severity::Down,
+            text("no answer")
+        )),
+        "{said:?}"
+    );
+    assert!(
+        said.contains(&(text("checkmk"), text("own"), Severity::Critical, String::new())),
+        "{said:?}"
+    );
+    let unknown = world.post("/monitoring-system/chekmk/checkmk-key", "{}").await;
+    assert!(unknown.message().contains("checkmk"), "{}", unknown.message());
+}
+
+#[tokio::test]
 async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
     let world = world();
     let with = |name: &'static str, value: &'static str, request: axum::http::request::Builder| {

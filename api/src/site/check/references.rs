@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::config::{ConfigEntry, SOURCE_TYPES};
+use schemas::config::{ConfigEntry, READY_MADE_TYPES, SOURCE_TYPES};
 use serde_saphyr::Location;
 
 use super::{Check, kept};
@@ -47,7 +47,8 @@ fn references(entry: &ConfigEntry) -> Vec<(&'static str, &str)> {
                 ("environment", integration.environment.as_str()),
                 ("scenario", &integration.scenario),
             ];
-            if !SOURCE_TYPES.contains(&integration.source_type.as_str()) {
+            let source_type = integration.source_type.as_str();
+            if !SOURCE_TYPES.contains(&source_type) && !READY_MADE_TYPES.contains(&source_type) {
                 references.push(("mapping", &integration.source_type));
             }
             references
