@@ -9,6 +9,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::printable::in_line;
 use crate::server::Server;
 use crate::variables::with_environment;
 
@@ -81,9 +82,9 @@ fn told(applied: &Applied, dry_run: bool) -> String {
             ChangeKind::Change => '~',
             ChangeKind::Remove => '-',
         };
-        text.push_str(&format!("{sign} {}", change.key));
+        text.push_str(&format!("{sign} {}", in_line(&change.key)));
         if !change.fields.is_empty() {
-            text.push_str(&format!(" ({})", change.fields.join(", ")));
+            text.push_str(&format!(" ({})", in_line(&change.fields.join(", "))));
         }
         text.push('\n');
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use lines::{Line, Lines};
 use sender::{Sender, Verdict};
 
+use crate::printable::in_line;
 use crate::server::SenderKey;
 
 mod lines;
@@ -216,12 +217,15 @@ fn write_report(file: File, refused: &[Refused]) -> anyhow::Result<()> {
 fn told(outcome: &Outcome) -> String {
     let mut text = String::new();
     for refused in outcome.refused.iter().take(SHOWN) {
-        let field = refused.field.as_ref().map(|field| format!("{field}: "));
+        let field = refused
+            .field
+            .as_ref()
+            .map(|field| format!("{}: ", in_line(field)));
         text.push_str(&format!(
             "line {}: {}{}\n",
             refused.line,
             field.unwrap_or_default(),
-            refused.reason
+            in_line(&refused.reason)
         ));
     }
     if outcome.refused.len() > SHOWN {

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
 
 mod apply;
+mod data_folder;
 mod demo;
 mod doors;
 mod import;
+mod log;
+mod printable;
 mod process;
 mod rejected;
 mod server;
@@ -70,6 +74,8 @@ enum Command {
     Rejected(rejected::Arguments),
     /// Show what would become of a body; nothing is sent.
     Try(trial::Try),
+    /// Save what is good of a damaged log.
+    Log(log::Arguments),
 }
 
 #[derive(Args)]
@@ -101,6 +107,9 @@ struct Up {
     /// Play a lifelike, never-ending scene of alerts.
     #[arg(long)]
     demo: bool,
+    /// Make a new secret.key when it is lost: the secrets of bots and integrations must then be entered again.
+    #[arg(long)]
+    new_secret_key: bool,
 }
 
 #[derive(Args)]
@@ -111,6 +120,8 @@ struct StageArgs {
 }
 
 fn main() -> ExitCode {
+    // Alerts, bodies and keys are for the user alone who runs this, whatever the shell's umask says.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     chassis::install_cryptography();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -124,7 +135,10 @@ fn main() -> ExitCode {
                     arguments.data,
                     arguments.listen,
                     arguments.admin_listen,
-                    arguments.demo,
+                    up::Options {
+                        demo: arguments.demo,
+                        new_secret_key: arguments.new_secret_key,
+                    },
                 )
                 .await
             }
@@ -139,6 +153,7 @@ fn main() -> ExitCode {
             Command::Import(arguments) => import::run(arguments).await,
             Command::Rejected(arguments) => rejected::run(arguments).await,
             Command::Try(arguments) => trial::run(&arguments),
+            Command::Log(arguments) => log::run(arguments).await,
         }
     });
     match done {
@@ -152,7 +167,7 @@ fn main() -> ExitCode {
     reason = "this is where a person is told why the program ends"
 )]
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("reveille: {error:#}");
+    eprintln!("reveille: {}", printable::printable(&format!("{error:#}")));
     ExitCode::FAILURE
 }
 

@@ -1,6 +1,6 @@
 //! `reveille rejected`: what could not be used, why, and once more.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::{Context as _, bail};
 use api::rejected::{RejectedLine, RejectedPage, RejectedWhole};
@@ -11,6 +11,7 @@ use reqwest::Method;
 use schemas::rejection::{HEADER_VOUCHER, Rejected, RejectedKind};
 use serde_json::Value;
 
+use crate::printable::{in_line, printable};
 use crate::server::{SenderKey, Server};
 
 /// Look at the bodies that were refused, and post them again.
@@ -52,9 +53,12 @@ struct List {
 struct Show {
     /// As `list` shows it.
     id: String,
-    /// Only the body, byte for byte.
+    /// Only the body, byte for byte; at a terminal with what it would obey written out, unless --raw is given.
     #[arg(long)]
     body: bool,
+    /// As it came: escape sequences in it reach the terminal.
+    #[arg(long)]
+    raw: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -96,13 +100,18 @@ async fn show(arguments: Show) -> anyhow::Result<()> {
     let whole = whole(&arguments.server, &arguments.id).await?;
     let body = body(&whole.rejected)?;
     let mut out = std::io::stdout();
-    if arguments.body {
+    if arguments.body && (arguments.raw || !out.is_terminal()) {
         out.write_all(&body)?;
         return Ok(());
     }
-    out.write_all(described(&whole).as_bytes())?;
+    if arguments.body {
+        out.write_all(printable(&String::from_utf8_lossy(&body)).as_bytes())?;
+        return Ok(());
+    }
+    out.write_all(described(&whole, arguments.raw).as_bytes())?;
     match std::str::from_utf8(&body) {
-        Ok(text) => writeln!(out, "\n{text}")?,
+        Ok(text) if arguments.raw => writeln!(out, "\n{text}")?,
+        Ok(text) => writeln!(out, "\n{}", printable(text))?,
         Err(_) => writeln!(
             out,
             "\n({} bytes that are not text: --body writes them)",
@@ -119,7 +128,7 @@ async fn replay(arguments: Replay) -> anyhow::Result<()> {
             Ok(()) => format!("{id}: taken\n"),
             Err(reason) => {
                 refused += 1;
-                format!("{id}: refused again: {reason}\n")
+                format!("{id}: refused again: {}\n", in_line(&reason))
             }
         };
         std::io::stdout().write_all(line.as_bytes())?;
@@ -212,18 +221,24 @@ fn told(page: &RejectedPage) -> String {
 }
 
 fn told_line(line: &RejectedLine) -> String {
-    let integration = line.integration.as_deref().unwrap_or("-");
+    let integration = in_line(line.integration.as_deref().unwrap_or("-"));
     format!(
         "{}  {:.0}  {} ({integration}): {}\n",
-        line.id, line.at, line.monitoring_system, line.reason
+        line.id,
+        line.at,
+        in_line(&line.monitoring_system),
+        in_line(&line.reason)
     )
 }
 
-fn described(whole: &RejectedWhole) -> String {
+fn described(whole: &RejectedWhole, raw: bool) -> String {
     let rejected = &whole.rejected;
+    let shown = |text: &str| if raw { text.to_owned() } else { in_line(text) };
     let mut text = format!(
         "id: {}\nat: {}\nmonitoring system: {}\n",
-        whole.id, rejected.at, rejected.monitoring_system
+        whole.id,
+        rejected.at,
+        shown(&rejected.monitoring_system)
     );
     let known = [
         ("integration", &rejected.integration),
@@ -233,13 +248,13 @@ fn described(whole: &RejectedWhole) -> String {
     ];
     for (what, value) in known {
         if let Some(value) = value {
-            text.push_str(&format!("{what}: {value}\n"));
+            text.push_str(&format!("{what}: {}\n", shown(value)));
         }
     }
     for (name, value) in &rejected.headers {
-        text.push_str(&format!("{name}: {value}\n"));
+        text.push_str(&format!("{}: {}\n", shown(name), shown(value)));
     }
-    text.push_str(&format!("reason: {}\n", rejected.reason));
+    text.push_str(&format!("reason: {}\n", shown(&rejected.reason)));
     text
 }
 
@@ -270,6 +285,20 @@ mod tests {
         ] {
             assert!(path(&rejected(more)).unwrap_err().contains(words));
         }
+    }
+
+    #[test]
+    fn s9_what_a_sender_posted_neither_adds_lines_nor_reaches_the_terminal() {
+        let hostile = json!({ "reason": "x\n\u{1b}[2Jid: 9", "path": "/a\u{202e}", "headers": {"user-agent": "a\u{9b}\rb"} });
+        let whole = RejectedWhole {
+            id: "0-7".to_owned(),
+            rejected: rejected(hostile),
+            voucher: None,
+        };
+        let text = described(&whole, false);
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\r']), "{text:?}");
+        assert!(text.ends_with("reason: x\\n\\u{1b}[2Jid: 9\n"), "{text}");
+        assert!(described(&whole, true).contains("\u{1b}[2J"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use schemas::EventStatus;
 use serde_json::json;
 
 use crate::apply::told_problem;
+use crate::printable::{in_line, printable};
 use crate::variables::with_environment;
 
 /// Show what would become of a body; nothing is sent, and nothing has to run.
@@ -127,7 +128,7 @@ fn told(trial: &Trial) -> String {
         text.push_str("Nothing would be done.\n");
     }
     for remark in &trial.remarks {
-        text.push_str(&format!("Remark: {remark}\n"));
+        text.push_str(&format!("Remark: {}\n", in_line(remark)));
     }
     text
 }
@@ -178,12 +179,12 @@ fn told_alert(TriedAlert { identity, event }: &TriedAlert) -> String {
             .map(|annotation| ("annotation", named(annotation))),
     );
     lines.extend(event.links.iter().map(|link| ("link", named(link))));
-    let mut text = format!("{} ({status})\n", event.name);
+    let mut text = format!("{} ({status})\n", in_line(&event.name));
     for (name, value) in lines {
         // Further lines of a value stand below its first.
         text.push_str(&format!(
             "  {name:<12} {}\n",
-            value.replace('\n', "\n               ")
+            printable(&value).replace('\n', "\n               ")
         ));
     }
     text
@@ -227,6 +228,13 @@ mappings:
             "{told}"
         );
         assert!(told.contains("\n  label        floor = 2\n"), "{told}");
+    }
+
+    #[test]
+    fn s9_what_a_terminal_obeys_is_written_out() {
+        let body = r#"{"id": "d1", "what": "a\nb\u001b[2J", "state": "open", "floor": "x\u009b1m"}"#;
+        let told = tried("doors", body).unwrap();
+        assert!(!told.contains(['\u{1b}', '\u{9b}']), "{told:?}");
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! `reveille up`: every stage in one process, on embedded parts.
 
-use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,27 +9,33 @@ use anyhow::{Context as _, bail};
 use api::Api;
 use axum::Router;
 use bridge::Bridge;
-use chassis::secrets::SiteKey;
 use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
 use collectors::Collectors;
 use pipeline::log::embedded::EmbeddedLog;
-use rand::RngExt;
-use store::Store;
 use tokio::task::JoinSet;
 use view::View;
 use view::memory::MemoryView;
 
+use crate::data_folder::DataFolder;
 use crate::process::Process;
 use crate::{demo, doors, stages};
+
+/// What is asked for besides.
+pub(crate) struct Options {
+    /// Play a scene of alerts.
+    pub(crate) demo: bool,
+    /// Make a new key for secrets when the old one is lost.
+    pub(crate) new_secret_key: bool,
+}
 
 /// Runs everything until a signal ends it.
 pub(crate) async fn run(
     data: PathBuf,
     listen: SocketAddr,
     admin_listen: SocketAddr,
-    play_demo: bool,
+    options: Options,
 ) -> anyhow::Result<()> {
     let settings = Settings {
         listen: Some(listen),
@@ -43,20 +47,18 @@ pub(crate) async fn run(
     settings.smtp_listen()?;
     settings.mqtt()?;
     let tls = settings.tls()?;
-    if play_demo && tls.is_some() {
+    if options.demo && tls.is_some() {
         bail!("the demo posts without TLS: leave out --demo, or tls_certificate");
     }
     let process = Process::begin(&settings, "up")?;
-    fs::create_dir_all(&data)
-        .with_context(|| format!("the data folder {} cannot be made", data.display()))?;
-    let site_key = site_key(&settings, &data)?;
-    let integration_key = integration_key(&data)?;
-
+    let data = DataFolder::open(data)?;
     let listener = server::listen(listen, "--listen").await?;
     let admin_listener = server::listen(admin_listen, "--admin-listen").await?;
-    let log = EmbeddedLog::open(data.join("log"), process.clock.clone())?;
-    let store = Store::open(&format!("sqlite://{}", data.join("state.sqlite").display())).await?;
-    store.migrate().await?;
+    let log = EmbeddedLog::open(data.log(), process.clock.clone())?;
+    let store = data.database().await?;
+    let stored = store.site().await?;
+    let site_key = data.site_key(&settings, &stored, options.new_secret_key)?;
+    let integration_key = data.integration_key(stored.revision == 0)?;
     let log = Arc::new(log);
     let context = process.context(log.clone());
     log.report_to(&context.health, "log folder");
@@ -64,8 +66,10 @@ pub(crate) async fn run(
     let site = site::follow_at_pace(&context, stages::pace(&settings));
     let api = Api::start(&context, store.clone(), site_key.clone())
         .as_alertmanager(settings.alertmanager_version.as_deref());
-    if api.is_new().await? {
-        api.apply(&default_site(&integration_key), false)
+    if let Some(key) = &integration_key
+        && api.is_new().await?
+    {
+        api.apply(&default_site(key), false)
             .await
             .context("the first site cannot be applied")?;
     }
@@ -127,14 +131,15 @@ pub(crate) async fn run(
         admin::routes(context.clone()),
         process.shutdown.clone(),
     ));
-    if play_demo {
-        tasks.spawn(demo::play(
-            listen,
-            integration_key.clone(),
-            process.shutdown.clone(),
-        ));
+    if options.demo {
+        let Some(key) = integration_key.clone() else {
+            bail!(
+                "the demo posts with the key in integration-key, which is missing: put it back from the backup"
+            );
+        };
+        tasks.spawn(demo::play(listen, key, process.shutdown.clone()));
     }
-    greet(listen, &settings, &integration_key, &data)?;
+    greet(listen, &settings, integration_key.as_deref(), data.path())?;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             // A panic: `/healthz` is red from now on, and the watchdog ends the process.
@@ -145,7 +150,9 @@ pub(crate) async fn run(
 }
 
 /// Tells a newcomer where everything is. Log lines go to standard error, this to standard output.
-fn greet(listen: SocketAddr, settings: &Settings, key: &str, data: &Path) -> anyhow::Result<()> {
+fn greet(listen: SocketAddr, settings: &Settings, key: Option<&str>, data: &Path) -> anyhow::Result<()> {
+    // The file may be lost; what has the key goes on working.
+    let key = key.unwrap_or("(integration-key is missing)");
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -170,57 +177,6 @@ Raise an alert (send it again with \"ok\" to close it):
     )?;
     out.flush()?;
     Ok(())
-}
-
-/// The key for secrets: the one that is set, else one that is kept in the data folder.
-fn site_key(settings: &Settings, data: &Path) -> anyhow::Result<SiteKey> {
-    if settings.secret_key.is_some() || settings.secret_key_file.is_some() {
-        return Ok(settings.site_key()?);
-    }
-    let text = kept(&data.join("secret.key"), || {
-        SiteKey::from_bytes(rand::rng().random()).to_text()
-    })?;
-    SiteKey::parse(&text).with_context(|| format!("{} is damaged", data.join("secret.key").display()))
-}
-
-/// The key of the default integration, kept in the data folder.
-fn integration_key(data: &Path) -> anyhow::Result<String> {
-    let path = data.join("integration-key");
-    let key = kept(&path, || format!("{:032x}", rand::rng().random::<u128>()))?;
-    if key.is_empty() {
-        bail!(
-            "{} is empty: remove it, and the data folder with it, to begin anew",
-            path.display()
-        );
-    }
-    Ok(key)
-}
-
-/// The text of a file that only its owner may read; made when it is not there, whole or not at all.
-fn kept(path: &Path, make: impl FnOnce() -> String) -> anyhow::Result<String> {
-    let context = || format!("{} cannot be used", path.display());
-    if path.exists() {
-        return Ok(fs::read_to_string(path).with_context(context)?.trim().to_owned());
-    }
-    let text = make();
-    let unfinished = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .with_context(context)?;
-    writeln!(file, "{text}").with_context(context)?;
-    file.sync_all().with_context(context)?;
-    fs::rename(&unfinished, path).with_context(context)?;
-    if let Some(folder) = path.parent() {
-        // Without it a power cut may undo the renaming.
-        fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .with_context(context)?;
-    }
-    Ok(text)
 }
 
 /// What a new data folder begins with: alerts are shown on the console, and nobody is told yet.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlStr, Transaction};
+use sqlx::{
+    Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Row, SqlSafeStr, SqlStr, Transaction,
+};
 use tokio::time::timeout;
 
 use crate::StoreError;
@@ -147,6 +149,28 @@ impl Store {
 
     pub(crate) const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Looks through the file of SQLite for damage; does nothing on MariaDB, whose server does so itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] with the first damage that is found.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        const WHAT: &str = "the database";
+        if self.dialect != Dialect::Sqlite {
+            return Ok(());
+        }
+        let rows = self
+            .read(WHAT)
+            .await?
+            .fetch("PRAGMA quick_check(1)", Vec::new())
+            .await?;
+        let found = rows.first().map(|row| row.try_get::<String, _>(0)).transpose();
+        match found.map_err(|error| StoreError::of(WHAT, error))? {
+            Some(found) if found != "ok" => Err(StoreError::corrupt(WHAT, found)),
+            _ => Ok(()),
+        }
     }
 
     /// A connection for reading `what`.
@@ -446,6 +470,32 @@ pub(crate) fn row(values: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn l3_a_connection_that_is_left_in_a_transaction_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("state.sqlite").display());
+        let store = Store::open(&url).await.unwrap();
+        store.migrate().await.unwrap();
+        let mut session = store.write("a table").await.unwrap();
+        session
+            .execute("CREATE TABLE filler (content BLOB)", Vec::new())
+            .await
+            .unwrap();
+        session.commit().await.unwrap();
+        let fill = "INSERT INTO filler VALUES (zeroblob(4000000))";
+        let mut full = store.write("a write on a full disk").await.unwrap();
+        // As on a full disk: SQLite cannot grow the file, and rolls the transaction back by itself.
+        sqlx::raw_sql("PRAGMA max_page_count = 1")
+            .execute(full.connection())
+            .await
+            .unwrap();
+        full.execute(fill, Vec::new()).await.unwrap_err();
+        full.commit().await.unwrap_err();
+        let mut next = store.write("the next write").await.unwrap();
+        next.execute(fill, Vec::new()).await.unwrap();
+        next.commit().await.unwrap();
+    }
 
     #[test]
     fn statements_have_few_sizes() {

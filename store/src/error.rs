@@ -35,7 +35,11 @@ impl StoreError {
 
     /// What an error of the driver means, with what was being done.
     pub(crate) fn of(what: &str, error: sqlx::Error) -> Self {
-        if cannot_be_cured(&error) {
+        if is_damaged_file(&error) {
+            let remedy = "the file of the database is damaged: stop the process, and put the file back from a backup or save \
+                          what is good of it with sqlite3's .recover";
+            StoreError::corrupt(what, format!("{error}; {remedy}"))
+        } else if cannot_be_cured(&error) {
             StoreError::corrupt(what, error)
         } else {
             StoreError::Unavailable(format!("{what}: {error}"))
@@ -45,6 +49,18 @@ impl StoreError {
     pub(crate) fn too_slow(what: &str, limit: std::time::Duration) -> Self {
         StoreError::Unavailable(format!("{what}: no answer within {} s", limit.as_secs()))
     }
+}
+
+/// SQLite finds that its file is not as it was written.
+fn is_damaged_file(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    let is_sqlite = error.try_downcast_ref::<MySqlDatabaseError>().is_none();
+    is_sqlite
+        && error
+            .code()
+            .is_some_and(|code| [CORRUPT, NOT_A_DATABASE].contains(&plain_code(&code)))
 }
 
 /// Only what lies in the data itself cannot be cured by waiting. All the rest, wrong passwords and missing tables
@@ -75,13 +91,18 @@ fn mariadb_data_error(error: &MySqlDatabaseError) -> bool {
     class.starts_with("22") || class.starts_with("23") || error.number() == PACKET_TOO_LARGE
 }
 
+// Result codes of SQLite (<https://www.sqlite.org/rescode.html>).
+const CORRUPT: i32 = 11;
+const NOT_A_DATABASE: i32 = 26;
+
 fn sqlite_data_error(code: &str) -> bool {
-    const CORRUPT: i32 = 11;
     const TOO_BIG: i32 = 18;
     const CONSTRAINT: i32 = 19;
     const MISMATCH: i32 = 20;
-    const NOT_A_DATABASE: i32 = 26;
-    // The low byte of an extended code is the plain one.
-    let code = code.parse::<i32>().unwrap_or_default() & 0xff;
-    [CORRUPT, TOO_BIG, CONSTRAINT, MISMATCH, NOT_A_DATABASE].contains(&code)
+    [CORRUPT, TOO_BIG, CONSTRAINT, MISMATCH, NOT_A_DATABASE].contains(&plain_code(code))
+}
+
+/// The low byte of an extended code.
+fn plain_code(code: &str) -> i32 {
+    code.parse::<i32>().unwrap_or_default() & 0xff
 }

@@ -34,10 +34,16 @@ use reader::{EmbeddedConsumer, EmbeddedFollower};
 use writer::{Append, Opened, Pending, Work, Writer};
 
 mod codec;
+mod damage;
+mod journal;
 mod reader;
+mod rescue;
 #[cfg(test)]
 mod tests;
 mod writer;
+
+pub use damage::Damage;
+pub use rescue::{Lost, Rescue, RescueError, is_log, rescue};
 
 /// How often old records are looked for.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
@@ -76,9 +82,21 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("the data folder {} is in use by another reveille", .folder.display())]
     InUse { folder: PathBuf },
+    /// What is in it is not as it was written.
+    #[error("the data folder {} is damaged: {damage}; {}", .folder.display(), remedy(.folder))]
+    Damaged { folder: PathBuf, damage: Damage },
     /// It cannot be read or written.
     #[error("the data folder {} cannot be used: {error}", .folder.display())]
     Storage { folder: PathBuf, error: String },
+}
+
+/// What can be done about a damaged folder.
+fn remedy(folder: &Path) -> String {
+    format!(
+        "`reveille log rescue --data {}` saves what is good into a new folder and keeps the damaged one beside it, or put the \
+         whole data folder back from a backup",
+        folder.display()
+    )
 }
 
 /// The store below the log failed.
@@ -88,10 +106,36 @@ enum StorageError {
     Fjall(#[from] fjall::Error),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    #[error("no thread for the writer: {0}")]
-    Thread(#[from] std::io::Error),
-    #[error("it is closed since it failed: {0}")]
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// It failed before, with this message.
+    #[error("{0}")]
     Closed(String),
+    #[error("another process has it open")]
+    Locked,
+    #[error("{0}")]
+    Damaged(Damage),
+}
+
+impl StorageError {
+    /// Whether what is on disk is not as it was written.
+    fn is_damage(&self) -> bool {
+        match self {
+            StorageError::Damaged(_) | StorageError::Unreadable(_) => true,
+            StorageError::Fjall(error) => {
+                matches!(
+                    error,
+                    fjall::Error::JournalRecovery(_)
+                        | fjall::Error::InvalidVersion(_)
+                        | fjall::Error::Decompress(_)
+                        | fjall::Error::InvalidTrailer
+                        | fjall::Error::InvalidTag(_)
+                        | fjall::Error::Unrecoverable
+                ) || matches!(error, fjall::Error::Storage(error) if !matches!(error, lsm_tree::Error::Io(_)))
+            }
+            StorageError::Io(_) | StorageError::Closed(_) | StorageError::Locked => false,
+        }
+    }
 }
 
 /// What readers and the writer share.
@@ -179,7 +223,8 @@ impl EmbeddedLog {
     pub fn open_for_ever(folder: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
         let folder = folder.as_ref().to_owned();
         Self::open_store(folder.clone(), clock).map_err(|error| match error {
-            StorageError::Fjall(fjall::Error::Locked) => OpenError::InUse { folder },
+            StorageError::Fjall(fjall::Error::Locked) | StorageError::Locked => OpenError::InUse { folder },
+            StorageError::Damaged(damage) => OpenError::Damaged { folder, damage },
             error => OpenError::Storage {
                 folder,
                 error: error.to_string(),
@@ -224,12 +269,12 @@ impl EmbeddedLog {
     /// When it is not called on a tokio runtime.
     pub fn report_to(&self, health: &Health, name: &str) {
         let (task, failure) = (health.task(name), Arc::clone(&self.shared.failure));
-        let (folder, open) = (self.shared.folder.clone(), Arc::downgrade(&self.shared));
+        let open = Arc::downgrade(&self.shared);
         tokio::spawn(async move {
             // Nothing of the store is held here, so that the folder can be opened again when the log is dropped.
             while open.strong_count() > 0 {
                 match failure.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
-                    Some(error) => task.waiting(&failed(&folder, error)),
+                    Some(failure) => task.waiting(failure),
                     None => task.progress(),
                 }
                 tokio::time::sleep(REPORT_INTERVAL).await;
@@ -270,11 +315,16 @@ impl EmbeddedLog {
     }
 }
 
-fn failed(folder: &Path, error: &str) -> String {
-    let folder = folder.display();
-    format!(
-        "the data folder {folder} failed: {error}; free space or repair the disk: it is opened again every second"
-    )
+fn failed(folder: &Path, error: &StorageError) -> String {
+    if let StorageError::Closed(failure) = error {
+        return failure.clone();
+    }
+    let remedy = if error.is_damage() {
+        format!("stop the process; then {}", remedy(folder))
+    } else {
+        "free space or repair the disk: it is opened again every second".to_owned()
+    };
+    format!("the data folder {} failed: {error}; {remedy}", folder.display())
 }
 
 /// Records are written once, in order, and read in ranges: large compressed blocks, and no filters, which serve the
@@ -394,7 +444,7 @@ impl Drop for EmbeddedLog {
 impl Shared {
     /// What every reader and writer gets while the store fails.
     fn failed(&self, error: &StorageError) -> LogError {
-        LogError::Unavailable(failed(&self.folder, &error.to_string()))
+        LogError::Unavailable(failed(&self.folder, error))
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<String>> {

@@ -1,3 +1,5 @@
+mod rescue;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 

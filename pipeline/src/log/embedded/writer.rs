@@ -1,6 +1,9 @@
 //! The one thread that writes: group commit, compaction, retention.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,7 +15,8 @@ use schemas::Topic;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::codec::{self, Unreadable};
-use super::{BLOCK_CACHE, Groups, JOURNALS, Shared, StorageError, keyspace_options};
+use super::damage::{self, Damage};
+use super::{BLOCK_CACHE, Groups, JOURNALS, Shared, StorageError, failed, keyspace_options};
 use crate::log::{LogError, Received};
 
 /// One sync takes at most so many bytes, so that the first caller does not wait for an endless queue.
@@ -25,6 +29,11 @@ const REMOVED_AT_ONCE: usize = 2_000;
 const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 /// A removed key of a compacted topic is remembered so long, for followers that are away.
 const REMOVALS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The part of the store that holds the positions of groups.
+pub(super) const POSITIONS: &str = "positions";
+/// The file that repeats the names of the parts.
+const NAMES: &str = "topics";
 
 pub(super) enum Work {
     Append(Append),
@@ -132,20 +141,136 @@ fn read_position_key(key: &[u8]) -> Option<(&str, &str, u32)> {
     Some((group, topic, u32::from_be_bytes(*partition)))
 }
 
+/// The names that [`Opened`] has noted, by the numbers of the parts; none when it has not.
+pub(super) fn noted_names(folder: &Path) -> BTreeMap<u64, String> {
+    let text = fs::read_to_string(folder.join(NAMES)).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| {
+            let (number, name) = line.split_once(' ')?;
+            Some((number.parse().ok()?, name.to_owned()))
+        })
+        .collect()
+}
+
+/// Alerts and bodies are for the user alone who runs this, also in a folder that was made with other rights.
+fn keep_to_owner(folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut rights = fs::metadata(folder)?.permissions();
+    if rights.mode() & 0o077 != 0 {
+        rights.set_mode(0o700);
+        fs::set_permissions(folder, rights)?;
+    }
+    Ok(())
+}
+
+/// Names the place when the store cannot be opened since it is damaged.
+fn open_database(folder: &Path) -> Result<Database, StorageError> {
+    let builder = Database::builder(folder)
+        .cache_size(BLOCK_CACHE)
+        .max_journaling_size(JOURNALS)
+        // With two, one of them spins while the other one compacts.
+        .worker_threads(1);
+    // The library stops with a panic at some of what it does not expect in a file.
+    let opened = catch_unwind(AssertUnwindSafe(|| builder.open()));
+    let error = match opened {
+        Ok(Ok(database)) => return Ok(database),
+        Ok(Err(error)) => StorageError::from(error),
+        Err(_) => StorageError::from(fjall::Error::Unrecoverable),
+    };
+    if !error.is_damage() {
+        return Err(error);
+    }
+    let found = damage::in_tables(folder)?.into_iter().next();
+    Err(StorageError::Damaged(found.unwrap_or_else(|| Damage {
+        file: folder.join(damage::TABLES),
+        offset: None,
+        what: error.to_string(),
+    })))
+}
+
 impl Opened {
     pub(super) fn open(folder: &Path) -> Result<Self, StorageError> {
-        let database = Database::builder(folder)
-            .cache_size(BLOCK_CACHE)
-            .max_journaling_size(JOURNALS)
-            // With two, one of them spins while the other one compacts.
-            .worker_threads(1)
-            .open()?;
-        let positions = database.keyspace("positions", keyspace_options)?;
-        Ok(Self { database, positions })
+        keep_to_owner(folder)?;
+        {
+            let _lock = damage::lock(folder)?.ok_or(StorageError::Locked)?;
+            if let Some(damage) = damage::before_opening(folder)? {
+                return Err(StorageError::Damaged(damage));
+            }
+        }
+        let database = open_database(folder)?;
+        let positions = database.keyspace(POSITIONS, keyspace_options)?;
+        let opened = Self { database, positions };
+        opened.note_names(folder)?;
+        Ok(opened)
     }
 
     pub(super) fn keyspace(&self, topic: Topic) -> Result<Keyspace, StorageError> {
-        Ok(self.database.keyspace(topic.name(), keyspace_options)?)
+        self.named(topic.name())
+    }
+
+    fn named(&self, name: &str) -> Result<Keyspace, StorageError> {
+        let is_new = !self.database.keyspace_exists(name);
+        let keyspace = self.database.keyspace(name, keyspace_options)?;
+        // Two levels above the folder of a keyspace is that of the log.
+        if let Some(folder) = keyspace.path().ancestors().nth(2).filter(|_| is_new) {
+            self.note_names(folder)?;
+        }
+        Ok(keyspace)
+    }
+
+    /// The store keeps the names of its parts in one of its tables; a rescue needs them also when that one is damaged.
+    fn note_names(&self, folder: &Path) -> Result<(), StorageError> {
+        let mut noted = BTreeMap::new();
+        for name in self.database.list_keyspace_names() {
+            let keyspace = self.database.keyspace(&name, keyspace_options)?;
+            noted.insert(keyspace.id(), name.to_string());
+        }
+        if noted == noted_names(folder) {
+            return Ok(());
+        }
+        let text: String = noted
+            .iter()
+            .map(|(number, name)| format!("{number} {name}\n"))
+            .collect();
+        let unfinished = folder.join(format!("{NAMES}.new"));
+        fs::write(&unfinished, text)?;
+        fs::rename(unfinished, folder.join(NAMES))?;
+        Ok(())
+    }
+
+    /// Changes these keys of a part, with the next sync.
+    pub(super) fn change(
+        &self,
+        name: &str,
+        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<(), StorageError> {
+        let keyspace = self.named(name)?;
+        let mut batch = self.database.batch();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(&keyspace, key, value),
+                None => batch.remove(&keyspace, key),
+            }
+        }
+        Ok(batch.commit()?)
+    }
+
+    /// Positions behind these ends would pass over what is appended next.
+    pub(super) fn cut_positions(&self, ends: &BTreeMap<(Topic, u32), u64>) -> Result<(), StorageError> {
+        for (name, group) in saved_positions(&self.positions)?.by_name {
+            for ((topic, partition), position) in group.positions {
+                let end = ends.get(&(topic, partition)).copied().unwrap_or(0);
+                if position > end {
+                    let key = position_key(&name, topic, partition);
+                    self.positions.insert(key, end.to_be_bytes())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        Ok(self.database.persist(PersistMode::SyncAll)?)
     }
 
     pub(super) fn keyspace_if_there(&self, topic: Topic) -> Result<Option<Keyspace>, StorageError> {
@@ -268,7 +393,7 @@ impl Writer {
             return;
         }
         tracing::error!(folder = %self.shared.folder.display(), %error, "the data folder failed and is opened anew");
-        *self.shared.failure() = Some(error.to_string());
+        *self.shared.failure() = Some(failed(&self.shared.folder, error));
         self.let_go_of_keyspaces();
         self.tried_at = Instant::now();
     }
@@ -284,7 +409,7 @@ impl Writer {
                 tracing::info!(folder = %self.shared.folder.display(), "the data folder works again");
             }
             Err(error) => {
-                *self.shared.failure() = Some(error.to_string());
+                *self.shared.failure() = Some(failed(&self.shared.folder, &error));
                 self.let_go_of_keyspaces();
             }
         }
