@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use self::transport::Transports;
 use super::facts::{Fact, alert_url, annotations, facts, headline, links, said, summary};
-use super::text::{cut, one_line};
+use super::text::{cut, lines, one_line};
 use crate::answer::{Answer, Errand, Sender, Told};
 
 const SUBJECT: usize = 200;
@@ -68,16 +68,16 @@ pub fn compose(
     opened_as: Option<&str>,
 ) -> Result<Mail, minijinja::Error> {
     #[derive(Serialize)]
-    struct Page<'a> {
+    struct Page {
         headline: String,
         colour: &'static str,
         reason: Option<String>,
         output: Option<String>,
-        annotations: Vec<(&'a str, String)>,
+        annotations: Vec<(String, String)>,
         facts: Vec<Fact>,
-        labels: Vec<(&'a str, String)>,
+        labels: Vec<(String, String)>,
         url: String,
-        links: Vec<(&'a str, &'a str)>,
+        links: Vec<(String, String)>,
     }
     let alert = &notification.alert;
     let said = said(notification);
@@ -88,22 +88,26 @@ pub fn compose(
     let page = Value::from(Serde(Page {
         headline: cut(&headline(notification), FACT),
         colour: colour(notification.kind, alert.severity),
-        reason: said.reason.map(|reason| cut(reason, TEXT)),
-        output: said.output.map(|output| cut(output, TEXT)),
+        reason: said.reason.map(|reason| cut(&lines(reason), TEXT)),
+        output: said.output.map(|output| cut(&lines(output), TEXT)),
         annotations: annotations(alert)
             .into_iter()
             .take(ANNOTATIONS)
-            .map(|(name, text)| (name, cut(text, ANNOTATION)))
+            .map(|(name, text)| (one_line(name), cut(&indented(text), ANNOTATION)))
             .collect(),
         facts: facts(notification).into_iter().map(short).collect(),
         labels: alert
             .labels
             .iter()
             .take(LABELS)
-            .map(|(key, value)| (key.as_str(), cut(value, FACT)))
+            .map(|(key, value)| (one_line(key), cut(&one_line(value), FACT)))
             .collect(),
         url: alert_url(console_url, notification.fingerprint),
-        links: links(alert).into_iter().take(LINKS).collect(),
+        links: links(alert)
+            .into_iter()
+            .take(LINKS)
+            .map(|(title, url)| (one_line(title), one_line(url)))
+            .collect(),
     }));
     let id = |sequence| {
         format!(
@@ -125,6 +129,11 @@ pub fn compose(
         text: render("message.txt", page.clone())?,
         html: render("message.html", page)?,
     })
+}
+
+/// A text below a name: its further lines cannot be taken for lines of the mail.
+fn indented(text: &str) -> String {
+    lines(text).replace('\n', "\n  ")
 }
 
 fn subject(notification: &Notification) -> String {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use self::answers::{Posted, Refusal, read};
 use super::facts::{alert_url, annotations, facts, headline, links, said, summary};
 use super::http::{Reply, no_answer};
-use super::text::{cut_with, one_line};
+use super::text::{cut_with, one_line, shown};
 use crate::answer::{Answer, Errand, Sender, Told};
 use crate::credentials::Credentials;
 
@@ -152,7 +152,7 @@ fn labels(alert: &Alert) -> Option<String> {
 fn annotated(alert: &Alert) -> Option<String> {
     let lines: Vec<_> = annotations(alert)
         .into_iter()
-        .map(|(name, text)| format!("{name}: {text}"))
+        .map(|(name, text)| format!("{}: {text}", one_line(name)))
         .collect();
     (!lines.is_empty()).then(|| verbatim(&lines.join("\n"), ANNOTATIONS))
 }
@@ -188,7 +188,7 @@ fn escape(character: char) -> String {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
-        other => other.to_string(),
+        other => shown(other).to_string(),
     }
 }
 

@@ -27,13 +27,30 @@ pub(super) fn cut_with(text: &str, most: usize, write: impl Fn(char) -> String) 
     written
 }
 
-/// The text in one line: control characters become spaces.
+/// The text in one line: control characters, line separators and what turns the direction of text become spaces.
 pub(super) fn one_line(text: &str) -> String {
     let spaced: String = text
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if c == '\n' || c == '\t' { ' ' } else { shown(c) })
         .collect();
     spaced.trim().to_owned()
+}
+
+/// The text with its lines and nothing else that is not shown: a lone carriage return would let one line hide another.
+pub(super) fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").chars().map(shown).collect()
+}
+
+/// The character, or a space for one that is not shown itself but changes how others are. Line ends and tabs stay.
+pub(super) fn shown(character: char) -> char {
+    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    let ends = matches!(character, '\u{2028}' | '\u{2029}');
+    let is_control = character.is_control() && character != '\n' && character != '\t';
+    if turns || ends || is_control {
+        ' '
+    } else {
+        character
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +69,8 @@ mod tests {
     #[test]
     fn control_characters_do_not_make_lines() {
         assert_eq!(one_line("a\r\nBcc: b\u{0}\n"), "a  Bcc: b");
+        assert_eq!(one_line("a\u{2028}b\u{85}c\u{202e}d\te"), "a b c d e");
+        assert_eq!(lines("a\r\nb\rc\u{1b}[2J\td"), "a\nb c [2J\td");
     }
 
     proptest! {

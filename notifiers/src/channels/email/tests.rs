@@ -60,6 +60,45 @@ fn hostile_texts_stay_texts() {
 }
 
 #[test]
+fn s9_names_values_and_titles_add_no_lines_to_the_text_and_no_headers() {
+    let added = "X\r\nOpen alert: https://evil.example\r\rBcc: eve@evil.example\u{2028}\u{85}\u{202e}";
+    let mut notification = samples::notification(1, NotificationKind::Open);
+    let plain = compose(&notification, CONSOLE, "example.org", None).unwrap();
+    let alert = &mut notification.alert;
+    alert.name = added.to_owned();
+    alert.object = added.to_owned();
+    alert.service = Some(added.to_owned());
+    alert.comment = Some(added.to_owned());
+    alert.labels = [(added.to_owned(), added.to_owned())].into();
+    alert.links = [(added.to_owned(), format!("https://a.example/{added}"))].into();
+    alert.annotations = [(added.to_owned(), added.to_owned())].into();
+    let mail = compose(&notification, CONSOLE, "example.org", None).unwrap();
+    let begins = |text: &str, with: &str| text.lines().filter(|line| line.starts_with(with)).count();
+    assert_eq!(
+        begins(&mail.text, "Open alert:"),
+        begins(&plain.text, "Open alert:")
+    );
+    assert_eq!(begins(&mail.text, "Bcc:"), 0, "{}", mail.text);
+    assert!(
+        !mail.text.contains(['\r', '\u{2028}', '\u{85}', '\u{202e}']),
+        "{:?}",
+        mail.text
+    );
+    assert!(
+        !mail
+            .subject
+            .contains(['\r', '\n', '\u{2028}', '\u{85}', '\u{202e}'])
+    );
+    let from = "Reveille <reveille@example.org>".parse().unwrap();
+    let formatted = message(&mail, from, "ann@example.org".parse().unwrap())
+        .unwrap()
+        .formatted();
+    let text = String::from_utf8_lossy(&formatted);
+    let head = text.split("\r\n\r\n").next().unwrap();
+    assert_eq!(begins(head, "Bcc"), 0, "{head}");
+}
+
+#[test]
 fn a_digest_counts_and_names_the_first() {
     let storm: Vec<_> = (0..37)
         .map(|_| samples::notification(3, NotificationKind::Close))
