@@ -2,6 +2,8 @@
 
 mod budget;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;

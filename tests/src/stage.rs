@@ -64,6 +64,11 @@ impl Stage {
         &self.name
     }
 
+    /// The id of its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Where its log is.
     pub fn log(&self) -> &Path {
         &self.log

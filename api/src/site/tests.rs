@@ -1,5 +1,7 @@
 //! Documents that are applied, and documents that are not.
 
+mod fuzz;
+
 use std::sync::Arc;
 
 use axum::body::Body;

@@ -17,6 +17,7 @@ fn put(world: &World, entry: ConfigEntry) {
 mod alerta;
 mod alertmanager;
 mod cloudevents;
+mod fuzz;
 mod goalert;
 mod ilert;
 mod oncall;

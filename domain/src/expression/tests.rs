@@ -20,7 +20,7 @@ fn names() -> Texts {
     ]))
 }
 
-fn value(source: &str) -> Result<serde_json::Value, String> {
+pub(super) fn value(source: &str) -> Result<serde_json::Value, String> {
     let expression = Expression::compile(source).map_err(|error| error.to_string())?;
     let checked = expression
         .check_names(&names(), "name")
