@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
 use serde_json::json;
 use tests::client::Client;
 use tests::site::keys;
@@ -64,10 +65,17 @@ async fn after(world: &mut World, change: impl FnOnce(&Path) -> Result<()>) -> R
     world.stage("up")?.terminate(END).await?;
     change(&log)?;
     world.stage("up")?.spawn()?;
-    let client = world.client.clone();
-    // It listens a moment later; that the log is another one is named while all goes on.
-    until("it answers", ARRIVAL, async || {
-        Ok(client.alerts("limit=1").await.ok().map(drop))
+    it_takes_alerts(world).await
+}
+
+/// It listens a moment after its start, and knows the site another moment later. That the log is another one is named while
+/// all goes on, so `/readyz` says nothing here.
+async fn it_takes_alerts(world: &World) -> Result<()> {
+    until("the collectors know the site", ARRIVAL, async || {
+        let answer = world.client.post("api", keys::MACHINES, "").await;
+        Ok(answer
+            .is_ok_and(|answer| answer.status == StatusCode::BAD_REQUEST)
+            .then_some(()))
     })
     .await
 }
@@ -154,10 +162,7 @@ async fn s8_a_damaged_log_is_named_and_rescued_and_loses_no_alert_that_is_accept
         "{told}"
     );
     world.stage("up")?.spawn()?;
-    until("it answers", ARRIVAL, async || {
-        Ok(client.alerts("limit=1").await.ok().map(drop))
-    })
-    .await?;
+    it_takes_alerts(&world).await?;
     post(&client, "rescued").await?;
     all_appear(&client, "rescued").await?;
     all_appear(&client, "before").await?;

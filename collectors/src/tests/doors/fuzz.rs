@@ -146,6 +146,7 @@ async fn the_http_listener_outlives_any_bytes() {
     let (listener, address) = listener().await;
     let server = tokio::spawn(chassis::server::serve(
         listener,
+        connections(&world),
         world.collectors.routes(),
         world.context.shutdown.clone(),
     ));
@@ -178,7 +179,7 @@ async fn the_smtp_listener_outlives_any_bytes() {
     let world = World::new();
     declare(&world, "email");
     let (listener, address) = listener().await;
-    let server = tokio::spawn(world.collectors.clone().serve_smtp(listener));
+    let server = tokio::spawn(world.collectors.clone().serve_smtp(listener, connections(&world)));
     let mail = "From: Nagios <nagios@mon-1.example.org>\r\nSubject: PROBLEM: disk full\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nfull\r\n--x--\r\n";
     let good =
         format!("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<email-key@b.c>\r\nDATA\r\n{mail}.\r\nQUIT\r\n")
@@ -202,7 +203,12 @@ async fn the_riemann_listener_outlives_any_bytes() {
     declare(&world, "riemann");
     let (listener, address) = listener().await;
     let key = Some("riemann-key".to_owned());
-    let server = tokio::spawn(world.collectors.clone().serve_riemann(listener, key));
+    let server = tokio::spawn(
+        world
+            .collectors
+            .clone()
+            .serve_riemann(listener, connections(&world), key),
+    );
     let event = Event {
         host: Some("web-1".to_owned()),
         service: Some("http".to_owned()),
