@@ -11,7 +11,7 @@ use schemas::{AlertEvent, EventStatus, Fingerprint, Severity};
 use uuid::Uuid;
 
 use crate::bounds::{self, Shortened};
-use crate::sources::{HEARTBEAT, SourceError, SourceEvent, SourceWish, Understood, heartbeat};
+use crate::sources::{HEARTBEAT, SourceError, SourceEvent, SourceWish, Understood, heartbeat, test_alerts};
 
 /// How large one alert may be, all in all. Stages further down keep the text before the last change beside the text, and that
 /// must still fit into one record.
@@ -82,6 +82,7 @@ impl Delivery {
                     continue;
                 }
             };
+            test_alerts::mark(&self.monitoring_system, &mut alert);
             remarks.append(&mut alert.remarks);
             let left_out = bounds::shorten(&mut alert, &self.bounds);
             if let Some(remark) = left_out.remark(&alert.name) {
@@ -173,6 +174,7 @@ impl Delivery {
             occurred_at: alert.occurred_at,
             expires_at,
             unheard_since: None,
+            opens_as: alert.opens_as,
             wish: None,
             heartbeat: alert.heartbeat,
             status: alert.status,

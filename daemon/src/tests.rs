@@ -145,6 +145,7 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
             unheard_since: None,
             acknowledged: false,
             began_at: None,
+            opens_as: None,
             wish: None,
             heartbeat: None,
             status,

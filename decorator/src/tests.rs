@@ -114,6 +114,7 @@ fn event(name: &str) -> AlertEvent {
         unheard_since: None,
         acknowledged: false,
         began_at: None,
+        opens_as: None,
         wish: None,
         heartbeat: None,
         status: EventStatus::Firing,

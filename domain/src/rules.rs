@@ -131,6 +131,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     unheard_since: None,
     acknowledged: false,
     began_at: None,
+    opens_as: None,
     wish: None,
     heartbeat: None,
     status: EventStatus::Firing,

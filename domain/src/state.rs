@@ -54,6 +54,12 @@ pub struct AlertState {
     /// slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_lag_seconds: Option<i64>,
+    /// The episode was opened by what may have been an end, and nothing else has said since that the problem is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_guessed: bool,
+    /// The source has said different things in this episode, beyond numbers: perhaps of several problems.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_several_texts: bool,
     /// When the run of a heartbeat began that has not ended yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_began_at: Option<Timestamp>,

@@ -22,6 +22,7 @@ mod events;
 #[cfg(test)]
 pub(crate) mod examples;
 pub(crate) mod expiry;
+mod guess;
 mod heartbeat;
 #[cfg(test)]
 mod properties;

@@ -51,6 +51,10 @@ pub struct AlertEvent {
     /// events, so that it comes after all that was said before it; status and severity are of no meaning then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wish: Option<Wish>,
+    /// Set where the end is a guess, by the color of a message, say: an alert that is open ends, and one that is not
+    /// open begins, with this severity. The status is resolved then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_as: Option<Severity>,
     /// Whether the problem is there.
     pub status: EventStatus,
     /// Set on a firing event whose source says in the same body that the alert is acknowledged there.

@@ -131,6 +131,7 @@ fn event(name: &str) -> DecoratedEvent {
             unheard_since: None,
             acknowledged: false,
             began_at: None,
+            opens_as: None,
             wish: None,
             heartbeat: None,
             status: EventStatus::Firing,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 
+use super::with_remarks;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::sources::{GOALERT, goalert};
@@ -23,7 +24,7 @@ async fn take(State(collector): State<Arc<Collector>>, posted: Posted) -> Respon
     call.key_in_body = Some(goalert::token);
     call.read = Box::new(move |_, body| goalert::read_beside(&query, body));
     match collector.take(call).await {
-        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Ok(taken) => with_remarks(StatusCode::NO_CONTENT, &taken),
         Err(refusal) => refusal.answered(refusal.status(), format!("{refusal}\n")),
     }
 }

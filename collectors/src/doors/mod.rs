@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
 
 use crate::collector::Collector;
+use crate::work::Taken;
 
 mod alerta;
 mod alertmanager;
@@ -26,6 +29,21 @@ mod slack;
 pub(crate) mod smtp;
 mod splunk_oncall;
 mod tcp;
+
+/// Where remarks stand in answers whose text senders compare with a word.
+const REMARKS: HeaderName = HeaderName::from_static("reveille-remarks");
+
+/// An answer whose text is given, with the remarks in a header.
+fn with_remarks(answer: impl IntoResponse, taken: &Taken) -> Response {
+    let mut response = answer.into_response();
+    let remarks = taken.remarks.join("; ").replace(char::is_control, " ");
+    if let Ok(value) = HeaderValue::from_bytes(remarks.as_bytes())
+        && !remarks.is_empty()
+    {
+        response.headers_mut().insert(REMARKS, value);
+    }
+    response
+}
 
 /// All that are addresses.
 pub(crate) fn routes() -> Router<Arc<Collector>> {

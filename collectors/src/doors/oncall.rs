@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 
-use super::heartbeat;
+use super::{heartbeat, with_remarks};
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
@@ -57,7 +57,7 @@ async fn take(
     let mut call = call.again_at_its_source();
     call.keys = keys;
     match collector.take(call).await {
-        Ok(_) => "Ok.".into_response(),
+        Ok(taken) => with_remarks("Ok.", &taken),
         Err(refusal) => refusal.into_response(),
     }
 }

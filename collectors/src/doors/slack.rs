@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 
+use super::with_remarks;
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
 use crate::refusal::Refusal;
@@ -31,7 +32,7 @@ async fn take(State(collector): State<Arc<Collector>>, Path(key): Path<String>, 
     let mut call = Call::new(&SLACK, posted).again_at_its_source();
     call.keys.push(key);
     match collector.take(call).await {
-        Ok(_) => "ok".into_response(),
+        Ok(taken) => with_remarks("ok", &taken),
         Err(refusal) => refused(&refusal),
     }
 }

@@ -1,6 +1,7 @@
 //! GoAlert: its generic API, as JSON or a form, with fields in the query too.
 //!
-//! Identity: `dedup`; what has none is known by its summary and details, as in GoAlert.
+//! Identity: `dedup`; what has none is known by its summary and details, as in GoAlert, without the words that say how things
+//! stand.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json;
-use super::{SourceError, SourceEvent, Understood, lenient};
+use super::{SourceError, SourceEvent, Understood, lenient, state_words, test_alerts};
 
 const SUMMARY: &str = "send a summary, or the dedup of what is to be closed";
 
@@ -40,15 +41,21 @@ pub(crate) fn read_beside(query: &BTreeMap<String, String>, body: &[u8]) -> Resu
         _ => body.needed(&["summary"], SUMMARY)?,
     };
     let details = details.unwrap_or_default();
+    let told = state_words::told(&name, Some(status));
+    let about_details = state_words::without_states(&details, Some(status));
     let identity = match &dedup {
         Some(dedup) => vec!["dedup", dedup],
-        None => vec!["text", &name, &details],
+        None => vec!["text", told.about_or(&name), &about_details],
     };
     let mut event = SourceEvent::new(identity, status, Severity::Critical);
     if let Some(word) = field("severity")? {
         event.add_label("severity", Some(word));
         event.ask_severity_by_label();
     }
+    if dedup.is_none() {
+        event.remark_end(told.about_or(&name));
+    }
+    event.is_test = dedup.is_none() && details.is_empty() && test_alerts::is_of_kuma(&name);
     event.object = dedup.clone().unwrap_or_else(|| name.clone());
     event.output = if details.is_empty() { name.clone() } else { details };
     event.name = name;

@@ -117,6 +117,7 @@ fn legacy(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
     event.ask_by_labels();
     event.add_link("URL to Grafana", address);
     event.add_link("Image", body.text("imageUrl")?.unwrap_or_default());
+    event.is_test = rule == "0";
     Ok(event.into())
 }
 

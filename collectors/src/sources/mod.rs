@@ -62,7 +62,9 @@ mod site24x7;
 mod slack;
 mod sns_message;
 mod splunk_oncall;
+mod state_words;
 mod statuscake;
+pub(crate) mod test_alerts;
 mod uptime_kuma;
 mod xml;
 mod zabbix;
@@ -549,6 +551,8 @@ pub struct SourceEvent {
     /// When the problem began by the sender's clock, where a resolved event rests on nothing but that clock: on an end that has
     /// passed. `severity` is then what it is while the problem is there.
     pub began_at: Option<Timestamp>,
+    /// Where its end is only guessed: how bad it is if no problem of this identity is open, so that it begins.
+    pub opens_as: Option<Severity>,
     /// How bad it is.
     pub severity: Severity,
     /// Which server of the monitoring system.
@@ -573,6 +577,8 @@ pub struct SourceEvent {
     pub expires_at: Option<Timestamp>,
     /// The same, where the source says for how long it holds from now on.
     pub lifetime: Option<SignedDuration>,
+    /// Whether its sender only tries its connection.
+    pub is_test: bool,
     /// The heartbeat that this is a call of.
     pub heartbeat: Option<String>,
     /// The environment that the body asks for: a name or a number of Harp's.
@@ -595,6 +601,7 @@ impl SourceEvent {
             status,
             acknowledged: false,
             began_at: None,
+            opens_as: None,
             severity: match status {
                 EventStatus::Resolved => Severity::Ok,
                 _ => severity,
@@ -610,6 +617,7 @@ impl SourceEvent {
             occurred_at: None,
             expires_at: None,
             lifetime: None,
+            is_test: false,
             heartbeat: None,
             environment: None,
             scenario: None,
@@ -684,6 +692,16 @@ impl SourceEvent {
             && let Some(word) = self.labels.get("severity")
         {
             self.severity = severity::of_word(word).unwrap_or(Severity::Unknown);
+        }
+    }
+
+    /// Says in the answer which alert an end is about: it was read from a text, so it may be another one than was meant.
+    fn remark_end(&mut self, about: &str) {
+        if self.status == EventStatus::Resolved {
+            let about = json::shortened(about);
+            self.remarks.push(format!(
+                "this ends the alert about {about}, as its text says; if none is open by that name, nothing is done"
+            ));
         }
     }
 

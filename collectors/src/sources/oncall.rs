@@ -1,12 +1,13 @@
 //! Grafana OnCall: its formatted webhook.
 //!
-//! Identity: `alert_uid`; what has none is known by its title, where OnCall would put all of it together.
+//! Identity: `alert_uid`; what has none is known by its title without the words that say how things stand, where OnCall would
+//! put all of it together. A title that tools give to all their messages tells nothing: there the message counts, too.
 
 use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Object};
-use super::{SourceError, SourceEvent, Understood, lenient, severity};
+use super::{SourceError, SourceEvent, Understood, lenient, severity, state_words};
 
 const TITLE: &str = "send a title, or an alert_uid";
 const STATES: &str = "send alerting or ok";
@@ -35,16 +36,25 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         (None, Some(key)) => key.clone(),
         (None, None) => body.needed(&["title"], TITLE)?,
     };
+    let by_title = state_words::told(&title, None);
+    let status = status(body, by_title.status)?;
+    let told = state_words::told(&title, Some(status));
+    let message = body.set("message")?.unwrap_or_default();
+    let about = state_words::without_states(&message, Some(status));
     let identity = match &key {
-        Some(key) => ["alert_uid", key],
-        None => ["title", &title],
+        Some(key) => vec!["alert_uid", key],
+        None if told.is_generic() => vec!["title", told.about_or(&title), &about],
+        None => vec!["title", told.about_or(&title)],
     };
     let severity = match body.first(&["severity", "level"])? {
         Some(word) => severity::of_word(&word).unwrap_or(Severity::Unknown),
         None => Severity::Critical,
     };
-    let mut event = SourceEvent::new(identity, status(body)?, severity);
-    event.output = body.set("message")?.unwrap_or_default();
+    let mut event = SourceEvent::new(identity, status, severity);
+    event.output = message;
+    if key.is_none() {
+        event.remark_end(told.about_or(&title));
+    }
     event.object = body
         .first(&["hostname", "host"])?
         .unwrap_or_else(|| title.clone());
@@ -60,15 +70,13 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     Ok(event)
 }
 
-/// By the state; what has none fires. LibreNMS says `ok` of all that is not new, and in `raw_state` how it stands.
-fn status(body: &Object<'_, '_>) -> Result<EventStatus, SourceError> {
+/// By the state; what has none is as its title says, and fires if that says nothing. LibreNMS says `ok` of all that is not new, and in `raw_state` how it stands.
+fn status(body: &Object<'_, '_>, by_title: Option<EventStatus>) -> Result<EventStatus, SourceError> {
     let Some(word) = body.text("state")? else {
-        let level = body.text("level")?;
-        let is_over = level.is_some_and(|level| level.eq_ignore_ascii_case("ok"));
-        return Ok(if is_over {
-            EventStatus::Resolved
-        } else {
-            EventStatus::Firing
+        return Ok(match body.text("level")? {
+            Some(level) if level.eq_ignore_ascii_case("ok") => EventStatus::Resolved,
+            Some(_) => EventStatus::Firing,
+            None => by_title.unwrap_or(EventStatus::Firing),
         });
     };
     match word.to_ascii_lowercase().as_str() {

@@ -156,6 +156,7 @@ fn of_status(
         status,
         acknowledged: false,
         began_at: None,
+        opens_as: None,
         severity: match status {
             EventStatus::Resolved => Severity::Ok,
             _ => severity(labels.get("severity").map(String::as_str), &name),
@@ -171,6 +172,7 @@ fn of_status(
         // Alertmanager says when an alert has ended; what it gives as the end of a firing one means nothing.
         expires_at: None,
         lifetime: None,
+        is_test: false,
         heartbeat: None,
         environment: None,
         scenario: label("procedure_id"),

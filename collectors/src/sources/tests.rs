@@ -155,6 +155,13 @@ fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
         ("prtg", &["raw-form", "raw-form-with-ampersands"]),
         ("site24x7", &["open", "critical-as-form"]),
         ("email", &["message-open", "message-close"]),
+        ("email", &["message-down-elsewhere", "message-up-elsewhere"]),
+        ("slack", &["gatus-triggered", "gatus-resolved"]),
+        ("slack", &["healthchecks-down", "healthchecks-up"]),
+        ("slack", &["uptime-kuma-down", "uptime-kuma-up"]),
+        ("slack", &["checkmk-problem", "checkmk-recovery"]),
+        ("oncall", &["uptime-kuma-down", "uptime-kuma-up"]),
+        ("goalert", &["uptime-kuma-down", "uptime-kuma-up"]),
         ("statuscake", &["open", "as-json"]),
         (
             "uptime-kuma",

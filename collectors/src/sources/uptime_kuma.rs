@@ -23,8 +23,10 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     let body = json::body(&mended.body)?.object()?;
     let understood = match body.embedded("data") {
         Some(data) => {
+            let inner = lenient::body(data.as_bytes());
             let place = Place::Member(&body.place, "data");
-            notification(&json::within(&data, place)?.object()?)?
+            let text = String::from_utf8_lossy(&inner.body);
+            notification(&json::within(&text, place)?.object()?)?.with_remark(inner.remark)
         }
         None => notification(&body)?,
     };
@@ -69,7 +71,7 @@ fn notification(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
 fn without_heartbeat(message: &str) -> Understood {
     let certificate = EXPIRES.iter().find_map(|words| message.split_once(words));
     let Some((certificate, _days)) = certificate else {
-        return Understood::nothing("a message without a heartbeat is a test; it has arrived");
+        return test(message).into();
     };
     let mut event = SourceEvent::new(
         ["certificate", certificate],
@@ -81,6 +83,16 @@ fn without_heartbeat(message: &str) -> Understood {
     event.name = "Certificate expires".to_owned();
     event.output = message.to_owned();
     event.into()
+}
+
+fn test(message: &str) -> SourceEvent {
+    let mut event = SourceEvent::new(["test", message], EventStatus::Firing, Severity::Information);
+    event.source = "uptime-kuma".to_owned();
+    event.object = "uptime-kuma".to_owned();
+    event.name = message.lines().next().unwrap_or_default().to_owned();
+    event.output = message.to_owned();
+    event.is_test = true;
+    event
 }
 
 fn describe(event: &mut SourceEvent, monitor: &Object<'_, '_>, id: &str) -> Result<(), SourceError> {

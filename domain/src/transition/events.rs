@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
 use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
 
-use super::{Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, heartbeat, text};
+use super::{
+    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, text,
+};
 use crate::Site;
 use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
 
@@ -20,6 +22,11 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
     let firing = clock_skew::as_firing(None, decorated);
     let decorated = firing.as_ref().unwrap_or(decorated);
     let event = &decorated.event;
+    if let Some(beginning) = guess::as_beginning(decorated) {
+        let mut outcome = first(&beginning, now, site);
+        outcome.state.iter_mut().for_each(|state| state.is_guessed = true);
+        return outcome;
+    }
     if event.wish.is_some() || !fires(event) {
         return Outcome {
             ignored: Some(Ignored::NothingOpen),
@@ -110,6 +117,8 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         said: None,
         expiry: expiry::of(event, now),
         end_lag_seconds: None,
+        is_guessed: false,
+        has_several_texts: false,
         run_began_at: None,
         ledger: Vec::new(),
     }
@@ -148,18 +157,20 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let end_lag = firing.as_ref().and_then(|_| clock_skew::end_lag(event));
     let decorated = firing.as_ref().unwrap_or(decorated);
     let event = &decorated.event;
+    if let Some(beginning) = guess::as_beginning(decorated) {
+        guess::ends_or_begins(change, decorated, &beginning, newest_before);
+        return;
+    }
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
         (Status::Open, _) if fires(event) => {
+            guess::burns(change, event);
             update(change, decorated);
             note_clock(change, event, end_lag);
             acknowledge_with(change, event);
         }
-        (Status::Open, _) => {
-            let message = format!("ended by its source: {}", event.output);
-            close(change, actor(event), &message, Some(event));
-        }
+        (Status::Open, _) => close_by_event(change, event),
         (Status::Closed, _) if fires(event) => {
             reopen_by_event(change, decorated);
             note_clock(change, event, end_lag);
@@ -169,9 +180,14 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     }
 }
 
+pub(super) fn close_by_event(change: &mut Change<'_>, event: &AlertEvent) {
+    let message = format!("ended by its source: {}", event.output);
+    close(change, actor(event), &message, Some(event));
+}
+
 /// What is still in a spool was overtaken by this, so that it was heard is kept; but not each time, as there are sources
 /// that say every few seconds that all is well.
-fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
+pub(super) fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
     change.ignored = Some(Ignored::NothingOpen);
     match before {
         Some(before) if change.accepted_at.duration_since(before.at) < change.site.pace.last_seen => {
@@ -408,6 +424,7 @@ pub(super) fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEven
     take_over(&mut change.state.alert, decorated);
     change.state.alert.began_at = began_at(event);
     change.state.alert.last_event_at = change.now;
+    (change.state.is_guessed, change.state.has_several_texts) = (false, false);
     change.state.expiry = expiry::of(event, change.now);
     open_anew(change, &before, actor(event), Some(event));
 }

@@ -60,6 +60,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             unheard_since: None,
             acknowledged: false,
             began_at: None,
+            opens_as: None,
             wish: None,
             heartbeat: None,
             status,

@@ -151,6 +151,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         unheard_since: Some(since),
         acknowledged: false,
         began_at: None,
+        opens_as: None,
         heartbeat: None,
         wish: None,
         status: EventStatus::Resolved,

@@ -92,6 +92,8 @@ pub fn state_of(alert: Alert) -> AlertState {
         said: None,
         expiry: None,
         end_lag_seconds: None,
+        is_guessed: false,
+        has_several_texts: false,
         run_began_at: None,
         ledger: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use schemas::{EventStatus, Severity};
 
-use super::super::severity;
+use super::super::{severity, state_words};
 
 /// A subject that was understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(in crate::sources) struct Told {
 /// Why a subject was not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::sources) enum Unclear {
-    /// It does not begin with a word for a state.
+    /// It has no word for a state, or only where one is there by chance.
     State,
     /// It begins with one state and ends with another.
     Contradiction,
@@ -55,8 +55,10 @@ const DECORATION: &str = "*!:|.-–—";
 /// Understands a subject such as `[FIRING:1] Disk full`, `** PROBLEM Service Alert: web-1/http is CRITICAL **` or
 /// `Resolved in 5m: Disk full`.
 pub(in crate::sources) fn told(subject: &str) -> Result<Told, Unclear> {
-    let (word, rest) = divided(subject).ok_or(Unclear::State)?;
-    let (status, said_first) = meaning(&word).ok_or(Unclear::State)?;
+    let first = divided(subject).and_then(|(word, rest)| Some((meaning(&word)?, rest)));
+    let Some(((status, said_first), rest)) = first else {
+        return told_elsewhere(subject);
+    };
     let rest =
         rest.trim_matches(|character: char| character.is_whitespace() || DECORATION.contains(character));
     let (about, said_last) = with_check_at_end(rest);
@@ -71,6 +73,24 @@ pub(in crate::sources) fn told(subject: &str) -> Result<Told, Unclear> {
         status,
         severity: said_last.unwrap_or(said_first),
         about: about.to_owned(),
+    })
+}
+
+/// Understands a subject whose state is not its first word: `shop is DOWN`, `web-1/CPU load OK -> CRIT`.
+fn told_elsewhere(subject: &str) -> Result<Told, Unclear> {
+    let told = state_words::told(without_passing_on(subject), None);
+    let status = told.status.ok_or(Unclear::State)?;
+    if told.about.is_empty() {
+        return Err(Unclear::Name);
+    }
+    let by_word = told.word.as_deref().and_then(severity::of_word);
+    Ok(Told {
+        status,
+        severity: match status {
+            EventStatus::Resolved => Severity::Ok,
+            _ => by_word.unwrap_or(Severity::Critical),
+        },
+        about: told.about,
     })
 }
 
@@ -186,6 +206,21 @@ mod tests {
                     ("[RESOLVED] Disk full", Resolved, Severity::Ok),
                     ("Resolved in 5m 3s: Disk full", Resolved, Severity::Ok),
                     ("UP | Disk full", Resolved, Severity::Ok),
+                ],
+            ),
+            (
+                "shop",
+                &[
+                    ("shop is DOWN", Firing, Severity::Down),
+                    ("Fwd: shop is back up", Resolved, Severity::Ok),
+                    ("shop has recovered", Resolved, Severity::Ok),
+                ],
+            ),
+            (
+                "Check_MK: web-1/CPU load",
+                &[
+                    ("Check_MK: web-1/CPU load OK -> CRIT", Firing, Severity::Critical),
+                    ("Check_MK: web-1/CPU load CRIT -> OK", Resolved, Severity::Ok),
                 ],
             ),
             (

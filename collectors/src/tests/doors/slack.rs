@@ -48,3 +48,17 @@ async fn a_message_is_answered_as_slack_does() {
         Some("/monitoring-system/slack")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn i2_an_end_says_beside_the_answer_what_it_ends() {
+    let world = World::new();
+    declare(&world, "slack");
+    let body = r#"{"attachments":[{"title":"“nightly backup” is UP.","color":"good"}]}"#;
+    let request = Request::post("/slack/slack-key").body(Body::from(body)).unwrap();
+    let response = world.routes.clone().call(request).await.unwrap();
+    let remarks = response.headers()["reveille-remarks"].to_str().unwrap();
+    assert!(
+        remarks.contains("this ends the alert about \"nightly backup\""),
+        "{remarks}"
+    );
+}

@@ -1,0 +1,121 @@
+//! How a problem stands and what it is about, by a line that was written for people.
+//!
+//! The words that say a state are left out of what the line is about, so that its beginning and its end are about the same
+//! thing. All other words stay: two lines that differ in one of them are about different things, and it is better that a
+//! person has to close an alert than that the end of another one does. A word is a state only where its place says so: in
+//! brackets, in front of or behind a separator, behind a verb, in capitals. What explains a state (`due to …`, a status
+//! code) is left out where it stands behind it, as it is another one at the end.
+
+use schemas::EventStatus;
+
+use self::reading::Reading;
+use self::tokens::{Token, tokens};
+
+mod lexicon;
+#[cfg(test)]
+mod properties;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+/// What is longer, in bytes, is no title, and says no state.
+const LINE_BYTES_MAX: usize = 2_000;
+
+/// What a line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// How things stand by its words.
+    pub(super) status: Option<EventStatus>,
+    /// The word that says so, in lower case.
+    pub(super) word: Option<String>,
+    /// How things stand by its pictures, which people use for their looks, too.
+    pub(super) pictured: Option<EventStatus>,
+    /// What it is about; empty if it says nothing but a state.
+    pub(super) about: String,
+}
+
+impl Told {
+    /// Whether what the line is about is no more than the name of a tool, or "alert": it tells no alert from another.
+    pub(super) fn is_generic(&self) -> bool {
+        self.about.split_whitespace().all(|token| {
+            let word = tokens::core(token);
+            word.is_empty() || lexicon::is_generic(&word)
+        })
+    }
+
+    /// What the line is about, or the line itself if that is nothing.
+    pub(super) fn about_or<'t>(&'t self, line: &'t str) -> &'t str {
+        if self.about.is_empty() {
+            line.trim()
+        } else {
+            &self.about
+        }
+    }
+}
+
+/// Reads one line. `hint` is how things stand by something beside it, such as a color: with it "shop up" is an end.
+pub(super) fn told(line: &str, hint: Option<EventStatus>) -> Told {
+    if line.len() > LINE_BYTES_MAX {
+        return Told {
+            about: line.trim().to_owned(),
+            ..Told::default()
+        };
+    }
+    let line = tokens::without_links(line);
+    let all = tokens(&line);
+    let pictured = all.iter().find_map(Token::pictured);
+    let reading = Reading::of(all, hint.or(pictured));
+    let (status, word) = match reading.said() {
+        Some((status, word)) => (Some(status), Some(word.to_owned())),
+        None => (None, None),
+    };
+    Told {
+        about: reading.about(),
+        status,
+        word,
+        pictured,
+    }
+}
+
+/// A text without its states, line by line: all that it is about.
+pub(super) fn without_states(text: &str, hint: Option<EventStatus>) -> String {
+    let lines = text.lines().map(|line| told(line, hint).about);
+    lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A text without the numbers that are measured: `97 %`, `1.5`, `20ms`. What a thing is numbered by stays.
+pub(super) fn without_measures(text: &str) -> String {
+    let is_measured = |token: &&str| {
+        let number = token.trim_matches(|character: char| !character.is_alphanumeric() && character != '%');
+        let unit = number.trim_start_matches(|character: char| {
+            character.is_ascii_digit() || matches!(character, '.' | ',')
+        });
+        let has_digits = number.starts_with(|first: char| first.is_ascii_digit());
+        let is_unit = matches!(
+            unit,
+            "%" | "ms"
+                | "s"
+                | "sec"
+                | "min"
+                | "h"
+                | "d"
+                | "B"
+                | "kB"
+                | "KB"
+                | "MB"
+                | "GB"
+                | "TB"
+                | "MiB"
+                | "GiB"
+                | "°C"
+        );
+        has_digits && (is_unit || (unit.is_empty() && number.contains('.')))
+    };
+    let text = text.replace(" %", "%");
+    let kept = text.split(' ').filter(|token| !is_measured(token));
+    kept.collect::<Vec<_>>().join(" ")
+}

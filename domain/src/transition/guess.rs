@@ -1,0 +1,145 @@
+//! Ends that are guessed: a message says by its color alone that a problem has ended.
+//!
+//! The color may be that of the sender rather than that of the problem, so it must not make an alert vanish: it ends what
+//! is open, and what is not open begins. It ends neither what began with such a color nor what different texts have
+//! opened, as it does not say which of them has ended.
+
+use schemas::{AlertEvent, DecoratedEvent, EventStatus, HistoryKind};
+
+use super::{Change, events};
+use crate::state::Accepted;
+
+const SEVERAL_TEXTS: &str = "its color says that a problem has ended, but different texts have opened the alert, so it stays \
+                             open: the next message in words, or a person, ends it";
+
+/// The event as the beginning of a problem, if its end is a guess.
+pub(super) fn as_beginning(decorated: &DecoratedEvent) -> Option<DecoratedEvent> {
+    let severity = decorated.event.opens_as?;
+    if decorated.event.status != EventStatus::Resolved {
+        return None;
+    }
+    let mut beginning = decorated.clone();
+    beginning.event.opens_as = None;
+    beginning.event.status = EventStatus::Firing;
+    beginning.event.severity = severity;
+    Some(beginning)
+}
+
+/// The source says for certain that the problem is there.
+pub(super) fn burns(change: &mut Change<'_>, event: &AlertEvent) {
+    if change.state.is_guessed {
+        change.state.is_guessed = false;
+        change.keep();
+    }
+    let state = &mut change.state;
+    let known = state
+        .said
+        .as_ref()
+        .map_or(&state.alert.output, |said| &said.output);
+    state.has_several_texts |= *known != event.output && words(known) != words(&event.output);
+}
+
+/// An event whose end is a guess, about an alert that is known.
+pub(super) fn ends_or_begins(
+    change: &mut Change<'_>,
+    decorated: &DecoratedEvent,
+    beginning: &DecoratedEvent,
+    newest_before: Option<Accepted>,
+) {
+    let (is_open, is_guessed) = (change.state.is_open(), change.state.is_guessed);
+    match (is_open, is_guessed) {
+        // It began with such a color, so this is the color of its messages.
+        (true, true) => events::update(change, beginning),
+        (true, false) if change.state.has_several_texts => stays_open(change, &decorated.event),
+        (true, false) => events::close_by_event(change, &decorated.event),
+        // The same end again. What began in another color has ended before in this one.
+        (false, false) => events::nothing_open(change, newest_before),
+        (false, true) => {
+            events::reopen_by_event(change, beginning);
+            change.state.is_guessed = true;
+        }
+    }
+}
+
+fn stays_open(change: &mut Change<'_>, event: &AlertEvent) {
+    let message = format!("{SEVERAL_TEXTS}; it says: {}", event.output);
+    change.record(HistoryKind::Updated, events::actor(event), message, Some(event));
+}
+
+/// The words of a text without its numbers, which change while a problem lasts.
+fn words(text: &str) -> Vec<&str> {
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    let is_word = |word: &&str| !word.is_empty() && !word.starts_with(|first: char| first.is_ascii_digit());
+    words.filter(is_word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::{EventStatus, HistoryKind, Severity, Status};
+
+    use super::super::examples::{at, event};
+    use super::super::story::{Story, kinds};
+    use super::super::{Effect, Ignored, Input, Outcome};
+
+    /// A message says by its color that all is well.
+    fn is_green(story: &mut Story, second: i64, text: &str) -> Outcome {
+        story.offset += 1;
+        let mut event = event(story.offset, EventStatus::Resolved, Severity::Ok, text);
+        event.event.opens_as = Some(Severity::Unknown);
+        story.take(Input::Event(&event), at(second))
+    }
+
+    #[test]
+    fn i3_a_color_ends_what_is_open() {
+        let (mut story, _) = Story::open(vec![]);
+        let outcome = is_green(&mut story, 10, "fine");
+        assert_eq!(kinds(&outcome), [HistoryKind::Closed]);
+        assert_eq!(story.alert().status, Status::Closed);
+    }
+
+    #[test]
+    fn i3_a_color_opens_what_is_not_known_and_does_not_end_it_again() {
+        let mut story = Story::new(vec![]);
+        let outcome = is_green(&mut story, 0, "the disk is full");
+        assert_eq!(kinds(&outcome), [HistoryKind::Opened]);
+        let outcome = is_green(&mut story, 10, "the disk is full");
+        assert_eq!(
+            (outcome.effect, outcome.ignored),
+            (Effect::Nothing, Some(Ignored::Refresh))
+        );
+        assert_eq!(story.alert().severity, Severity::Unknown);
+        assert_eq!(story.alert().status, Status::Open);
+        story.ends(20);
+        assert_eq!(story.alert().status, Status::Closed);
+        is_green(&mut story, 30, "the disk is full again");
+        assert_eq!(story.alert().status, Status::Open);
+    }
+
+    #[test]
+    fn i3_after_a_red_message_a_green_one_is_an_end() {
+        let mut story = Story::new(vec![]);
+        is_green(&mut story, 0, "the disk is full");
+        story.fires(10, Severity::Critical, "the disk is full");
+        is_green(&mut story, 20, "fine");
+        assert_eq!(story.alert().status, Status::Closed);
+        let outcome = is_green(&mut story, 30, "fine");
+        assert_eq!(outcome.ignored, Some(Ignored::NothingOpen));
+        assert_eq!(story.alert().status, Status::Closed);
+    }
+
+    #[test]
+    fn i1_a_color_does_not_end_what_different_texts_have_opened() {
+        let mut story = Story::new(vec![]);
+        story.fires(0, Severity::Critical, "shop-A does not answer");
+        story.fires(10, Severity::Critical, "shop-B does not answer");
+        let outcome = is_green(&mut story, 20, "shop-A answers");
+        assert_eq!(kinds(&outcome), [HistoryKind::Updated]);
+        assert_eq!(story.alert().status, Status::Open);
+        story.ends(30);
+        assert_eq!(story.alert().status, Status::Closed);
+        story.fires(40, Severity::Critical, "97 % used");
+        story.fires(50, Severity::Critical, "98 % used");
+        is_green(&mut story, 60, "12 % used");
+        assert_eq!(story.alert().status, Status::Closed);
+    }
+}
