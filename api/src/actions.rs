@@ -246,7 +246,14 @@ pub(crate) fn known_fields(name: &str) -> Option<&'static [&'static str]> {
         "handle" => &["until", "assignee"],
         "assign" => &["assignee", "until", "comment"],
         "amend" => &[
-            "severity", "name", "output", "scenario", "labels", "tags", "comment",
+            "severity",
+            "name",
+            "output",
+            "scenario",
+            "labels",
+            "tags",
+            "responders",
+            "comment",
         ],
         "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "unamend" | "uncomment" | "unresolve" => &[],
         _ => return None,
@@ -274,6 +281,10 @@ fn check_field(field: &str, value: Option<&Value>) -> Result<(), ApiError> {
         "tags" => (
             all(value, Value::is_boolean),
             "an object of true, for a tag that is to be there, and false",
+        ),
+        "responders" => (
+            all(value, Value::is_boolean),
+            "an object of true, for a responder that is to be there, and false",
         ),
         _ => (value.is_string(), "text"),
     };
@@ -325,7 +336,7 @@ mod tests {
     fn every_action_is_read_by_its_name() {
         let fields = json!({
             "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c",
-            "severity": "critical", "labels": { "team": "pay", "tier": null }, "tags": { "db": true },
+            "severity": "critical", "labels": { "team": "pay", "tier": null }, "tags": { "db": true }, "responders": { "ann": true },
         });
         for name in NAMES {
             let known = known_fields(name).unwrap();

@@ -112,7 +112,7 @@ fn action_request(common: &Value, actions: &Value, name: &str) -> Value {
 
 /// What the fields of actions are held to. The texts of one request together have less room than each of them has where
 /// it stands alone; what is said here fits always.
-fn action_bounds() -> [(&'static str, Value); 10] {
+fn action_bounds() -> [(&'static str, Value); 11] {
     let text = json!({ "maxLength": ACTION_TEXT_MAX });
     [
         (
@@ -132,6 +132,10 @@ fn action_bounds() -> [(&'static str, Value); 10] {
         ),
         (
             "tags",
+            json!({ "maxProperties": 20, "additionalProperties": { "type": "boolean" } }),
+        ),
+        (
+            "responders",
             json!({ "maxProperties": 20, "additionalProperties": { "type": "boolean" } }),
         ),
     ]

@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
+use uuid::Uuid;
 
 /// The longest part of an address that an answer repeats, in characters.
 const SHOWN_CHARACTERS: usize = 200;
@@ -46,7 +47,7 @@ const ALERTA: &str = "post alerts to /api/alert";
 const ILERT: &str = "post events to /api/events, /api/v1/events or /api/v1/events/TYPE/KEY";
 const OTLP: &str = "post logs to /v1/logs; traces and metrics are not taken";
 const SLACK: &str = "post messages to /services/…/…/KEY or /slack/KEY";
-const OPSGENIE: &str = "alerts are at /v2/alerts, heartbeats at /v2/heartbeats/NAME/ping, and both below /jsm/ops/integration; \
+const OPSGENIE: &str = "alerts are at /v2/alerts, heartbeats at /v2/heartbeats, and both below /jsm/ops/integration; \
                         alerts of Jira Service Management are at /jsm/ops/api/CLOUD/v1/alerts";
 const OURS: &str = "senders post to /monitoring-system/NAME, with one of the names in docs/sources; /api/v1/openapi.json lists \
                     the API";
@@ -194,7 +195,7 @@ impl Shape {
             }
             Shape::Alertmanager => json!({ "code": number, "message": message }),
             Shape::Ilert => json!({ "status": number, "code": code.to_uppercase(), "message": message }),
-            Shape::Opsgenie => json!({ "message": message, "took": 0.0 }),
+            Shape::Opsgenie => json!({ "message": message, "took": 0.0, "requestId": Uuid::now_v7() }),
             // UNIMPLEMENTED
             Shape::Otlp => json!({ "code": 12, "message": message }),
             Shape::PagerDuty => json!({ "status": code, "message": message, "errors": [message] }),

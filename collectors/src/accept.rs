@@ -63,6 +63,7 @@ pub(crate) struct Accepted {
 /// What a sender can be told of an alert that was taken.
 pub(crate) struct Receipt {
     pub(crate) event_id: Uuid,
+    pub(crate) fingerprint: Fingerprint,
     /// As the source has it.
     pub(crate) identity: Vec<String>,
 }
@@ -93,18 +94,24 @@ impl Delivery {
                 remarks.push(remark);
             }
             let identity = std::mem::take(&mut alert.identity);
-            let event = self.event(events.len(), &identity, alert);
+            let mut event = self.event(events.len(), &identity, alert);
+            event.fingerprint = understood.alert.unwrap_or(event.fingerprint);
+            event.outcome_wanted = understood.outcome_wanted;
             receipts.push(Receipt {
                 event_id: event.event_id,
+                fingerprint: event.fingerprint,
                 identity,
             });
             events.push(event);
         }
         for mut wish in understood.wishes {
             bounds::shorten_wish(&mut wish.wish, &self.bounds);
-            let event = self.wish(events.len(), &wish);
+            let mut event = self.wish(events.len(), &wish);
+            event.fingerprint = understood.alert.unwrap_or(event.fingerprint);
+            event.outcome_wanted = understood.outcome_wanted;
             receipts.push(Receipt {
                 event_id: event.event_id,
+                fingerprint: event.fingerprint,
                 identity: wish.identity,
             });
             events.push(event);
@@ -175,6 +182,7 @@ impl Delivery {
             expires_at,
             unheard_since: None,
             opens_as: alert.opens_as,
+            outcome_wanted: false,
             wish: None,
             heartbeat: alert.heartbeat,
             status: alert.status,

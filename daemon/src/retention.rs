@@ -10,6 +10,8 @@ use store::{Store, StoreError};
 const NAME: &str = "daemon.retention";
 /// Deliveries or alerts that are looked at in one step.
 const AT_ONCE: usize = 200;
+/// For how long the sender of a request can ask what came of it, where nothing did.
+const OUTCOMES_KEPT: SignedDuration = days(1);
 /// The pause after a step that found something, and after one that did not.
 const PAUSE: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(20);
@@ -111,6 +113,7 @@ impl Pruning {
         let history = self.store.prune_history(history, self.history_after, AT_ONCE);
         let history = history.await?;
         self.history_after = history.next;
-        Ok(deliveries + alerts + history.rows > 0 || history.next.is_some())
+        let outcomes = self.store.prune_outcomes(before(OUTCOMES_KEPT), AT_ONCE).await?;
+        Ok(deliveries + alerts + outcomes + history.rows > 0 || history.next.is_some())
     }
 }

@@ -146,6 +146,7 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
             acknowledged: false,
             began_at: None,
             opens_as: None,
+            outcome_wanted: false,
             wish: None,
             heartbeat: None,
             status,
@@ -433,6 +434,23 @@ async fn whether_a_source_is_silent_is_asked_on_the_way_of_the_events_and_surviv
 }
 
 #[tokio::test]
+async fn c2_what_a_request_did_not_change_is_on_record_for_who_may_ask() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("first").await;
+    for (outcome_wanted, name, expected) in
+        [(true, "nothing", Some("nothing_open")), (false, "nothing", None)]
+    {
+        let mut close: DecoratedEvent = content(&world.event(name, EventStatus::Resolved));
+        close.event.outcome_wanted = outcome_wanted;
+        close.event.event_id = uuid::Uuid::now_v7();
+        let batch = batch(Topic::ALERTS_DECORATED, world.offset, &close);
+        daemon.process(&batch).await.unwrap();
+        let outcome = world.store.request_outcome(close.event.event_id).await.unwrap();
+        assert_eq!(outcome.map(|outcome| outcome.outcome).as_deref(), expected);
+    }
+}
+
+#[tokio::test]
 async fn calls_of_a_heartbeat_that_stop_are_missed_once_whichever_daemon_dies_meanwhile() {
     let mut world = World::new(vec![step(0)]).await;
     world.change_site([ConfigEntry::Heartbeat(Heartbeat {
@@ -443,6 +461,7 @@ async fn calls_of_a_heartbeat_that_stop_are_missed_once_whichever_daemon_dies_me
         severity: Severity::Critical,
         labels: [].into(),
         alert: None,
+        by_client: None,
     })]);
     let mut call: DecoratedEvent = content(&world.event("missed", EventStatus::Resolved));
     call.event.expires_at = Some(world.clock.now() + Duration::from_secs(240));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::steps::{Deadline, kept_deadline};
-use domain::transition::Effect;
+use domain::transition::{Effect, Ignored};
 use domain::{AlertState, Input, Outcome, Site, transition};
 use jiff::Timestamp;
 use pipeline::log::{Batch, Received};
@@ -12,7 +12,7 @@ use schemas::{
     AlertChanged, AlertEvent, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint,
     HEADER_TRACEPARENT, HistoryEntry, LedgerEntry, Notification, Receipt, Topic,
 };
-use store::{Commit, OutboxMessage};
+use store::{Commit, OutboxMessage, RequestOutcome};
 
 /// A message of one of the daemon's topics.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub(crate) struct Work<'a> {
     notifications: Vec<(Notification, Option<String>)>,
     /// Whether sources have fallen silent.
     questions: Vec<AlertEvent>,
+    /// What came of requests that changed nothing, where their senders may ask.
+    outcomes: Vec<RequestOutcome>,
     pub(crate) ignored: Vec<&'static str>,
     pub(crate) accepted_at: Vec<Timestamp>,
 }
@@ -99,6 +101,7 @@ impl<'a> Work<'a> {
             ledger: BTreeMap::new(),
             notifications: Vec::new(),
             questions: Vec::new(),
+            outcomes: Vec::new(),
             ignored: Vec::new(),
             accepted_at: Vec::new(),
         }
@@ -113,7 +116,23 @@ impl<'a> Work<'a> {
             self.now,
             self.site,
         );
+        self.note_outcome(message, outcome.ignored);
         self.take(fingerprint, outcome, message.accepted_at(), traceparent);
+    }
+
+    /// What was applied, or was refused with a reason, is in the history; what was seen before was noted then.
+    fn note_outcome(&mut self, message: &Message, ignored: Option<Ignored>) {
+        let Message::Event(event) = message else { return };
+        let (Some(ignored), true) = (ignored, event.event.outcome_wanted) else {
+            return;
+        };
+        if ignored != Ignored::Repetition {
+            self.outcomes.push(RequestOutcome {
+                event_id: event.event.event_id,
+                at: self.now,
+                outcome: ignored.name().to_owned(),
+            });
+        }
     }
 
     /// Answers a command that cannot be applied, as its alert cannot be read.
@@ -165,6 +184,7 @@ impl<'a> Work<'a> {
             && self.changes.is_empty()
             && self.history.is_empty()
             && self.questions.is_empty()
+            && self.outcomes.is_empty()
     }
 
     fn take(
@@ -270,6 +290,7 @@ impl<'a> Work<'a> {
             outbox,
             published: Vec::new(),
             positions,
+            outcomes: self.outcomes,
         };
         (commit, self.states.into_values())
     }

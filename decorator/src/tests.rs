@@ -115,6 +115,7 @@ fn event(name: &str) -> AlertEvent {
         acknowledged: false,
         began_at: None,
         opens_as: None,
+        outcome_wanted: false,
         wish: None,
         heartbeat: None,
         status: EventStatus::Firing,

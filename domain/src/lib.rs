@@ -8,6 +8,7 @@ pub mod filter;
 pub mod identity;
 pub mod mapping;
 pub mod matcher;
+pub mod opsgenie;
 pub mod rules;
 pub mod silence;
 pub mod site;

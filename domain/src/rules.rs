@@ -132,6 +132,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     acknowledged: false,
     began_at: None,
     opens_as: None,
+    outcome_wanted: false,
     wish: None,
     heartbeat: None,
     status: EventStatus::Firing,

@@ -228,6 +228,9 @@ pub struct Amendment {
     /// Tags that it has, true, or has not, false: parts of the label `tags`, between which there are commas.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, bool>,
+    /// Responders that it has, true, or has not, false: parts of the label `responders`, as tags are of theirs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub responders: BTreeMap<String, bool>,
 }
 
 /// Somebody said something of an alert in place of its source. Ends when the source opens the alert anew.

@@ -441,6 +441,35 @@ pub struct Heartbeat {
     /// The name of an alert of the integration that always fires, such as `Watchdog`: each time that it is told is a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
+    /// Present when a client of Opsgenie's API has created it; absent when the site document declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_client: Option<ClientHeartbeat>,
+}
+
+impl Heartbeat {
+    /// Whether its client has switched it off: its calls change nothing, and none is waited for.
+    pub fn is_disabled(&self) -> bool {
+        self.by_client.as_ref().is_some_and(|client| client.disabled)
+    }
+}
+
+/// What a heartbeat has besides when a client has created it. A site document neither holds nor changes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientHeartbeat {
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The unit in which the client gave the period: `minutes`, `hours` or `days`.
+    pub interval_unit: String,
+    /// The name of its alert, if it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_message: Option<String>,
+    /// To which team it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_team: Option<String>,
+    /// Its calls change nothing, and none is waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// For a time nobody is told anew of the alerts that all its matchers match. What is open stays open until it ends.

@@ -55,6 +55,10 @@ pub struct AlertEvent {
     /// open begins, with this severity. The status is resolved then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_as: Option<Severity>,
+    /// Set when the sender may ask later what came of it, as Opsgenie's clients do: that nothing came of it is on record
+    /// then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outcome_wanted: bool,
     /// Whether the problem is there.
     pub status: EventStatus,
     /// Set on a firing event whose source says in the same body that the alert is acknowledged there.

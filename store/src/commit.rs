@@ -7,6 +7,7 @@ use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
 use crate::claims::{fence, store_positions};
 use crate::connection::{Session, Statement, list, padded, row};
+use crate::opsgenie::put_outcomes;
 use crate::values::{Reader, Value, count, document, hash, name, status};
 use crate::{Claim, Commit, OutboxMessage, Store, StoreError};
 
@@ -35,6 +36,7 @@ impl Store {
         put_history(&mut session, history).await?;
         put_ledger(&mut session, ledger).await?;
         remove_published(&mut session, &commit.published).await?;
+        put_outcomes(&mut session, commit).await?;
         let first = put_outbox(&mut session, claim.partition, outbox).await?;
         let positions = commit.positions.iter().map(|(topic, offset)| (*topic, *offset));
         store_positions(&mut session, claim, positions).await?;

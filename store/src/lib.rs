@@ -15,6 +15,7 @@ mod error;
 mod listing;
 mod migrations;
 mod model;
+mod opsgenie;
 mod records;
 mod retention;
 mod site;
@@ -25,7 +26,7 @@ pub use connection::Store;
 pub use deliveries::DeliveryPage;
 pub use error::StoreError;
 pub use model::{
-    AlertQuery, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage, OutboxRow,
-    Page, StatusWanted, StoredSite,
+    AlertQuery, Attachment, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage,
+    OutboxRow, Page, RequestOutcome, StatusWanted, StoredSite,
 };
 pub use retention::Pruned;

@@ -13,12 +13,14 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0002_newest_closed.sql"),
     include_str!("../migrations/mariadb/0003_lists.sql"),
     include_str!("../migrations/mariadb/0004_trails.sql"),
+    include_str!("../migrations/mariadb/0005_opsgenie.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
     include_str!("../migrations/sqlite/0002_newest_closed.sql"),
     include_str!("../migrations/sqlite/0003_lists.sql"),
     include_str!("../migrations/sqlite/0004_trails.sql"),
+    include_str!("../migrations/sqlite/0005_opsgenie.sql"),
 ];
 
 impl Store {

@@ -40,6 +40,30 @@ pub struct Commit {
     pub published: Vec<i64>,
     /// The positions after all that was read since the last commit.
     pub positions: BTreeMap<Topic, u64>,
+    /// What came of requests whose senders may ask, as far as the history does not tell it.
+    pub outcomes: Vec<RequestOutcome>,
+}
+
+/// What came of a request that changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestOutcome {
+    /// The event that the request became.
+    pub event_id: Uuid,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Why it changed nothing: the name of a [`domain::transition::Ignored`].
+    pub outcome: String,
+}
+
+/// A file that was attached to an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its number among those of the alert.
+    pub id: i64,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// The name of the file.
+    pub name: String,
 }
 
 /// The states of alerts.

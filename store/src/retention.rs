@@ -94,6 +94,11 @@ impl Store {
                 let text = format!("DELETE FROM {table} WHERE alert IN ({alerts})");
                 session.execute(Statement::once(text), still.clone()).await?;
             }
+            let text = format!(
+                "DELETE FROM attachments WHERE fingerprint IN ({})",
+                list(still.len())
+            );
+            session.execute(Statement::once(text), still.clone()).await?;
             let text = format!("DELETE FROM alerts WHERE fingerprint IN ({})", list(still.len()));
             removed = session.execute(Statement::once(text), still).await?;
         }

@@ -132,6 +132,7 @@ fn event(name: &str) -> DecoratedEvent {
             acknowledged: false,
             began_at: None,
             opens_as: None,
+            outcome_wanted: false,
             wish: None,
             heartbeat: None,
             status: EventStatus::Firing,

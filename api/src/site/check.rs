@@ -41,6 +41,7 @@ pub(super) fn resolve(
     check.mappings(document);
     check.integrations(document);
     check.heartbeats(document);
+    check.without_heartbeats_of_clients_that_are_gone();
     check.rules(document);
     check.what_stays(document, before);
     if check.problems.is_empty() {
@@ -59,7 +60,7 @@ fn kept(document: &Document, before: &BTreeMap<String, ConfigEntry>) -> BTreeMap
         ConfigEntry::Bot(_) => document.bots.is_none(),
         ConfigEntry::Rules(_) => document.rules.is_none(),
         ConfigEntry::Mapping(_) => document.mappings.is_none(),
-        ConfigEntry::Heartbeat(_) => document.heartbeats.is_none(),
+        ConfigEntry::Heartbeat(heartbeat) => document.heartbeats.is_none() || heartbeat.by_client.is_some(),
         // Operators make these, whatever a document says.
         ConfigEntry::Silence(_) => true,
         ConfigEntry::Revision(_) => false,

@@ -29,7 +29,9 @@ pub(crate) fn call(heartbeat: &Heartbeat) -> SourceEvent {
     event.severity = heartbeat.severity;
     event.source.clone_from(&heartbeat.integration);
     event.object.clone_from(&heartbeat.name);
-    event.name = MISSED.to_owned();
+    let client = heartbeat.by_client.as_ref();
+    let message = client.and_then(|client| client.alert_message.clone());
+    event.name = message.unwrap_or_else(|| MISSED.to_owned());
     event.output = format!("heartbeat {} was called", heartbeat.name);
     event.labels.clone_from(&heartbeat.labels);
     event.lifetime = Some(lifetime(heartbeat));
@@ -89,6 +91,11 @@ pub(crate) fn understood(
 ) -> Result<Understood, SourceError> {
     let mut event = call(heartbeat);
     let name = &heartbeat.name;
+    if heartbeat.is_disabled() {
+        return Ok(Understood::nothing(
+            "the heartbeat is disabled, so its calls change nothing",
+        ));
+    }
     match signal {
         Signal::Succeeded => {}
         Signal::Logged => return Ok(Understood::nothing("a note changes nothing")),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
-use schemas::{Action, EventStatus, Severity, Wish};
+use schemas::{Action, EventStatus, Fingerprint, Severity, Wish};
 
 use self::json::{Node, Object, Place};
 
@@ -106,6 +106,11 @@ pub struct Understood {
     pub unusable: Option<SourceError>,
     /// What its sender wants done to its alerts, as an operator would.
     pub wishes: Vec<SourceWish>,
+    /// The alert that all of it is about, where the sender names it by the id that it was given and not by what it is made
+    /// of.
+    pub alert: Option<Fingerprint>,
+    /// The sender may ask later what came of it.
+    pub outcome_wanted: bool,
 }
 
 /// What a sender wants done to one of its alerts.

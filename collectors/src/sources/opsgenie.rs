@@ -15,6 +15,8 @@ use super::{SourceError, SourceEvent, SourceWish, Understood};
 mod deeds;
 
 const PRIORITIES: &str = "send P1, P2, P3, P4 or P5";
+/// The label of an alert whose priority its severity does not tell: P4 is as severe as P5 here.
+const PRIORITY: &str = "priority";
 const ACTIONS: &str = "let the webhook send Create, Acknowledge, UnAcknowledge, Close and Delete";
 
 /// Reads the body of a create, or of a webhook.
@@ -117,10 +119,15 @@ fn fired(body: &Object<'_, '_>, message: String, alias: String) -> Result<Source
     }
     event.add_tags_of(body, "tags");
     event.add_label("responders", responders(body)?);
+    event.add_label(
+        "actions",
+        body.listed("actions").map(|actions| actions.join(", ")),
+    );
     for name in ["note", "user"] {
         event.add_label(name, body.text(name)?);
     }
     event.add_label("alias", Some(alias));
+    event.add_label(PRIORITY, lesser_priority(body)?);
     event.ask_by_labels();
     Ok(event)
 }
@@ -136,6 +143,11 @@ fn priority(body: &Object<'_, '_>) -> Result<Severity, SourceError> {
         "4" | "5" => Ok(Severity::Information),
         _ => Err(body.refuse(&["priority"], &word, PRIORITIES)),
     }
+}
+
+/// The word for the priority, where the severity does not tell it.
+fn lesser_priority(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
+    Ok(body.text("priority")?.filter(|word| word == "P4"))
 }
 
 /// Their names; a responder is an object in the API and a text in webhooks.

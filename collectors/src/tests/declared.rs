@@ -19,6 +19,7 @@ fn world() -> World {
             severity: Severity::Urgent,
             labels: [("team".to_owned(), "storage".to_owned())].into(),
             alert: Some("Watchdog".to_owned()),
+            by_client: None,
         }),
         ConfigEntry::Mapping(Box::new(Mapping {
             name: "doors".to_owned(),

@@ -4,6 +4,8 @@
 //! the amendment is taken back. A severity holds only while the source keeps to the one that it had when somebody knew
 //! better: that it gets worse, or better, is news. All of it ends when the source opens the alert anew.
 
+use std::collections::BTreeMap;
+
 use schemas::{Alert, Amended, Amendment, HistoryKind, Severity};
 
 use super::Change;
@@ -12,6 +14,7 @@ use super::events::named_badge;
 use crate::state::{AlertState, Said};
 
 const TAGS: &str = "tags";
+const RESPONDERS: &str = "responders";
 /// The most bytes of text that all that is amended of an alert may have: it is a part of every message about it.
 const TEXT_MAX: usize = 32 * 1024;
 
@@ -81,7 +84,7 @@ pub(super) fn end(state: &mut AlertState) {
 /// Why this is not added, which would make all of it that.
 fn refusal(change: &Change<'_>, amendment: &Amendment, all: &Amendment) -> Option<String> {
     if *amendment == Amendment::default() {
-        let reason = "nothing is amended: give severity, name, output, scenario, labels or tags";
+        let reason = "nothing is amended: give severity, name, output, scenario, labels, tags or responders";
         return Some(reason.to_owned());
     }
     if amendment.severity == Some(Severity::Ok) {
@@ -143,21 +146,28 @@ fn lay_over(state: &mut AlertState) {
             None => drop(alert.labels.remove(&name)),
         }
     }
-    if !amendment.tags.is_empty() {
-        let before = alert.labels.remove(TAGS).unwrap_or_default();
-        let (gone, here): (Vec<_>, Vec<_>) = amendment.tags.iter().partition(|(_, here)| !**here);
-        let was = before.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-        let mut tags: Vec<&str> = was
-            .filter(|tag| !gone.iter().any(|(name, _)| name == tag))
-            .collect();
-        for (tag, _) in here {
-            if !tags.contains(&tag.as_str()) {
-                tags.push(tag);
-            }
+    amend_list(&mut alert.labels, TAGS, &amendment.tags);
+    amend_list(&mut alert.labels, RESPONDERS, &amendment.responders);
+}
+
+/// Adds parts to a label that lists them with commas, or takes them away.
+fn amend_list(labels: &mut BTreeMap<String, String>, label: &str, amended: &BTreeMap<String, bool>) {
+    if amended.is_empty() {
+        return;
+    }
+    let before = labels.remove(label).unwrap_or_default();
+    let (gone, here): (Vec<_>, Vec<_>) = amended.iter().partition(|(_, here)| !**here);
+    let was = before.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let mut parts: Vec<&str> = was
+        .filter(|part| !gone.iter().any(|(name, _)| name == part))
+        .collect();
+    for (part, _) in here {
+        if !parts.contains(&part.as_str()) {
+            parts.push(part);
         }
-        if !tags.is_empty() {
-            alert.labels.insert(TAGS.to_owned(), tags.join(", "));
-        }
+    }
+    if !parts.is_empty() {
+        labels.insert(label.to_owned(), parts.join(", "));
     }
 }
 
@@ -179,7 +189,11 @@ fn size(amendment: &Amendment) -> usize {
     let texts = texts.into_iter().flatten().map(String::len);
     let labels = amendment.labels.iter();
     let labels = labels.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
-    let tags = amendment.tags.keys().map(String::len);
+    let tags = amendment
+        .tags
+        .keys()
+        .chain(amendment.responders.keys())
+        .map(String::len);
     texts.chain(labels).chain(tags).sum()
 }
 
@@ -196,6 +210,7 @@ fn add(all: &mut Amendment, more: &Amendment) {
     }
     all.labels.extend(more.labels.clone());
     all.tags.extend(more.tags.clone());
+    all.responders.extend(more.responders.clone());
 }
 
 /// What is another now, in words, and what kind of change that is.

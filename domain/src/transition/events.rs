@@ -133,6 +133,11 @@ fn began_at(event: &AlertEvent) -> Option<Timestamp> {
 /// A later event of an alert.
 pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let event = &decorated.event;
+    // A sender that names an alert by its id could name that of another integration.
+    if event.integration != change.state.alert.integration {
+        change.ignored = Some(Ignored::NothingOpen);
+        return;
+    }
     if is_repetition(change, decorated) {
         change.ignored = Some(Ignored::Repetition);
         return;

@@ -61,6 +61,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             acknowledged: false,
             began_at: None,
             opens_as: None,
+            outcome_wanted: false,
             wish: None,
             heartbeat: None,
             status,

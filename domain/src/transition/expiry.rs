@@ -152,6 +152,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         acknowledged: false,
         began_at: None,
         opens_as: None,
+        outcome_wanted: false,
         heartbeat: None,
         wish: None,
         status: EventStatus::Resolved,

@@ -102,7 +102,9 @@ pub(super) fn is_awaited(change: &Change<'_>) -> bool {
         return true;
     };
     let declared = change.site.heartbeats.get(name);
-    declared.is_some_and(|heartbeat| heartbeat.integration == change.state.alert.integration)
+    declared.is_some_and(|heartbeat| {
+        heartbeat.integration == change.state.alert.integration && !heartbeat.is_disabled()
+    })
 }
 
 /// No call has come.

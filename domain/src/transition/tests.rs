@@ -103,6 +103,19 @@ fn an_event_that_comes_again_is_not_applied_again() {
 }
 
 #[test]
+fn c2_an_event_that_names_the_alert_of_another_integration_changes_nothing() {
+    let (mut story, _) = Story::open(vec![]);
+    let mut foreign = event(7, EventStatus::Resolved, Severity::Ok, "");
+    foreign.event.integration = "other".to_owned();
+    let outcome = story.take(Input::Event(&foreign), at(5));
+    assert_eq!(outcome.ignored, Some(Ignored::NothingOpen));
+    assert_eq!(
+        (outcome.effect, story.alert().status),
+        (Effect::Nothing, Status::Open)
+    );
+}
+
+#[test]
 fn what_is_not_open_cannot_end() {
     let mut story = Story::new(vec![]);
     let outcome = story.ends(0);

@@ -15,6 +15,17 @@ const GRACE_SECONDS: u64 = 60;
 const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=LONGEST_DELAY;
 
 impl Check<'_> {
+    /// What a client has created goes with its integration, as no document can take it out.
+    pub(super) fn without_heartbeats_of_clients_that_are_gone(&mut self) {
+        let there: BTreeSet<_> = self.after.keys().cloned().collect();
+        self.after.retain(|_, entry| match entry {
+            ConfigEntry::Heartbeat(heartbeat) if heartbeat.by_client.is_some() => {
+                there.contains(&format!("integration/{}", heartbeat.integration))
+            }
+            _ => true,
+        });
+    }
+
     pub(super) fn heartbeats(&mut self, document: &Document) {
         let mut armed_by = BTreeSet::new();
         for text in items(&document.heartbeats) {
@@ -65,6 +76,7 @@ impl Check<'_> {
             severity: severity?,
             labels: text.labels.clone(),
             alert: text.alert.as_ref().map(|alert| alert.value.clone()),
+            by_client: None,
         })
     }
 

@@ -13,6 +13,9 @@ impl Check<'_> {
     /// may be gone with this one.
     pub(super) fn what_stays(&mut self, document: &Document, before: &BTreeMap<String, ConfigEntry>) {
         for (key, entry) in kept(document, before) {
+            if !self.after.contains_key(&key) {
+                continue;
+            }
             for (kind, name) in references(&entry) {
                 if !self.after.contains_key(&format!("{kind}/{name}")) {
                     let message = format!("{key}, which stays, refers to {kind} {name:?}, which is gone");

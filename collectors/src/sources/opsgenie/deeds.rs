@@ -4,6 +4,8 @@ use schemas::{Action, Amendment, EventStatus, Severity, Wish};
 
 use super::{Object, SourceError, SourceEvent, SourceWish, Understood, json, priority};
 
+/// A custom action has nothing to run here; who asked for it, and when, is on record.
+const CUSTOM_ACTION: &str = "custom action";
 const TIME: &str = "send the time when it ends, like \"2026-09-01T10:00:00Z\"";
 
 /// What is done to an alert: the last segment of the path.
@@ -12,6 +14,8 @@ pub(crate) struct Deed<'d> {
     /// What is named is taken away rather than added.
     pub(crate) removes: bool,
     pub(crate) alias: &'d str,
+    /// The custom action, where it is one.
+    pub(crate) custom_action: Option<&'d str>,
 }
 
 impl Deed<'_> {
@@ -23,8 +27,8 @@ impl Deed<'_> {
         };
         let body = json::made(body)?.object()?;
         match self.name {
-            "close" => self.ended(EventStatus::Resolved, &body).map(Understood::from),
-            "acknowledge" => self.ended(EventStatus::Acknowledged, &body).map(Understood::from),
+            "close" => self.ended(EventStatus::Resolved, &body),
+            "acknowledge" => self.ended(EventStatus::Acknowledged, &body),
             _ => {
                 let wish = Wish {
                     author: body.first(&["user", "source"])?,
@@ -35,8 +39,8 @@ impl Deed<'_> {
         }
     }
 
-    /// The event of a close or an acknowledgement.
-    fn ended(&self, status: EventStatus, body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    /// The event of a close or an acknowledgement, and the note that came with it.
+    fn ended(&self, status: EventStatus, body: &Object<'_, '_>) -> Result<Understood, SourceError> {
         let mut event = SourceEvent::new(["alias", self.alias], status, Severity::Unknown);
         event.name = self.alias.to_owned();
         event.source = body.text("source")?.unwrap_or_default();
@@ -44,7 +48,17 @@ impl Deed<'_> {
         if status == EventStatus::Acknowledged {
             event.add_label("acknowledged_by", body.text("user")?);
         }
-        Ok(event)
+        let note = body.text("note")?.filter(|note| !note.is_empty());
+        let comment = note.map(|comment| Action::Comment { comment });
+        let author = body.first(&["user", "source"])?;
+        let identity = event.identity.clone();
+        Ok(Understood {
+            wishes: comment
+                .map(|action| SourceWish::new(identity, author, action))
+                .into_iter()
+                .collect(),
+            ..Understood::from(event)
+        })
     }
 
     /// What an operator would do.
@@ -52,6 +66,9 @@ impl Deed<'_> {
         let comment = body.text("note")?;
         match self.name {
             "unacknowledge" => Ok(Action::Unacknowledge),
+            "actions" => Ok(Action::Comment {
+                comment: self.custom_action(comment.as_deref()),
+            }),
             "notes" => Ok(Action::Comment {
                 comment: body.needed(&["note"], "send a note")?,
             }),
@@ -88,6 +105,8 @@ impl Deed<'_> {
             "priority" => {
                 body.needed(&["priority"], super::PRIORITIES)?;
                 amendment.severity = Some(priority(body)?);
+                // Two priorities are one severity.
+                amendment.labels = [(super::PRIORITY.to_owned(), super::lesser_priority(body)?)].into();
             }
             "message" => amendment.name = Some(body.needed(&["message"], "send a message")?),
             "description" => amendment.output = Some(body.needed(&["description"], "send a description")?),
@@ -112,6 +131,9 @@ impl Deed<'_> {
                 let details = body.texts(name)?.into_iter();
                 amendment.labels = details.map(|(name, value)| (name, Some(value))).collect();
             }
+            "responders" | "teams" => {
+                amendment.responders = [(self.responder(body)?, true)].into();
+            }
             "escalate" => {
                 let remedy = "send the escalation with the name of a scenario";
                 let escalation = body.required("escalation", remedy)?.object()?;
@@ -126,6 +148,24 @@ impl Deed<'_> {
             }
         }
         Ok(amendment)
+    }
+
+    fn custom_action(&self, note: Option<&str>) -> String {
+        let name = self.custom_action.unwrap_or_default();
+        match note {
+            Some(note) if !note.is_empty() => format!("{CUSTOM_ACTION} {name}: {note}"),
+            _ => format!("{CUSTOM_ACTION} {name}"),
+        }
+    }
+
+    /// Who is added: a team, or another responder.
+    fn responder(&self, body: &Object<'_, '_>) -> Result<String, SourceError> {
+        let (field, remedy) = match self.name {
+            "teams" => ("team", "send the team with its name"),
+            _ => ("responder", "send the responder with its name or username"),
+        };
+        let responder = body.required(field, remedy)?.object()?;
+        responder.needed(&["name", "username", "id"], remedy)
     }
 
     /// A tag like `name:value` is a label, as where the alert is created.

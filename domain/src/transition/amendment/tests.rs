@@ -153,6 +153,23 @@ fn labels_and_tags_are_added_and_taken_away_and_what_is_amended_adds_up() {
 }
 
 #[test]
+fn c2_responders_are_added_one_by_one() {
+    let (mut story, _) = Story::open(vec![]);
+    let responder = |name: &str, here: bool| Amendment {
+        responders: [(name.to_owned(), here)].into(),
+        ..Amendment::default()
+    };
+    for (second, name, here, expected) in [
+        (2, "db", true, "db"),
+        (3, "ann@shop.example", true, "ann@shop.example, db"),
+        (4, "db", false, "ann@shop.example"),
+    ] {
+        story.operator(second, amend(responder(name, here)));
+        assert_eq!(story.alert().labels["responders"], expected);
+    }
+}
+
+#[test]
 fn another_scenario_tells_its_own_people() {
     let (mut story, _) = Story::open(vec![step(Channel::Slack, "#ops")]);
     let mut other = story.site.scenarios["default"].clone();

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use schemas::config::{ConfigEntry, Heartbeat};
+use schemas::config::{ClientHeartbeat, ConfigEntry, Heartbeat};
 use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
 
 use crate::transition::Effect;
@@ -19,6 +19,7 @@ fn world() -> World {
         severity: Severity::Critical,
         labels: [].into(),
         alert: None,
+        by_client: None,
     });
     world.site.apply(&entry.key(), Some(entry));
     world
@@ -102,6 +103,22 @@ fn calls_that_stop_open_an_alert_and_the_next_call_closes_it() {
     world.lives_on();
     let state = world.state.as_ref().unwrap();
     assert_eq!((world.openings(), state.alert.episode), (2, 2));
+}
+
+#[test]
+fn c2_a_heartbeat_that_is_disabled_is_not_waited_for() {
+    let mut world = world();
+    world.is_called(240);
+    world.reads_all();
+    let mut heartbeat = world.site.heartbeats[NAME].clone();
+    heartbeat.by_client = Some(ClientHeartbeat {
+        disabled: true,
+        ..ClientHeartbeat::default()
+    });
+    let entry = ConfigEntry::Heartbeat(heartbeat);
+    world.site.apply(&entry.key(), Some(entry));
+    world.lives_on();
+    assert_eq!((world.openings(), world.due()), (0, None));
 }
 
 #[test]

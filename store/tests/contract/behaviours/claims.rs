@@ -124,6 +124,7 @@ pub async fn partitions_commit_at_the_same_time_without_disturbing_each_other(ba
                     outbox: vec![message("a", "1")],
                     published,
                     positions: [(Topic::ALERTS_DECORATED, round)].into(),
+                    outcomes: Vec::new(),
                 };
                 published = store.commit(&claim, &commit).await.unwrap().into_iter().collect();
             }

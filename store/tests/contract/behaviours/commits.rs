@@ -133,6 +133,7 @@ pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing)
         outbox: vec![message("a", "1")],
         published: Vec::new(),
         positions: [(Topic::ALERTS_DECORATED, 5)].into(),
+        outcomes: Vec::new(),
     };
     let failed = store.commit(&claim, &second).await.unwrap_err();
     assert!(
