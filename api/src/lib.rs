@@ -86,9 +86,10 @@ impl Api {
             .with_state(Arc::new(self.clone()))
     }
 
-    /// What Opsgenie's senders read, at `/v2/alerts`; their keys are those of the site's integrations.
-    pub fn opsgenie(&self, site: watch::Receiver<Arc<Site>>) -> Router {
-        opsgenie::routes(self.clone(), site)
+    /// What Opsgenie's clients read and keep, at `/v2/alerts` and `/v2/heartbeats`; their keys are those of the site's
+    /// integrations. Links have the scheme of `console_url`.
+    pub fn opsgenie(&self, site: watch::Receiver<Arc<Site>>, console_url: &str) -> Router {
+        opsgenie::routes(self.clone(), site, console_url)
     }
 
     /// The console's files at `/`.

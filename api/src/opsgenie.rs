@@ -1,57 +1,135 @@
-//! Opsgenie's alert API, as far as it reads: what senders ask about the alerts that came with their key.
+//! Opsgenie's alert and heartbeat API, as far as it needs the database: what is read, saved searches, attachments, and the
+//! heartbeats of an integration. Each key sees what belongs to its integration.
 //!
-//! Creating alerts and acting on them are doors of the collectors, at the same addresses.
+//! Creating alerts, acting on them and pings of heartbeats are doors of the collectors, at the same addresses.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::routing::{get, post};
 use chassis::secrets::key_hash;
 use domain::Site;
-use schemas::alert::Status;
-use schemas::live::Filter;
-use schemas::{Alert, Severity};
-use serde_json::{Value, json};
-use store::{AlertQuery, StatusWanted};
+use domain::opsgenie::{AlertName, InvalidAlertName, alert_name};
+use schemas::Alert;
+use schemas::config::Integration;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio::sync::watch;
-use uuid::Uuid;
 
+use self::answer::Answer;
+use self::list::Asked;
 use crate::{Api, ApiError};
+
+mod answer;
+mod attachments;
+mod heartbeats;
+mod list;
+mod multipart;
+mod query;
+mod records;
+mod requests;
+mod saved_searches;
+mod shown;
+mod words;
 
 /// The type of such integrations, with which the identity of their alerts begins.
 const TYPE: &str = "opsgenie";
-const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 100;
-/// How far into the list one can ask.
-const DEPTH_MAX: usize = 900;
-/// How many alerts are counted, and how many of them are read at once.
-const COUNT_MAX: usize = 10_000;
-const COUNTED_AT_ONCE: usize = 500;
 /// The scheme of `Authorization`.
 const SCHEME: &str = "GenieKey";
+/// The largest body but for attachments, in bytes.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Where Opsgenie itself has its API, and where Jira Service Management has it.
+const BASES: [&str; 2] = ["/v2", "/jsm/ops/integration/v2"];
+/// The API that Jira Service Management has besides; only the status of requests is the same there.
+const JIRA_REQUESTS: &str = "/jsm/ops/api/{cloud}/v1/alerts/requests/{request}";
 
 /// What the routes work with.
 #[derive(Clone)]
 struct Reading {
     api: Api,
     site: watch::Receiver<Arc<Site>>,
+    /// That of the address at which people reach this site.
+    scheme: Arc<str>,
 }
 
-pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>) -> Router {
-    let addresses = ["/v2/alerts", "/jsm/ops/integration/v2/alerts"];
-    addresses
+/// An alert by the identifier that the client has of it, and what is asked about it.
+#[derive(Deserialize)]
+struct OneOf {
+    id: String,
+    #[serde(default)]
+    deed: String,
+}
+
+pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>, console_url: &str) -> Router {
+    let scheme = console_url.split_once("://").map_or("http", |(scheme, _)| scheme);
+    let reading = Reading {
+        api,
+        site,
+        scheme: scheme.into(),
+    };
+    BASES
         .iter()
-        .fold(Router::new(), |router, address| {
-            router
-                .route(address, get(list))
-                .route(&format!("{address}/count"), get(counted))
-                .route(&format!("{address}/{{id}}"), get(one))
+        .fold(Router::new(), |router, base| {
+            router.merge(of_alerts(base)).merge(of_heartbeats(base))
         })
-        .with_state(Reading { api, site })
+        .route(JIRA_REQUESTS, get(requests::status))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(reading)
+}
+
+fn of_alerts(base: &str) -> Router<Reading> {
+    let of = |rest: &str| format!("{base}/alerts{rest}");
+    let files = get(attachments::list)
+        .post(attachments::add)
+        .layer(DefaultBodyLimit::max(attachments::BODY_BYTES_MAX));
+    Router::new()
+        .route(&of(""), get(list::list))
+        .route(&of("/count"), get(list::count))
+        .route(&of("/requests/{request}"), get(requests::status))
+        .route(
+            &of("/saved-searches"),
+            get(saved_searches::list).post(saved_searches::create),
+        )
+        .route(
+            &of("/saved-searches/{identifier}"),
+            get(saved_searches::one)
+                .patch(saved_searches::update)
+                .put(saved_searches::update)
+                .delete(saved_searches::remove),
+        )
+        .route(&of("/{id}"), get(one))
+        // As the collectors have it for what is done to an alert.
+        .route(&of("/{id}/{deed}"), get(records::list))
+        .route(&of("/{id}/attachments"), files)
+        .route(
+            &of("/{id}/attachments/{attachment}"),
+            get(attachments::one).delete(attachments::remove),
+        )
+        .route(
+            &of("/{id}/attachments/{attachment}/content"),
+            get(attachments::content),
+        )
+}
+
+fn of_heartbeats(base: &str) -> Router<Reading> {
+    let of = |rest: &str| format!("{base}/heartbeats{rest}");
+    Router::new()
+        .route(&of(""), get(heartbeats::list).post(heartbeats::add))
+        .route(
+            &of("/{name}"),
+            get(heartbeats::one)
+                .patch(heartbeats::update)
+                .put(heartbeats::update)
+                .delete(heartbeats::remove),
+        )
+        .route(&of("/{name}/enable"), post(heartbeats::enable))
+        .route(&of("/{name}/disable"), post(heartbeats::disable))
 }
 
 /// Why a request was not answered, in Opsgenie's form.
@@ -65,32 +143,62 @@ enum Refusal {
     Key,
     #[error("{name}: {message}")]
     Parameter { name: &'static str, message: String },
-    #[error("there is no alert {0:?} of this integration; name it by its alias")]
+    #[error("the body is not understood: {0}; send JSON as Opsgenie's API describes it")]
+    Body(String),
+    #[error(transparent)]
+    Name(#[from] InvalidAlertName),
+    #[error("there is no {0}")]
     Unknown(String),
+    #[error("there is no request with this id; give the requestId of an answer")]
+    UnknownRequest,
+    #[error("{0}")]
+    Conflict(String),
+    #[error("heartbeat {0:?} is declared in the site document; change it there")]
+    Declared(String),
+    #[error("{0}")]
+    TooLarge(String),
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = match &self {
+impl Refusal {
+    fn parameter(name: &'static str, message: String) -> Self {
+        Self::Parameter { name, message }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
             Refusal::NotReady | Refusal::Api(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Key => StatusCode::UNAUTHORIZED,
-            Refusal::Parameter { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Refusal::Unknown(_) => StatusCode::NOT_FOUND,
-        };
-        (status, answer("message", json!(self.to_string()))).into_response()
+            Refusal::Parameter { .. } | Refusal::Name(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Body(_) => StatusCode::BAD_REQUEST,
+            Refusal::Unknown(_) | Refusal::UnknownRequest => StatusCode::NOT_FOUND,
+            Refusal::Declared(_) => StatusCode::FORBIDDEN,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        }
     }
 }
 
-/// An answer with what every one of them has.
-fn answer(name: &str, value: Value) -> Json<Value> {
-    Json(json!({ name: value, "took": 0.0, "requestId": Uuid::now_v7() }))
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let message = self.to_string();
+        let field = match &self {
+            Refusal::Parameter { name, .. } => Some(*name),
+            Refusal::Name(error) => Some(error.field()),
+            _ => None,
+        };
+        let answer = match field {
+            Some(field) => Answer::wrong(&message).with("errors", json!({ field: message })),
+            None => Answer::wrong(&message),
+        };
+        answer.status(self.status())
+    }
 }
 
 impl Reading {
-    /// The name of the integration whose key is shown.
-    fn integration(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+    /// The integration whose key is shown.
+    fn integration(&self, headers: &HeaderMap) -> Result<Arc<Integration>, Refusal> {
         let site = Arc::clone(&self.site.borrow());
         if site.revision.is_none() {
             return Err(Refusal::NotReady);
@@ -106,146 +214,61 @@ impl Reading {
         let integration = site.integration_of_key(&hash).ok_or(Refusal::Key)?;
         let now = self.api.context.clock.now();
         let may_ask = integration.takes(TYPE) && integration.expired_key(&hash, now).is_none();
-        may_ask.then(|| integration.name.clone()).ok_or(Refusal::Key)
+        may_ask.then(|| Arc::clone(integration)).ok_or(Refusal::Key)
     }
+
+    /// The alert that an identifier names, if it is one of the integration whose key is shown.
+    async fn alert(
+        &self,
+        headers: &HeaderMap,
+        identifier: &str,
+        identifier_type: Option<&String>,
+    ) -> Result<Alert, Refusal> {
+        let integration = self.integration(headers)?;
+        let fingerprint = match alert_name(identifier, identifier_type.map(String::as_str))? {
+            AlertName::Fingerprint(fingerprint) => fingerprint,
+            AlertName::Alias(alias) => {
+                domain::fingerprint([integration.name.as_str(), TYPE, "alias", &alias])
+            }
+        };
+        let alert = self.api.store.alert(fingerprint).await.map_err(ApiError::from)?;
+        let alert =
+            alert.filter(|alert| alert.integration == integration.name && alert.monitoring_system == TYPE);
+        alert.ok_or_else(|| {
+            Refusal::Unknown(format!(
+                "alert {identifier:?} of this integration; name it by its id, or by its alias with identifierType=alias"
+            ))
+        })
+    }
+
+    /// The alert of an attachment: there the type of the identifier has another name.
+    async fn attached_to(
+        &self,
+        headers: &HeaderMap,
+        identifier: &str,
+        asked: &Asked,
+    ) -> Result<Alert, Refusal> {
+        let identifier_type = asked
+            .get("alertIdentifierType")
+            .or_else(|| asked.get("identifierType"));
+        self.alert(headers, identifier, identifier_type).await
+    }
+}
+
+/// A body of JSON.
+fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+    let bytes = bytes.map_err(|error| Refusal::TooLarge(error.body_text()))?;
+    serde_json::from_slice(&bytes).map_err(|error| Refusal::Body(error.to_string()))
 }
 
 async fn one(
     State(reading): State<Reading>,
-    Path(alias): Path<String>,
+    Path(OneOf { id, .. }): Path<OneOf>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let integration = reading.integration(&headers)?;
-    let fingerprint = domain::fingerprint([integration.as_str(), TYPE, "alias", &alias]);
-    let alert = reading.api.store.alert(fingerprint).await;
-    match alert.map_err(ApiError::from)? {
-        Some(alert) => Ok(answer("data", shown(&alert))),
-        None => Err(Refusal::Unknown(alias)),
-    }
-}
-
-async fn list(
-    State(reading): State<Reading>,
-    Query(asked): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let integration = reading.integration(&headers)?;
-    let offset = number(&asked, "offset", 0, DEPTH_MAX)?;
-    let limit = number(&asked, "limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let query = query(&integration, &asked, offset + limit)?;
-    let page = reading.api.store.alerts(&query).await.map_err(ApiError::from)?;
-    let alerts: Vec<_> = page.rows.iter().skip(offset).map(shown).collect();
-    Ok(answer("data", json!(alerts)))
-}
-
-/// How many there are. To count all that ever were could take long, so the answer may be that there are too many.
-async fn counted(
-    State(reading): State<Reading>,
-    Query(asked): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let integration = reading.integration(&headers)?;
-    let mut query = query(&integration, &asked, COUNTED_AT_ONCE)?;
-    let mut count = 0;
-    // A page has fewer than asked for, or none, where most alerts are of others.
-    for _ in 0..COUNT_MAX / COUNTED_AT_ONCE {
-        let page = reading.api.store.alerts(&query).await.map_err(ApiError::from)?;
-        count += page.rows.len();
-        if page.next_cursor.is_none() {
-            return Ok(answer("data", json!({ "count": count })));
-        }
-        query.cursor = page.next_cursor;
-    }
-    Err(Refusal::Parameter {
-        name: "query",
-        message: "there are too many to count: ask for status:open".to_owned(),
-    })
-}
-
-/// Alerts of an integration, as its sender asks for them.
-fn query(integration: &str, asked: &HashMap<String, String>, limit: usize) -> Result<AlertQuery, Refusal> {
-    Ok(AlertQuery {
-        status: status(asked.get("query").map_or("", String::as_str))?,
-        filter: Filter {
-            matchers: vec![
-                format!("integration={integration:?}"),
-                format!("monitoring_system={TYPE:?}"),
-            ],
-            ..Filter::default()
-        },
-        limit,
-        ..AlertQuery::default()
-    })
-}
-
-fn number(
-    asked: &HashMap<String, String>,
-    name: &'static str,
-    otherwise: usize,
-    most: usize,
-) -> Result<usize, Refusal> {
-    let Some(text) = asked.get(name) else {
-        return Ok(otherwise);
-    };
-    let number = text.parse().ok().filter(|number| *number <= most);
-    number.ok_or_else(|| Refusal::Parameter {
-        name,
-        message: format!("{text:?} is not a number up to {most}"),
-    })
-}
-
-/// Of Opsgenie's language only what asks for a status.
-fn status(query: &str) -> Result<StatusWanted, Refusal> {
-    let plain: String = query
-        .chars()
-        .filter(|character| !character.is_whitespace())
-        .collect();
-    match plain.replace('=', ":").as_str() {
-        "" => Ok(StatusWanted::Any),
-        "status:open" => Ok(StatusWanted::Open),
-        "status:closed" => Ok(StatusWanted::Closed),
-        _ => Err(Refusal::Parameter {
-            name: "query",
-            message: format!(
-                "{query:?} is not understood: ask for status:open, for status:closed, or for all"
-            ),
-        }),
-    }
-}
-
-/// An alert as Opsgenie shows it.
-fn shown(alert: &Alert) -> Value {
-    let alias = alert.labels.get("alias").cloned();
-    let alias = alias.unwrap_or_else(|| alert.fingerprint.to_string());
-    let priority = match alert.severity {
-        Severity::Urgent | Severity::Down => "P1",
-        Severity::Critical => "P2",
-        Severity::Warning | Severity::Unknown => "P3",
-        Severity::Information | Severity::Ok => "P5",
-    };
-    let tags = alert.labels.get("tags").map_or("", String::as_str).split(',');
-    let tags: Vec<_> = tags.map(str::trim).filter(|tag| !tag.is_empty()).collect();
-    json!({
-        "id": alias,
-        "alias": alias,
-        "message": alert.name,
-        "description": alert.output,
-        "entity": alert.object,
-        "source": alert.source,
-        "priority": priority,
-        "status": if alert.status == Status::Open { "open" } else { "closed" },
-        "acknowledged": alert.acknowledgement.is_some(),
-        "snoozed": alert.snooze.is_some(),
-        "snoozedUntil": alert.snooze.as_ref().map(|snooze| snooze.until),
-        "owner": alert.assignment.as_ref().map_or("", |assignment| assignment.assignee.as_str()),
-        "count": alert.counts.opened + alert.counts.updated + alert.counts.severity_changed,
-        "createdAt": alert.opened_at,
-        "updatedAt": alert.changed_at,
-        "lastOccurredAt": alert.last_event_at,
-        "details": alert.labels,
-        "tags": tags,
-        "integration": { "name": alert.integration, "type": "API" },
-    })
+) -> Result<Response, Refusal> {
+    let alert = reading.alert(&headers, &id, asked.get("identifierType")).await?;
+    Ok(Answer::of(shown::whole(&alert)).ok())
 }
 
 #[cfg(test)]

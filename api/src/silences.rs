@@ -14,16 +14,13 @@ use domain::silence::{self, Placed, SilenceState};
 use jiff::Timestamp;
 use schemas::config::{ConfigEntry, LabelMatcher, Silence};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use store::StoreError;
 use uuid::Uuid;
 
-use crate::{Api, ApiError, site};
+use crate::site::{self, EntryChange};
+use crate::{Api, ApiError};
 
 pub(crate) const AUTHOR_MAX: usize = 200;
 pub(crate) const TEXT_MAX: usize = 10_000;
-/// How often a change is tried when others change the site at the same time.
-const ATTEMPTS: usize = 10;
 
 /// What is to be silenced, until when, by whom and why.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -191,37 +188,21 @@ async fn change(
     api: &Api,
     decide: impl Fn(&BTreeMap<Uuid, Silence>, Timestamp) -> Result<(Vec<Silence>, Silence), ApiError>,
 ) -> Result<Silence, ApiError> {
-    for _ in 0..ATTEMPTS {
-        let stored = api.store.site().await?;
-        let silences = of_entries(site::entries(&stored));
-        let now = api.context.clock.now();
+    let changed = site::change(api, |entries, now| {
+        let silences = of_entries(entries);
         let (changed, answer) = decide(&silences, now)?;
-        if changed.is_empty() {
-            return Ok(answer);
-        }
-        let entries = changed.into_iter().map(ConfigEntry::Silence);
-        let set: BTreeMap<_, _> = entries
-            .map(|entry| (entry.key(), json!(entry).to_string()))
-            .collect();
         let forgotten = silences
             .into_values()
-            .filter(|silence| silence::is_forgotten(silence, now));
-        let remove: Vec<_> = forgotten
-            .map(|silence| ConfigEntry::Silence(silence).key())
-            .collect();
-        match api.store.change_site(stored.revision, &set, &remove).await {
-            Ok(revision) => {
-                // It is stored; should the log be away, the stages read it as soon as that is back.
-                api.publisher.publish(revision).await;
-                return Ok(answer);
-            }
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ApiError::Unavailable(
-        "others changed the site at the same time, again and again: send it again".to_owned(),
-    ))
+            .filter(|silence| !changed.is_empty() && silence::is_forgotten(silence, now));
+        Ok::<_, ApiError>(EntryChange {
+            remove: forgotten
+                .map(|silence| ConfigEntry::Silence(silence).key())
+                .collect(),
+            set: changed.into_iter().map(ConfigEntry::Silence).collect(),
+            answer,
+        })
+    });
+    changed.await.map(|(silence, _)| silence)
 }
 
 fn check_lengths(request: &SilenceRequest) -> Result<(), ApiError> {

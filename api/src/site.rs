@@ -7,10 +7,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use jiff::Timestamp;
 use schemas::config::{ConfigEntry, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::StoredSite;
+use store::{StoreError, StoredSite};
 
 use crate::{Api, ApiError};
 
@@ -145,6 +146,46 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
         applied: true,
         published,
     })
+}
+
+/// How often a change is tried when others change the site at the same time.
+const ATTEMPTS: usize = 10;
+
+/// What is to become of single entries, and what the caller is answered.
+pub(crate) struct EntryChange<T> {
+    pub(crate) set: Vec<ConfigEntry>,
+    pub(crate) remove: Vec<String>,
+    pub(crate) answer: T,
+}
+
+/// Changes single entries: stores what `decide` makes of them as they are. Answers with the revision after it, if anything
+/// was changed.
+pub(crate) async fn change<T, E: From<ApiError>>(
+    api: &Api,
+    decide: impl Fn(BTreeMap<String, ConfigEntry>, Timestamp) -> Result<EntryChange<T>, E>,
+) -> Result<(T, Option<u64>), E> {
+    for _ in 0..ATTEMPTS {
+        let stored = api.store.site().await.map_err(ApiError::from)?;
+        let EntryChange { set, remove, answer } = decide(entries(&stored), api.context.clock.now())?;
+        if set.is_empty() && remove.is_empty() {
+            return Ok((answer, None));
+        }
+        let set: BTreeMap<_, _> = set
+            .into_iter()
+            .map(|entry| (entry.key(), json!(entry).to_string()))
+            .collect();
+        match api.store.change_site(stored.revision, &set, &remove).await {
+            Ok(revision) => {
+                // It is stored; should the log be away, the stages read it as soon as that is back.
+                api.publisher.publish(revision).await;
+                return Ok((answer, Some(revision)));
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(ApiError::from(error).into()),
+        }
+    }
+    let message = "others changed the site at the same time, again and again: send it again";
+    Err(ApiError::Unavailable(message.to_owned()).into())
 }
 
 /// What a document makes of the stored entries. Parsing and trial evaluations take their time, so they run off the threads

@@ -314,7 +314,7 @@ async fn start(
                 .as_alertmanager(settings.alertmanager_version.as_deref());
             access
                 .guard(api.routes())
-                .merge(api.opsgenie(site::follow(context)))
+                .merge(api.opsgenie(site::follow(context), &settings.console_url()))
                 .merge(access.routes())
                 .merge(Api::console())
         }

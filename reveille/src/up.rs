@@ -113,7 +113,7 @@ pub(crate) async fn run(
     tasks.spawn(collectors.clone().tell_usage());
     doors::open(&settings, &process.connections, &collectors, &mut tasks).await?;
     let routes = Router::new()
-        .merge(api.opsgenie(site))
+        .merge(api.opsgenie(site, &settings.console_url()))
         .merge(collectors.routes())
         .merge(guarded)
         .merge(access.routes())

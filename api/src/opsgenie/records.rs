@@ -1,0 +1,191 @@
+//! What is on record about an alert: its log, its notes, and who was notified.
+
+use axum::extract::{Path, Query as Parameters, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemas::{Alert, HistoryEntry, HistoryKind, LedgerEntry, LedgerState};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Links};
+use super::list::{Asked, ascending, number};
+use super::{OneOf, Reading, Refusal};
+use crate::ApiError;
+
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 100;
+/// The most lines of a history that are looked at, newest first, and how many are read at once.
+const LINES_MAX: usize = 10_000;
+const LINES_AT_ONCE: usize = 500;
+/// As the history has comments.
+const COMMENTED: &str = "commented: ";
+
+/// Lists that belong to an alert, by the last segment of the path.
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Path(OneOf { id, deed }): Path<OneOf>,
+    Parameters(asked): Parameters<Asked>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let alert = reading.alert(&headers, &id, asked.get("identifierType")).await?;
+    let path = format!("/v2/alerts/{id}/{deed}");
+    let links = Links::of(&reading, &headers, &path);
+    match deed.as_str() {
+        "notes" => lines(&reading, &alert, &asked, &links, note).await,
+        "logs" => lines(&reading, &alert, &asked, &links, log).await,
+        "recipients" => {
+            let ledger = reading.api.store.ledger(alert.fingerprint).await;
+            let ledger = ledger.map_err(ApiError::from)?;
+            Ok(Answer::of(ledger.iter().map(recipient).collect()).ok())
+        }
+        _ => Err(Refusal::Unknown(format!(
+            "{path}; notes, logs, recipients and attachments of an alert can be read"
+        ))),
+    }
+}
+
+/// A page of what `shown` makes of the history.
+async fn lines(
+    reading: &Reading,
+    alert: &Alert,
+    asked: &Asked,
+    links: &Links,
+    shown: fn(&HistoryEntry) -> Option<Value>,
+) -> Result<Response, Refusal> {
+    let limit = number(asked, "limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
+    let ascending = ascending(asked)?;
+    let offset = offset(asked)?;
+    let backwards = match asked.get("direction").map(String::as_str) {
+        None | Some("" | "next") => false,
+        Some("prev") => true,
+        Some(other) => {
+            return Err(Refusal::parameter(
+                "direction",
+                format!("{other:?} is neither next nor prev"),
+            ));
+        }
+    };
+    let mut lines: Vec<_> = history(reading, alert).await?;
+    if ascending {
+        lines.reverse();
+    }
+    let mut lines: Vec<_> = lines
+        .iter()
+        .filter_map(|line| Some((line.sequence, shown(line)?)))
+        .filter(|(sequence, _)| match offset {
+            None => true,
+            Some(offset) if ascending != backwards => *sequence > offset,
+            Some(offset) => *sequence < offset,
+        })
+        .collect();
+    let more = lines.len() > limit;
+    if backwards && more {
+        lines.drain(..lines.len() - limit);
+    }
+    lines.truncate(limit);
+    let mut page = asked.clone();
+    page.insert("limit".to_owned(), limit.to_string());
+    page.remove("offset");
+    page.insert("direction".to_owned(), "next".to_owned());
+    let mut paging = json!({ "first": links.to(&page) });
+    if let Some((sequence, _)) = lines.last().filter(|_| more || backwards) {
+        page.insert("offset".to_owned(), sequence.to_string());
+        paging["next"] = json!(links.to(&page));
+    }
+    let shown = lines.into_iter().map(|(_, line)| line).collect();
+    Ok(Answer::of(shown).with("paging", paging).ok())
+}
+
+/// The offset is that of a line, as the answers have it.
+fn offset(asked: &Asked) -> Result<Option<u64>, Refusal> {
+    let Some(text) = asked
+        .get("offset")
+        .filter(|text| !text.is_empty() && *text != "0")
+    else {
+        return Ok(None);
+    };
+    let offset = text.parse().map(Some);
+    offset.map_err(|_| Refusal::parameter("offset", format!("{text:?} is not the offset of a line")))
+}
+
+/// The history, newest first.
+pub(super) async fn history(reading: &Reading, alert: &Alert) -> Result<Vec<HistoryEntry>, Refusal> {
+    let (mut lines, mut cursor) = (Vec::new(), None);
+    while lines.len() < LINES_MAX {
+        let page = reading
+            .api
+            .store
+            .history(alert.fingerprint, LINES_AT_ONCE, cursor);
+        let page = page.await.map_err(ApiError::from)?;
+        lines.extend(page.rows);
+        cursor = page.next_cursor.and_then(|cursor| cursor.parse().ok());
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(lines)
+}
+
+fn note(line: &HistoryEntry) -> Option<Value> {
+    if line.kind != HistoryKind::Commented {
+        return None;
+    }
+    let note = line.message.strip_prefix(COMMENTED).unwrap_or(&line.message);
+    Some(json!({
+        "note": note,
+        "owner": owner(line),
+        "createdAt": line.at,
+        "offset": line.sequence.to_string(),
+    }))
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as notes are, of which not every line is one"
+)]
+fn log(line: &HistoryEntry) -> Option<Value> {
+    let by_person = line.actor.starts_with("operator ");
+    let told = matches!(
+        line.kind,
+        HistoryKind::Notifying
+            | HistoryKind::Notified
+            | HistoryKind::Retrying
+            | HistoryKind::NotDelivered
+            | HistoryKind::HeldBack
+    );
+    let kind = match (told, by_person) {
+        (true, _) => "alertRecipient",
+        (false, true) => "alertAction",
+        (false, false) => "system",
+    };
+    Some(json!({
+        "log": line.message,
+        "type": kind,
+        "owner": owner(line),
+        "createdAt": line.at,
+        "offset": line.sequence.to_string(),
+    }))
+}
+
+fn owner(line: &HistoryEntry) -> &str {
+    let actor = &line.actor;
+    let name = ["operator ", "integration ", "channel ", "scenario "]
+        .iter()
+        .find_map(|kind| actor.strip_prefix(kind));
+    name.unwrap_or(actor)
+}
+
+/// Whoever is notified here is a destination of a channel.
+fn recipient(entry: &LedgerEntry) -> Value {
+    let state = match entry.state {
+        LedgerState::Opening => "notifying",
+        LedgerState::Open | LedgerState::Closing | LedgerState::Closed => "notified",
+        LedgerState::Failed | LedgerState::NotClosed => "failed",
+    };
+    json!({
+        "user": { "id": entry.destination, "username": entry.destination },
+        "state": state,
+        "method": entry.channel.name(),
+        "createdAt": entry.opened_at,
+        "updatedAt": entry.changed_at,
+    })
+}
