@@ -1,14 +1,22 @@
 //! The hot view to websockets: one snapshot, then numbered deltas.
 //!
 //! ```text
-//! view.changed ──▶ follow ──▶ replica ──▶ subscription (one per client) ──▶ frames ──▶ socket
+//! view.changed ──▶ follow ──▶ replica ──▶ feed (one per filter): subscription ──▶ stream ──▶ frames ──▶ socket ──▶ line
 //! view         ──▶    │
 //! ```
 //!
 //! The bridge keeps a [`replica`] of the open alerts, and remembers in one ring, shared by all clients, which alerts
-//! changed last. A client is a place in that ring: when it can take a frame it gets the latest state of whatever changed
-//! since. So a slow client, a client that comes back with its cursor, and a client that keeps up are one case, and no
-//! client has a queue. The messages are those of [`schemas::live`].
+//! changed last. All clients with the same filter follow one [`feed`], whose [`stream`] works out once what changes for
+//! them; the [`frames`] are encoded once. A client is a position in that stream. One that keeps up is sent the deltas
+//! that all others are sent; one that is late, or comes back with its cursor, gets the latest state of all that changed
+//! since. So no client has a queue. Snapshots are sent in [`turns`], to a number of clients at once. The messages are
+//! those of [`schemas::live`].
+//!
+//! # Memory
+//!
+//! Beside the alerts, the bridge holds encoded frames, [`Limits::frame_bytes`] at most over all filters (what has no room
+//! is encoded for each client), and for each of [`Limits::clients`] what its [`line`] has not taken yet: one piece of a
+//! frame.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -21,23 +29,52 @@ use view::View;
 
 #[cfg(test)]
 mod examples;
+mod feed;
 mod follow;
 mod frames;
 mod heartbeats;
+mod line;
 mod measures;
+mod memory;
 mod replica;
 mod socket;
+mod stream;
 mod subscription;
+mod turns;
+mod upgrade;
 
-pub use socket::routes;
+pub use upgrade::routes;
 
+use feed::Feeds;
+use frames::Encoder;
 use heartbeats::{Heartbeats, STALE_AFTER};
 use measures::Measures;
-use replica::Replica;
+use memory::FrameMemory;
+use replica::{Replica, Texts};
+use turns::Turns;
 
 const NAME: &str = "bridge";
-/// The most clients at once when nothing else is set; one more is told to come back later.
-pub const CLIENTS_MAX: usize = 2_500;
+
+/// What bounds a bridge's work and memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Clients at once; one more is answered 503, and when to come back.
+    pub clients: usize,
+    /// Clients that are sent a snapshot at once; the others wait in the order in which they came.
+    pub snapshots: usize,
+    /// Bytes of encoded frames that are held for all clients together.
+    pub frame_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            clients: 2_500,
+            snapshots: 50,
+            frame_bytes: 128 * 1024 * 1024,
+        }
+    }
+}
 
 /// A running bridge; cheap to clone.
 #[derive(Clone)]
@@ -46,16 +83,17 @@ pub struct Bridge(Arc<Shared>);
 /// What the follower and the clients share.
 struct Shared {
     context: Context,
-    /// Tells the cursors of this bridge from those of others, and of itself before a restart.
-    id: String,
+    encoder: Arc<Encoder>,
     replica: RwLock<Replica>,
     /// Sequence of the last change, once the replica is there.
     head: watch::Sender<Option<u64>>,
     trouble: Mutex<Option<Trouble>>,
     heartbeats: Heartbeats,
+    feeds: Feeds,
+    turns: Arc<Turns>,
     seats: Arc<Semaphore>,
-    clients_max: usize,
-    measures: Measures,
+    limits: Limits,
+    measures: Arc<Measures>,
 }
 
 /// Why the replica may be behind.
@@ -67,15 +105,22 @@ struct Trouble {
 }
 
 impl Bridge {
-    /// Starts to follow the view, for so many clients at once. Clients may come at once; they are served when the view is there.
-    pub fn start(context: Context, view: Arc<dyn View>, clients_max: usize) -> Self {
+    /// Starts to follow the view. Clients may come at once; they are served when the view is there.
+    pub fn start(context: Context, view: Arc<dyn View>, limits: Limits) -> Self {
         let now = context.clock.now();
         let started = u64::try_from(now.as_second()).unwrap_or_default();
         let id = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, started, 0))
             .simple()
             .to_string();
-        let shared = Arc::new(Shared {
+        let measures = Measures::new(&context.metrics);
+        let encoder = Encoder {
             id,
+            texts: Texts::default(),
+            memory: FrameMemory::new(limits.frame_bytes, measures.queued_bytes.clone()),
+            encoded: measures.encoded.clone(),
+        };
+        let shared = Arc::new(Shared {
+            encoder: Arc::new(encoder),
             replica: RwLock::default(),
             head: watch::Sender::new(None),
             trouble: Mutex::new(Some(Trouble {
@@ -83,9 +128,11 @@ impl Bridge {
                 tolerated: Duration::ZERO,
             })),
             heartbeats: Heartbeats::new(context.log.partitions(Topic::VIEW_CHANGED), now),
-            seats: Arc::new(Semaphore::new(clients_max)),
-            clients_max,
-            measures: Measures::new(&context.metrics),
+            feeds: Feeds::default(),
+            turns: Arc::new(Turns::new(limits.snapshots, measures.waiting.clone())),
+            seats: Arc::new(Semaphore::new(limits.clients)),
+            limits,
+            measures: Arc::new(measures),
             context,
         });
         tokio::spawn(follow::run(Arc::clone(&shared), view));
@@ -122,21 +169,7 @@ impl Shared {
         (age > STALE_AFTER).then(|| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn cursor(&self, sequence: u64) -> String {
-        format!("{}-{sequence}", self.id)
-    }
-
-    /// The sequence in a cursor that this bridge gave.
-    fn sequence(&self, cursor: &str) -> Option<u64> {
-        let (id, sequence) = cursor.rsplit_once('-')?;
-        if id == self.id {
-            sequence.parse().ok()
-        } else {
-            None
-        }
-    }
-
     fn clients(&self) -> usize {
-        self.clients_max - self.seats.available_permits()
+        self.limits.clients - self.seats.available_permits()
     }
 }

@@ -12,6 +12,16 @@ const SECONDS: &[f64] = &[
 pub(crate) struct Measures {
     /// Clients that are connected.
     pub clients: IntGauge,
+    /// Clients that wait for their turn to be sent a snapshot.
+    pub waiting: IntGauge,
+    /// Connections that were refused, as there were too many clients.
+    pub refused: IntCounter,
+    /// Connections that ended, by reason.
+    pub disconnects: IntCounterVec,
+    /// Bytes of encoded frames that are held for clients.
+    pub queued_bytes: IntGauge,
+    /// Frames that were encoded, by type; each is for all clients with the same filter.
+    pub encoded: IntCounterVec,
     /// Frames that were sent, by type.
     pub frames: IntCounterVec,
     /// Changes of the replica.
@@ -32,11 +42,34 @@ impl Measures {
             "reveille_bridge_accept_to_screen_seconds",
             "From the acceptance of an event or a command to the frame that shows it, for each client.",
         );
+        let disconnects = Opts::new(
+            "reveille_bridge_disconnects_total",
+            "Connections of clients that ended, by reason.",
+        );
+        let encoded = Opts::new(
+            "reveille_bridge_encoded_frames_total",
+            "Frames that were encoded, each for all clients with the same filter.",
+        );
+        let gauge = |name: &str, help: &str| register(metrics, IntGauge::new(name, help));
         Self {
-            clients: register(
-                metrics,
-                IntGauge::new("reveille_bridge_clients", "Clients that are connected."),
+            clients: gauge("reveille_bridge_clients", "Clients that are connected."),
+            waiting: gauge(
+                "reveille_bridge_waiting_clients",
+                "Clients that wait for their turn to be sent a snapshot.",
             ),
+            refused: register(
+                metrics,
+                IntCounter::new(
+                    "reveille_bridge_refused_total",
+                    "Connections that were refused, as there were as many clients as may be.",
+                ),
+            ),
+            disconnects: register(metrics, IntCounterVec::new(disconnects, &["reason"])),
+            queued_bytes: gauge(
+                "reveille_bridge_queued_bytes",
+                "Encoded frames that are held for clients, in bytes.",
+            ),
+            encoded: register(metrics, IntCounterVec::new(encoded, &["type"])),
             frames: register(metrics, IntCounterVec::new(frames, &["type"])),
             changes: register(
                 metrics,

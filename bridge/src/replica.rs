@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
 use schemas::live::Filter;
@@ -10,8 +10,8 @@ use schemas::{Alert, Fingerprint, OperatorState, Severity, Status};
 
 /// Changes that are remembered; a client that missed more gets a snapshot.
 const CHANGES_MAX: u64 = 100_000;
-/// Alerts whose JSON text is kept, counted in changes.
-const TEXTS_MAX: u64 = 5_000;
+/// Bytes of the JSON texts of alerts that are kept.
+const TEXTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Slots that are copied together.
 const CHUNK: usize = 256;
 
@@ -41,9 +41,20 @@ pub(crate) struct Shown {
     pub key: Key,
     /// A small number that no other alert in the replica has at the same time; clients keep a bit for each.
     pub slot: u32,
-    /// Of the change that brought it.
-    sequence: u64,
     text: Mutex<Option<Arc<str>>>,
+}
+
+/// The JSON texts that were made last, up to a number of bytes, so that clients with different filters share them.
+pub(crate) struct Texts {
+    bytes_max: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    /// With the bytes of each, the oldest first.
+    texts: VecDeque<(Weak<Shown>, usize)>,
 }
 
 /// What alerts are counted by.
@@ -73,15 +84,6 @@ pub(crate) struct News {
     pub now: Option<Arc<Shown>>,
     /// When the first of the changes was accepted.
     pub accepted_at: Option<Timestamp>,
-}
-
-/// Where a client begins.
-pub(crate) struct Start {
-    /// All alerts at this place in the stream.
-    pub list: List,
-    pub position: u64,
-    /// What happened between the client's cursor and here; `None` when it begins anew.
-    pub missed: Option<Vec<News>>,
 }
 
 impl Default for Replica {
@@ -146,7 +148,6 @@ impl Replica {
             alert,
             key,
             slot,
-            sequence: self.head + 1,
             text: Mutex::default(),
         };
         let shown = Arc::new(shown);
@@ -212,20 +213,6 @@ impl Replica {
         if self.changes.len() as u64 > self.changes_max {
             self.changes.pop_front();
         }
-        self.forget_old_text();
-    }
-
-    /// The text of an alert that has not changed for long is made again when it is wanted.
-    fn forget_old_text(&self) {
-        let old = usize::try_from(TEXTS_MAX)
-            .ok()
-            .and_then(|recent| self.changes.len().checked_sub(recent + 1));
-        if let Some(change) = old.and_then(|old| self.changes.get(old))
-            && let Some(shown) = self.alerts.get(&change.fingerprint)
-            && self.head - shown.sequence >= TEXTS_MAX
-        {
-            *shown.lock_text() = None;
-        }
     }
 
     /// What happened after this place, alert by alert, as far as it may concern this filter; `None` when that is no
@@ -260,14 +247,9 @@ impl Replica {
         Some(news)
     }
 
-    /// Where a client with this filter begins that has seen everything up to `cursor`.
-    pub fn start(&self, cursor: Option<u64>, filter: &Filter) -> Start {
-        let missed = cursor.and_then(|cursor| self.news(cursor, filter));
-        Start {
-            list: self.list.clone(),
-            position: self.head,
-            missed,
-        }
+    /// All alerts as they are now.
+    pub fn list(&self) -> List {
+        self.list.clone()
     }
 }
 
@@ -310,14 +292,49 @@ impl List {
     }
 }
 
-impl Shown {
-    /// Its JSON; made once and shared by all clients while the change that brought it is a recent one.
-    pub fn text(&self, head: u64) -> Arc<str> {
-        if head.saturating_sub(self.sequence) >= TEXTS_MAX {
-            return self.text_once();
+impl Default for Texts {
+    fn default() -> Self {
+        Self::of(TEXTS_BYTES_MAX)
+    }
+}
+
+impl Texts {
+    /// So many bytes at most.
+    pub fn of(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            kept: Mutex::default(),
         }
-        let mut text = self.lock_text();
-        Arc::clone(text.get_or_insert_with(|| self.write().into()))
+    }
+
+    /// The text of this alert is kept from now on, in place of those that were made first.
+    fn keep(&self, shown: &Arc<Shown>, bytes: usize) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes += bytes;
+        kept.texts.push_back((Arc::downgrade(shown), bytes));
+        while kept.bytes > self.bytes_max
+            && let Some((oldest, bytes)) = kept.texts.pop_front()
+        {
+            kept.bytes -= bytes;
+            if let Some(oldest) = oldest.upgrade() {
+                *oldest.lock_text() = None;
+            }
+        }
+    }
+}
+
+impl Shown {
+    /// Its JSON; made once and shared as long as it is among the last that were made.
+    pub fn text(self: &Arc<Self>, texts: &Texts) -> Arc<str> {
+        let mut kept = self.lock_text();
+        if let Some(text) = kept.as_ref() {
+            return Arc::clone(text);
+        }
+        let text: Arc<str> = self.write().into();
+        *kept = Some(Arc::clone(&text));
+        drop(kept);
+        texts.keep(self, text.len());
+        text
     }
 
     /// Its JSON, for a snapshot: not kept, as a snapshot is large.

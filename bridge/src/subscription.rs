@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::CompiledFilter;
-use jiff::Timestamp;
-use schemas::Fingerprint;
 use schemas::live::{Counters, Filter};
 
+use crate::frames::Changes;
 use crate::replica::{Key, List, News, Shown};
 
 /// What one client has on its screen: as much as is needed to tell it what changes there.
@@ -18,15 +17,6 @@ pub(crate) struct Subscription {
     counters: Counters,
     /// Everything up to this change is on the screen.
     position: u64,
-}
-
-/// News for one screen.
-#[derive(Default)]
-pub(crate) struct ScreenNews {
-    pub changed: Vec<Arc<Shown>>,
-    pub removed: Vec<Fingerprint>,
-    /// When what led to it was accepted.
-    pub accepted_at: Vec<Timestamp>,
 }
 
 impl Subscription {
@@ -68,39 +58,39 @@ impl Subscription {
     }
 
     /// Moves on to `position`.
-    pub fn take(&mut self, news: &[News], position: u64) -> ScreenNews {
+    pub fn take(&mut self, news: &[News], position: u64) -> Changes {
         self.position = position;
         // All that was there is taken off first, as slots may have a new owner since.
         let was_shown: Vec<bool> = news.iter().map(|news| self.take_off(news)).collect();
-        let mut screen = ScreenNews::default();
+        let mut changes = Changes::default();
         for (news, was_shown) in news.iter().zip(was_shown) {
             match &news.now {
                 Some(now) if self.filter.matches(&now.alert) => {
                     self.add(now);
-                    screen.changed.push(Arc::clone(now));
+                    changes.changed.push(Arc::clone(now));
                 }
-                _ if was_shown => screen.removed.push(news.fingerprint),
+                _ if was_shown => changes.removed.push(news.fingerprint),
                 _ => continue,
             }
-            screen.accepted_at.extend(news.accepted_at);
+            changes.accepted_at.extend(news.accepted_at);
         }
-        screen
+        changes
     }
 
     /// What happened to a screen with the same filter that was left behind. What was on it then is known only as far
     /// as the filter asks for what alerts are counted by; so it may be told to remove what it never had.
-    pub fn missed(&self, news: &[News]) -> ScreenNews {
-        let mut screen = ScreenNews::default();
+    pub fn missed(&self, news: &[News]) -> Changes {
+        let mut changes = Changes::default();
         for news in news {
             match (&news.now, &news.before) {
-                (Some(now), _) if self.filter.matches(&now.alert) => screen.changed.push(Arc::clone(now)),
+                (Some(now), _) if self.filter.matches(&now.alert) => changes.changed.push(Arc::clone(now)),
                 (_, Some((_, before))) if before.may_pass(self.filter()) => {
-                    screen.removed.push(news.fingerprint);
+                    changes.removed.push(news.fingerprint);
                 }
                 _ => {}
             }
         }
-        screen
+        changes
     }
 
     fn take_off(&mut self, news: &News) -> bool {
@@ -119,12 +109,6 @@ impl Subscription {
     fn add(&mut self, shown: &Shown) {
         self.shown.set(shown.slot, true);
         count(&mut self.counters, &shown.key, true);
-    }
-}
-
-impl ScreenNews {
-    pub fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.removed.is_empty()
     }
 }
 

@@ -76,7 +76,7 @@ impl World {
         view.mark_filled().await.unwrap();
         let clock = Clock::system();
         let context = Context::new(Arc::new(log.clone()), clock.clone());
-        let bridge = bridge::Bridge::start(context.clone(), view.clone(), bridge::CLIENTS_MAX);
+        let bridge = bridge::Bridge::start(context.clone(), view.clone(), bridge::Limits::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, bridge::routes(bridge)).await.unwrap() });

@@ -62,6 +62,10 @@ pub struct Settings {
     pub aerospike_cluster_name: Option<String>,
     /// Clients of a bridge at once; 2,500 when not set.
     pub bridge_clients: Option<usize>,
+    /// Clients that a bridge sends a snapshot at once; 50 when not set.
+    pub bridge_snapshots: Option<usize>,
+    /// Bytes of encoded frames that a bridge holds for its clients; 128 MiB when not set.
+    pub bridge_frame_bytes: Option<usize>,
     /// Where the stage listens for its users; `127.0.0.1:8080` when not set.
     pub listen: Option<SocketAddr>,
     /// Where it tells how it is; `127.0.0.1:8081` when not set.
@@ -145,6 +149,8 @@ const NAMES: &[&str] = &[
     "aerospike_alternate_addresses",
     "aerospike_cluster_name",
     "bridge_clients",
+    "bridge_snapshots",
+    "bridge_frame_bytes",
     "listen",
     "admin_listen",
     "riemann_listen",
@@ -218,6 +224,9 @@ pub enum SettingsError {
     #[error(transparent)]
     Mqtt(#[from] MqttError),
 }
+
+/// More clients of one bridge than a machine has room for.
+const BRIDGE_CLIENTS_MAX: usize = 1_000_000;
 
 impl Settings {
     /// Reads the file, if one is given, and lays the environment over it.
@@ -307,6 +316,17 @@ impl Settings {
             if name == bound && value == Some(0) {
                 return Err("at least one connection is needed: use 1 or more, or leave it out");
             }
+        }
+        let clients = [self.bridge_clients, self.bridge_snapshots];
+        if clients
+            .into_iter()
+            .flatten()
+            .any(|clients| clients > BRIDGE_CLIENTS_MAX)
+        {
+            return Err("no machine has room for so many clients: use 1000000 or less");
+        }
+        if name == "bridge_snapshots" && self.bridge_snapshots == Some(0) {
+            return Err("no client would ever be sent a snapshot: use 1 or more");
         }
         let level = self.log_level.as_deref();
         if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
@@ -543,7 +563,9 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "connections"
             | "connections_per_address"
             | "last_seen_seconds"
-            | "text_changes_seconds",
+            | "text_changes_seconds"
+            | "bridge_snapshots"
+            | "bridge_frame_bytes",
             text,
         ) => text
             .parse()

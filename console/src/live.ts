@@ -146,6 +146,7 @@ function take(text: string): void {
       state.clockOffset.value = at - Date.now();
       state.viewSilentSince.value = message.stale_ms === undefined ? null : at - message.stale_ms;
       if (board.cursor !== null) board.cursor = message.cursor;
+      state.waitingBehind.value = message.ahead ?? null;
       break;
     }
     case "refused":

@@ -158,6 +158,8 @@ export interface BeatMessage {
   cursor: string;
   at: string;
   stale_ms?: number;
+  /** How many clients are sent a snapshot before this one, while it waits for its own. */
+  ahead?: number;
 }
 
 export interface RefusedMessage {

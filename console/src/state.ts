@@ -59,6 +59,8 @@ export const status = signal<ConnectionStatus>({ kind: "connecting" });
 export const lastFrameAt = signal<number | null>(null);
 /** Since when the server's view has heard nothing, by the server's clock, when that is long ago. */
 export const viewSilentSince = signal<number | null>(null);
+/** How many other consoles are sent their list before this one is; null while it does not wait. */
+export const waitingBehind = signal<number | null>(null);
 /** The server's clock minus the one here. */
 export const clockOffset = signal(0);
 /** The server's time, once a second while somebody looks. */

@@ -161,6 +161,16 @@ pub(crate) fn pace(settings: &Settings) -> domain::Pace {
     domain::Pace::of_seconds(settings.last_seen_seconds, settings.text_changes_seconds)
 }
 
+/// What the settings say, and else what is good for most.
+pub(crate) fn bridge_limits(settings: &Settings) -> bridge::Limits {
+    let usual = bridge::Limits::default();
+    bridge::Limits {
+        clients: settings.bridge_clients.unwrap_or(usual.clients),
+        snapshots: settings.bridge_snapshots.unwrap_or(usual.snapshots),
+        frame_bytes: settings.bridge_frame_bytes.unwrap_or(usual.frame_bytes),
+    }
+}
+
 /// For how long the daemon keeps what is over.
 pub(crate) fn retention(settings: &Settings) -> daemon::Retention {
     daemon::Retention::of_days(
@@ -306,7 +316,7 @@ async fn start(
             access.guard(bridge::routes(Bridge::start(
                 context.clone(),
                 view,
-                settings.bridge_clients.unwrap_or(bridge::CLIENTS_MAX),
+                bridge_limits(settings),
             )))
         }
         Stage::Api => {

@@ -101,7 +101,7 @@ pub(crate) async fn run(
             .merge(bridge::routes(Bridge::start(
                 context.clone(),
                 view,
-                settings.bridge_clients.unwrap_or(bridge::CLIENTS_MAX),
+                stages::bridge_limits(&settings),
             ))),
     );
     let collectors = Collectors::new(

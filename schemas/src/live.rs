@@ -4,7 +4,10 @@
 //! [`ServerMessage::Snapshot`] frames, the last with `complete: true`) or, when the cursor of the hello is still
 //! known, goes on where the client left off; then [`ServerMessage::Delta`]s follow. Every frame of the server
 //! carries the cursor to say in the next hello. A new hello on the same socket changes the filter and brings a new
-//! snapshot. The server sends a [`ServerMessage::Beat`] every few seconds, so silence means a broken line.
+//! snapshot. The server sends a [`ServerMessage::Beat`] every few seconds, so silence means a broken line. Snapshots are
+//! sent to a number of clients at once: who waits for one hears in the beats how many come first. Every hello without a
+//! cursor is answered in order, by the first part of a snapshot or by [`ServerMessage::Refused`]; one that another hello
+//! overtakes while it waits is answered by a first part without alerts.
 
 use std::collections::BTreeMap;
 
@@ -89,6 +92,9 @@ pub enum ServerMessage {
         /// Milliseconds since the view last heard from the daemon, when that is long ago; the view may be stale.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stale_ms: Option<u64>,
+        /// How many clients are sent a snapshot before this one, while it waits for its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<u64>,
     },
     /// The last message of the client could not be used.
     Refused {

@@ -84,9 +84,12 @@ impl Screen {
                 self.cursor = Some(cursor);
             }
             ServerMessage::Beat { cursor, stale_ms, .. } => {
-                self.complete = true;
                 self.stale = stale_ms.is_some();
-                self.cursor = Some(cursor);
+                // Without a cursor the snapshot is not there yet.
+                if !cursor.is_empty() {
+                    self.complete = true;
+                    self.cursor = Some(cursor);
+                }
             }
             ServerMessage::Refused { reason } => self.refused.push(reason),
         }

@@ -95,7 +95,7 @@ impl World {
         let view = Arc::new(TestView::default());
         let clock = Clock::simulated("2026-09-01T10:00:00Z".parse().unwrap());
         let context = Context::new(Arc::new(log.clone()), clock.clone());
-        let Bridge(shared) = Bridge::start(context, view.clone(), crate::CLIENTS_MAX);
+        let Bridge(shared) = Bridge::start(context, view.clone(), crate::Limits::default());
         Self { log, view, shared }
     }
 

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use schemas::{Alert, OperatorState, Severity};
+use schemas::{Alert, Fingerprint, OperatorState, Severity};
 
 use super::*;
 use crate::examples::{alert, closed, fingerprint};
-use crate::replica::Replica;
+use crate::replica::{Replica, Texts};
 
 fn compiled(filter: &Filter) -> CompiledFilter {
     CompiledFilter::compile(filter).unwrap()
@@ -42,16 +42,16 @@ struct Console {
 
 impl Console {
     async fn connect(filter: Filter, replica: &Replica) -> Self {
-        let start = replica.start(None, &filter);
-        let screen = Subscription::begin(compiled(&filter), &start.list, start.position).await;
-        let shown = start.list.parts().flatten().filter(|alert| screen.shows(alert));
+        let list = replica.list();
+        let screen = Subscription::begin(compiled(&filter), &list, replica.head()).await;
+        let shown = list.parts().flatten().filter(|alert| screen.shows(alert));
         let seen = shown
             .map(|shown| (shown.alert.fingerprint, Arc::clone(&shown.alert)))
             .collect();
         Self { filter, screen, seen }
     }
 
-    fn see(&mut self, news: &ScreenNews) {
+    fn see(&mut self, news: &Changes) {
         for shown in &news.changed {
             self.seen
                 .insert(shown.alert.fingerprint, Arc::clone(&shown.alert));
@@ -74,9 +74,9 @@ impl Console {
 
     /// A new line with the cursor of the old one.
     async fn reconnect(&mut self, replica: &Replica) {
-        let start = replica.start(Some(self.screen.position()), &self.filter);
-        let screen = Subscription::begin(compiled(&self.filter), &start.list, start.position).await;
-        match start.missed {
+        let missed = replica.news(self.screen.position(), &self.filter);
+        let screen = Subscription::begin(compiled(&self.filter), &replica.list(), replica.head()).await;
+        match missed {
             Some(missed) => {
                 self.screen = screen;
                 let news = self.screen.missed(&missed);
@@ -230,19 +230,20 @@ async fn a_console_that_was_slow_gets_each_alert_once_as_it_is_now() {
 #[test]
 fn texts_are_shared_while_they_are_new_and_let_go_later() {
     let mut replica = Replica::default();
-    replica.apply(Arc::new(alert(1, 1)), None);
-    let shown = replica
-        .news(0, &Filter::default())
-        .unwrap()
-        .remove(0)
-        .now
-        .unwrap();
-    let text = shown.text(replica.head());
-    assert!(Arc::ptr_eq(&text, &shown.text(replica.head())));
-    for version in 1..=5_000 {
-        replica.apply(Arc::new(alert(2, version)), None);
+    for number in 1..=3 {
+        replica.apply(Arc::new(alert(number, 1)), None);
     }
-    assert_eq!(Arc::strong_count(&text), 1, "nobody else keeps it");
-    assert_eq!(shown.text(replica.head()), text);
+    let news = replica.news(0, &Filter::default()).unwrap();
+    let shown: Vec<_> = news.into_iter().filter_map(|news| news.now).collect();
+    let bytes = shown[0].text_once().len();
+    let texts = Texts::of(bytes * 2);
+    let text = shown[0].text(&texts);
+    assert!(Arc::ptr_eq(&text, &shown[0].text(&texts)));
+    assert!(Arc::ptr_eq(&text, &shown[0].text_once()));
+    let second = shown[1].text(&texts);
+    shown[2].text(&texts);
+    assert_eq!(Arc::strong_count(&text), 1, "there was no room for a third");
+    assert_eq!(Arc::strong_count(&second), 2, "this one is kept");
+    assert_eq!(shown[0].text_once(), text);
     assert_eq!(Arc::strong_count(&text), 1, "and it is not kept again");
 }

@@ -24,12 +24,18 @@ export function EmptyTable() {
   );
 }
 
+function waitingText(): string {
+  if (state.status.value.kind === "waiting") return "The server cannot be reached.";
+  const ahead = state.waitingBehind.value;
+  return ahead ? `Waiting: ${ahead} other consoles read their lists first.` : "Reading…";
+}
+
 function emptyText(isFiltered: boolean): string {
   if (state.list.value === "closed") {
     if (closed.problem.value) return closed.problem.value;
     if (closed.loading.value) return "Reading…";
     return isFiltered ? "No closed alert passes the filter." : "No alert has closed yet.";
   }
-  if (!state.loaded.value) return state.status.value.kind === "waiting" ? "The server cannot be reached." : "Reading…";
+  if (!state.loaded.value) return waitingText();
   return isFiltered ? "No open alert passes the filter." : "All is quiet: no open alert.";
 }
