@@ -13,11 +13,12 @@ use tests::audit::{Comment, Report, audit};
 use tests::client::Client;
 use tests::live::WsClient;
 use tests::load::{self, Load};
-use tests::site::SLACK_CHANNELS;
+use tests::site::{SLACK_CHANNELS, keys};
 use tests::stage::Stage;
 use tests::waiting::until;
 use tests::world::START;
 use tests::{World, number_from_environment, say, skipped};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How long everything may take to be done when nobody disturbs any more.
@@ -41,6 +42,104 @@ async fn kill_9_loses_nothing_and_doubles_nothing_on_real_services() -> Result<(
 async fn kill_9_loses_nothing_and_doubles_nothing_on_up() -> Result<()> {
     let _turn = tests::alone().await;
     survive(&mut World::on_up("kill-up").await?, 40, 2500).await
+}
+
+/// Alerts whose partitions are looked at while one of two copies is killed and started again.
+const LANES: usize = 24;
+/// A partition of a copy that was not killed holds an alert up no longer than this.
+const STANDSTILL_MAX: Duration = Duration::from_secs(4);
+/// How long an alert may take whose partition belongs to the copy that was killed.
+const RETURN: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v5_a_copy_that_is_killed_and_starts_again_holds_up_its_own_partitions_only() -> Result<()> {
+    let _turn = tests::alone().await;
+    let Some(mut world) = World::on_real_services("kill-one", 2).await? else {
+        skipped("one copy killed on real services", "Kafka and MariaDB are needed");
+        return Ok(());
+    };
+    let console = world.console().await?;
+    for victim in ["daemon", "aggregator"] {
+        if world.stage(victim).is_err() {
+            continue;
+        }
+        let worst = standstills(&mut world, &console, victim).await?;
+        let unharmed = worst.iter().filter(|worst| **worst < STANDSTILL_MAX).count();
+        say(&format!(
+            "one {victim} of two was killed; the longest waits of {LANES} alerts: {worst:?}"
+        ));
+        // Half of the partitions are the other copy's; the alerts are spread over all by chance.
+        ensure!(
+            unharmed >= LANES / 5,
+            "all partitions stood still when one {victim} was killed: {worst:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Kills one copy and starts it again at once; answers how long each alert's updates took at most, from the shortest to
+/// the longest.
+async fn standstills(world: &mut World, console: &WsClient, victim: &str) -> Result<Vec<Duration>> {
+    let stop = CancellationToken::new();
+    let client = world.client.clone();
+    let (rounds, mut counted) = watch::channel(0);
+    let start = Instant::now();
+    let lanes = (0..LANES).map(|lane| {
+        let name = format!("{victim}-lane-{lane}");
+        update_until(&client, console, name, &stop, &rounds)
+    });
+    let disturb = async {
+        // Everything is under way.
+        counted.wait_for(|rounds| *rounds >= LANES * 3).await?;
+        let at = start.elapsed();
+        world.stage(victim)?.kill();
+        world.stage(victim)?.spawn()?;
+        world.ready(START).await?;
+        stop.cancel();
+        Ok(at)
+    };
+    let (lanes, at) = tokio::try_join!(futures_util::future::try_join_all(lanes), disturb)?;
+    let mut worst: Vec<_> = lanes
+        .iter()
+        .map(|waits| {
+            let after = waits.iter().filter(|(end, _)| end.duration_since(start) > at);
+            after.map(|(_, wait)| *wait).max().unwrap_or_default()
+        })
+        .collect();
+    worst.sort_unstable();
+    Ok(worst)
+}
+
+/// Updates one alert again and again, as soon as the console shows the last update; answers when each came and after how long.
+async fn update_until(
+    client: &Client,
+    console: &WsClient,
+    name: String,
+    stop: &CancellationToken,
+    rounds: &watch::Sender<usize>,
+) -> Result<Vec<(Instant, Duration)>> {
+    let mut waits = Vec::new();
+    while !stop.is_cancelled() {
+        let output = format!("update {};", waits.len());
+        let body = json!({
+            "alert_name": name,
+            "alert_severity": "critical",
+            "source": "lanes",
+            "object": name,
+            "notification_output": output,
+        });
+        let sent = Instant::now();
+        let answer = client.post("api", keys::MACHINES, body.to_string()).await?;
+        ensure!(answer.status.is_success(), "the collectors say {answer:?}");
+        console
+            .wait_until("the update on the screen", RETURN, |screen| {
+                screen.by_name(&name).is_some_and(|alert| alert.output == output)
+            })
+            .await?;
+        waits.push((Instant::now(), sent.elapsed()));
+        rounds.send_modify(|rounds| *rounds += 1);
+    }
+    Ok(waits)
 }
 
 /// `REVEILLE_TEST_SECONDS`, `REVEILLE_TEST_PAUSE_MS` (between kills), `REVEILLE_TEST_ALERTS`, `REVEILLE_TEST_RATE` and
