@@ -12,6 +12,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use chassis::attempts::WrongCredential;
 use chassis::secrets::key_hash;
 use domain::Site;
 use domain::opsgenie::{AlertName, InvalidAlertName, alert_name};
@@ -140,7 +141,7 @@ enum Refusal {
     #[error(
         "the key is missing, unknown or expired; give one of an integration of type opsgenie, as Authorization: GenieKey"
     )]
-    Key,
+    Key { shown: bool },
     #[error("{name}: {message}")]
     Parameter { name: &'static str, message: String },
     #[error("the body is not understood: {0}; send JSON as Opsgenie's API describes it")]
@@ -169,7 +170,7 @@ impl Refusal {
     const fn status(&self) -> StatusCode {
         match self {
             Refusal::NotReady | Refusal::Api(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Key => StatusCode::UNAUTHORIZED,
+            Refusal::Key { .. } => StatusCode::UNAUTHORIZED,
             Refusal::Parameter { .. } | Refusal::Name(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Body(_) => StatusCode::BAD_REQUEST,
             Refusal::Unknown(_) | Refusal::UnknownRequest => StatusCode::NOT_FOUND,
@@ -192,7 +193,11 @@ impl IntoResponse for Refusal {
             Some(field) => Answer::wrong(&message).with("errors", json!({ field: message })),
             None => Answer::wrong(&message),
         };
-        answer.status(self.status())
+        let mut response = answer.status(self.status());
+        if matches!(self, Refusal::Key { shown: true }) {
+            response.extensions_mut().insert(WrongCredential::Sender);
+        }
+        response
     }
 }
 
@@ -209,12 +214,16 @@ impl Reading {
         let shown = shown.and_then(|text| text.trim().split_once(' '));
         // As everywhere in HTTP, it does not matter how the scheme is written.
         let key = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
-        let (_, key) = key.ok_or(Refusal::Key)?;
+        let (_, key) = key.ok_or(Refusal::Key { shown: false })?;
         let hash = key_hash(key.trim());
-        let integration = site.integration_of_key(&hash).ok_or(Refusal::Key)?;
+        let integration = site
+            .integration_of_key(&hash)
+            .ok_or(Refusal::Key { shown: true })?;
         let now = self.api.context.clock.now();
         let may_ask = integration.takes(TYPE) && integration.expired_key(&hash, now).is_none();
-        may_ask.then(|| Arc::clone(integration)).ok_or(Refusal::Key)
+        may_ask
+            .then(|| Arc::clone(integration))
+            .ok_or(Refusal::Key { shown: false })
     }
 
     /// The alert that an identifier names, if it is one of the integration whose key is shown.

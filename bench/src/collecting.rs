@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use chassis::secrets::key_hash;
-use chassis::settings::AlertBounds;
+use chassis::settings::Settings;
 use collectors::Collectors;
 use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
@@ -78,5 +78,13 @@ fn routes() -> Result<Router> {
     site.apply(&entry.key(), Some(entry));
     site.revision = Some(1);
     let (_, site) = watch::channel(Arc::new(site));
-    Ok(Collectors::new(context, site, None, AlertBounds::default()).routes())
+    let settings = Settings::default();
+    let collectors = Collectors::new(
+        context,
+        site,
+        None,
+        settings.alert_bounds,
+        settings.body_memory_bytes(),
+    );
+    Ok(collectors.routes())
 }

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempts::{Attempts, WrongCredential};
 use crate::settings::Settings;
 
 mod stream;
@@ -33,13 +34,14 @@ const ADMIN_CONNECTIONS: usize = 64;
 const LISTENER_CONNECTIONS_MIN: usize = 16;
 /// A request whose client has sent nothing and taken nothing for so long counts as idle. What the process itself does for
 /// a request takes less.
-const WORK_TIME: Duration = Duration::from_secs(10);
+const WORK_TIME: Duration = Duration::from_secs(20);
 
 /// How the connections of a process are shared out among its listeners.
 #[derive(Clone)]
 pub struct ConnectionLimits {
     total: usize,
     per_address: Option<usize>,
+    attempts: Attempts,
     open: IntGaugeVec,
     evicted: IntCounterVec,
 }
@@ -50,6 +52,7 @@ impl ConnectionLimits {
         Self {
             total: total(settings, descriptors),
             per_address: settings.connections_per_address.map(|limit| limit as usize),
+            attempts: Attempts::new(metrics),
             open: metrics.register(IntGaugeVec::new(
                 Opts::new("reveille_connections_open", "Connections that a listener holds."),
                 &["listener"],
@@ -90,6 +93,7 @@ impl ConnectionLimits {
         Connections(Arc::new(Listener {
             limit,
             per_address,
+            attempts: self.attempts.clone(),
             begun: Instant::now(),
             permits: Arc::new(Semaphore::new(limit)),
             open: Mutex::default(),
@@ -127,6 +131,7 @@ pub struct Connections(Arc<Listener>);
 struct Listener {
     limit: usize,
     per_address: usize,
+    attempts: Attempts,
     begun: Instant,
     permits: Arc<Semaphore>,
     open: Mutex<Open>,
@@ -144,14 +149,15 @@ struct Open {
 struct Entry {
     address: IpAddr,
     begun: Instant,
-    /// Milliseconds since the listener has begun: of the last byte, or of the beginning while no request has succeeded, so
-    /// that a client that sends byte after byte gains nothing by it.
+    /// Milliseconds since the listener has begun: of the last byte, or while no request has succeeded of the beginning or
+    /// the last request, so that a client that sends byte after byte gains nothing by it.
     active_at: AtomicU64,
     /// One of [`WAITING`], [`IN_WORK`], [`UPGRADED`].
     phase: AtomicU8,
     /// A request has succeeded.
     proven: AtomicBool,
     closed: CancellationToken,
+    attempts: Attempts,
 }
 
 /// The client has to send something next.
@@ -177,6 +183,7 @@ impl Connections {
             phase: AtomicU8::new(WAITING),
             proven: AtomicBool::new(false),
             closed: CancellationToken::new(),
+            attempts: self.0.attempts.clone(),
         });
         let mut open = self.open();
         let id = open.next_id;
@@ -185,7 +192,6 @@ impl Connections {
         self.0.open_gauge.inc();
         Slot {
             id,
-            peer,
             activity: Activity(entry),
             connections: self.clone(),
             _permit: permit,
@@ -256,18 +262,12 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 /// The slot of one open connection, free again when it is dropped.
 pub struct Slot {
     id: u64,
-    peer: SocketAddr,
     activity: Activity,
     connections: Connections,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
-    /// The other end.
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
     /// Reports what the connection does.
     pub fn activity(&self) -> &Activity {
         &self.activity
@@ -308,6 +308,15 @@ impl Activity {
         self.0.phase.store(UPGRADED, Ordering::Relaxed);
     }
 
+    /// A request has shown a wrong credential: counts it, and waits before its answer. Meanwhile the connection counts as
+    /// idle.
+    pub async fn wrong_credential(&self, kind: WrongCredential) {
+        let delay = self.0.attempts.wrong(self.0.address, kind);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+    }
+
     /// Completes when the connection has to be closed for another one.
     pub async fn closed(&self) {
         self.0.closed.cancelled().await;
@@ -315,7 +324,7 @@ impl Activity {
 
     /// Bytes have come or gone.
     fn bytes(&self) {
-        if self.0.proven.load(Ordering::Relaxed) || !self.0.is(WAITING) {
+        if self.0.proven.load(Ordering::Relaxed) || self.0.is(UPGRADED) {
             self.now();
         }
     }

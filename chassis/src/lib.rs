@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod admin;
+pub mod attempts;
 pub mod connections;
 pub mod mqtt;
 pub mod secrets;

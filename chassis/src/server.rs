@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses;
+use crate::attempts::WrongCredential;
 use crate::connections::{Activity, Connections, Tracked};
 use crate::tls::Tls;
 
@@ -60,10 +61,6 @@ pub async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpLis
         error,
     })
 }
-
-/// The other end of the connection of a request, in the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
 
 /// Serves the routes until shutdown, then lets requests in work finish within ten seconds. It speaks HTTP/1.1 only.
 pub async fn serve(
@@ -134,15 +131,15 @@ async fn connection(
     routes: Router,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let (peer, activity) = (Peer(stream.slot().peer()), stream.slot().activity().clone());
+    let activity = stream.slot().activity().clone();
     let evicted = activity.clone();
     let served = async {
         let Some(tls) = tls else {
-            return requests(stream, routes, peer, activity, shutdown).await;
+            return requests(stream, routes, activity, shutdown).await;
         };
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let stream = tokio::time::timeout(HANDSHAKE_TIME, handshake).await??;
-        requests(stream, routes, peer, activity, shutdown).await
+        requests(stream, routes, activity, shutdown).await
     };
     tokio::select! {
         served = served => served,
@@ -154,7 +151,6 @@ async fn connection(
 async fn requests<S>(
     stream: S,
     routes: Router,
-    peer: Peer,
     activity: Activity,
     shutdown: CancellationToken,
 ) -> io::Result<()>
@@ -162,7 +158,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let routes = TowerToHyperService::new(routes);
-    let service = service_fn(move |request| answer(routes.clone(), peer, activity.clone(), request));
+    let service = service_fn(move |request| answer(routes.clone(), activity.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -182,7 +178,6 @@ where
 
 async fn answer(
     routes: TowerToHyperService<Router>,
-    peer: Peer,
     activity: Activity,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
@@ -190,10 +185,11 @@ async fn answer(
         return Ok(bad_request(error));
     }
     activity.work_begun();
-    let mut request = request.map(body::limited);
-    request.extensions_mut().insert(peer);
-    let response = routes.call(request).await?;
+    let response = routes.call(request.map(body::limited)).await?;
     activity.work_ended();
+    if let Some(kind) = response.extensions().get::<WrongCredential>() {
+        activity.wrong_credential(*kind).await;
+    }
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => activity.upgraded(),
         status if status.is_success() => activity.succeeded(),

@@ -5,7 +5,7 @@ mod origin;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::attempts::WrongCredential;
+
 const COOKIE: &str = "reveille_session";
+/// How large a request to sign in may be, since it needs no credential to send one.
+const SIGN_IN_BYTES_MAX: usize = 16 * 1024;
 
 /// What must be shown to be let in. Without a token everybody is, which is why nothing then listens beyond loopback.
 #[derive(Clone)]
@@ -34,6 +38,14 @@ struct Token {
     session: String,
     /// The cookie goes over TLS only.
     secure: bool,
+}
+
+/// Which credential a request shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Right,
+    Wrong,
+    Nothing,
 }
 
 #[derive(Deserialize)]
@@ -75,12 +87,15 @@ impl Access {
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/session", get(session).post(sign_in))
+            .layer(DefaultBodyLimit::max(SIGN_IN_BYTES_MAX))
             .layer(from_fn_with_state(self.clone(), protect_browsers))
             .with_state(self.clone())
     }
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return true };
+    fn shown(&self, headers: &HeaderMap) -> Shown {
+        let Some(token) = &self.token else {
+            return Shown::Right;
+        };
         let authorization = header_text(headers, header::AUTHORIZATION);
         let bearer = authorization.and_then(|text| credentials(text, "Bearer"));
         let basic = authorization.and_then(|text| credentials(text, "Basic"));
@@ -90,9 +105,14 @@ impl Access {
                 .split(';')
                 .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
         });
-        bearer.is_some_and(|shown| same(shown, &token.token))
-            || password.is_some_and(|shown| same(&shown, &token.token))
-            || cookie.is_some_and(|shown| same(shown, &token.session))
+        let right = bearer.is_some_and(|shown| same(shown, &token.token))
+            || password.as_deref().is_some_and(|shown| same(shown, &token.token))
+            || cookie.is_some_and(|shown| same(shown, &token.session));
+        match right {
+            true => Shown::Right,
+            false if bearer.is_some() || password.is_some() || cookie.is_some() => Shown::Wrong,
+            false => Shown::Nothing,
+        }
     }
 }
 
@@ -166,19 +186,17 @@ async fn check(State(access): State<Access>, request: Request, next: Next) -> Re
         } });
         return (StatusCode::FORBIDDEN, Json(error)).into_response();
     }
-    if access.admits(request.headers()) {
-        next.run(request).await
-    } else {
-        refused()
+    match access.shown(request.headers()) {
+        Shown::Right => next.run(request).await,
+        other => refused(other),
     }
 }
 
 async fn session(State(access): State<Access>, headers: HeaderMap) -> Response {
     let authentication = if access.token.is_some() { "token" } else { "none" };
-    if access.admits(&headers) {
-        Json(json!({ "user": null, "authentication": authentication })).into_response()
-    } else {
-        refused()
+    match access.shown(&headers) {
+        Shown::Right => Json(json!({ "user": null, "authentication": authentication })).into_response(),
+        other => refused(other),
     }
 }
 
@@ -197,26 +215,32 @@ async fn sign_in(State(access): State<Access>, Json(body): Json<SignIn>) -> Resp
             )
                 .into_response()
         }
-        Some(_) => refused(),
+        Some(_) => refused(Shown::Wrong),
     }
 }
 
-fn refused() -> Response {
+fn refused(shown: Shown) -> Response {
     let error = json!({ "error": {
         "code": "unauthenticated",
         "message": "show the access token: sign in on the console, or send it as `Authorization: Bearer` or as the password of basic authentication",
     } });
-    (
-        StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, "Bearer")],
-        Json(error),
-    )
-        .into_response()
+    let headers = [(header::WWW_AUTHENTICATE, "Bearer")];
+    let mut answer = (StatusCode::UNAUTHORIZED, headers, Json(error)).into_response();
+    if shown == Shown::Wrong {
+        answer.extensions_mut().insert(WrongCredential::Operator);
+    }
+    answer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Access {
+        fn admits(&self, headers: &HeaderMap) -> bool {
+            self.shown(headers) == Shown::Right
+        }
+    }
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, value.parse().unwrap())])
@@ -314,6 +338,56 @@ mod tests {
         assert!(!access.admits(&headers(header::COOKIE, "reveille_session=correct horse")));
         assert!(!access.admits(&HeaderMap::new()));
         assert!(Access::new(None, "").admits(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn s6_a_wrong_credential_is_marked_and_a_missing_one_is_not() {
+        use axum::body::Body;
+        use tower::ServiceExt;
+        let access = Access::new(Some("correct horse"), "");
+        let routes = access.guard(Router::new().route("/", get(|| async {})));
+        let routes = routes.merge(access.routes());
+        let sign_in = r#"{"token": "a wrong token"}"#;
+        let marked = Some(WrongCredential::Operator);
+        for (method, path, header, body, expected) in [
+            ("GET", "/", (header::AUTHORIZATION, "Bearer wrong"), "", marked),
+            (
+                "GET",
+                "/",
+                (header::AUTHORIZATION, "Basic dXNlcjpzZWNyZXQ="),
+                "",
+                marked,
+            ),
+            ("GET", "/", (header::COOKIE, "reveille_session=wrong"), "", marked),
+            ("GET", "/", (header::COOKIE, "other=wrong"), "", None),
+            ("GET", "/api/v1/session", (header::ACCEPT, "*/*"), "", None),
+            (
+                "POST",
+                "/api/v1/session",
+                (header::CONTENT_TYPE, "application/json"),
+                sign_in,
+                marked,
+            ),
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header(&header.0, header.1);
+            let answer = routes
+                .clone()
+                .oneshot(request.body(Body::from(body)).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 401, "{path} {header:?}");
+            assert_eq!(answer.extensions().get().copied(), expected, "{path} {header:?}");
+        }
+        let large = format!(r#"{{"token": "{}"}}"#, "x".repeat(SIGN_IN_BYTES_MAX));
+        let request = Request::post("/api/v1/session").header(header::CONTENT_TYPE, "application/json");
+        let answer = routes
+            .oneshot(request.body(Body::from(large)).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 413, "no memory for strangers");
     }
 
     #[tokio::test]

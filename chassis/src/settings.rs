@@ -24,6 +24,9 @@ pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";
 /// What may wait in the spool.
 const SPOOL_BYTES: u64 = 256 * 1024 * 1024;
 
+/// The memory of bodies in work. One key has half of it, which has to hold the largest body with what is unpacked of it.
+const BODY_MEMORY_BYTES: usize = 4 * schemas::config::Limits::LARGEST_BODY as usize;
+
 /// Shorter tokens can be guessed.
 const ACCESS_TOKEN_LENGTH_MIN: usize = 16;
 
@@ -119,6 +122,8 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// How many a listener holds from one address; half of what it holds when not set.
     pub connections_per_address: Option<u32>,
+    /// The memory, in bytes, that the bodies in work of a collector take together; 32 MiB when not set.
+    pub body_memory_bytes: Option<usize>,
     /// How large one alert may be.
     #[serde(flatten)]
     pub alert_bounds: AlertBounds,
@@ -177,6 +182,7 @@ const NAMES: &[&str] = &[
     "alertmanager_version",
     "connections",
     "connections_per_address",
+    "body_memory_bytes",
     "allow_private_destinations",
     "log_level",
     "otlp_endpoint",
@@ -328,11 +334,25 @@ impl Settings {
         if name == "bridge_snapshots" && self.bridge_snapshots == Some(0) {
             return Err("no client would ever be sent a snapshot: use 1 or more");
         }
+        if name == "body_memory_bytes"
+            && self
+                .body_memory_bytes
+                .is_some_and(|bytes| bytes < BODY_MEMORY_BYTES)
+        {
+            return Err(
+                "one key has half of it, which must hold the largest body twice: use 33554432 (32 MiB) or more",
+            );
+        }
         let level = self.log_level.as_deref();
         if name == "log_level" && level.is_some_and(|level| EnvFilter::try_new(level).is_err()) {
             return Err("use error, warn, info, debug, trace or a filter of the tracing library");
         }
         Ok(())
+    }
+
+    /// The memory, in bytes, that the bodies in work of a collector take together.
+    pub fn body_memory_bytes(&self) -> usize {
+        self.body_memory_bytes.unwrap_or(BODY_MEMORY_BYTES)
     }
 
     /// Where the stage listens for its users.
@@ -562,6 +582,7 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "bridge_clients"
             | "connections"
             | "connections_per_address"
+            | "body_memory_bytes"
             | "last_seen_seconds"
             | "text_changes_seconds"
             | "bridge_snapshots"

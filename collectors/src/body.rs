@@ -1,7 +1,6 @@
-//! Reading a body, with bounds on its size, its time and the memory of all bodies together.
+//! Reading a body, with bounds on its size, its pace and the memory of all bodies together.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
@@ -9,106 +8,81 @@ use axum::http::{HeaderMap, header};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
 use schemas::config::Limits;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::{Budget, Owner, SMALLEST_SHARE_BYTES, Share};
+use crate::pace::Pace;
 use crate::refusal::Refusal;
 
 /// The largest body that is taken, as it comes and unpacked.
 pub(crate) const LARGEST: usize = Limits::LARGEST_BODY as usize;
-/// How much of a body that is too large is still read, so that its sender gets to reading our answer.
-const DRAINED: usize = 64 * 1024 * 1024;
-/// How long a body may take.
+/// How much of a body that is refused is still read, so that its sender gets to reading our answer.
+pub(crate) const DRAINED: usize = 64 * 1024 * 1024;
+/// How long that may take, and how long an answer may.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a request waits for memory.
-const QUEUE_TIME: Duration = Duration::from_secs(2);
-/// What is reserved for a body whose size nobody tells, and the least for any body.
-const SMALLEST_SHARE: usize = 16 * 1024;
-
-/// The memory that all bodies in work may take together.
-#[derive(Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
-
-impl Budget {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / 1024)))
-    }
-
-    async fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let reserved = Arc::clone(&self.0).acquire_many_owned(kib(bytes));
-        match tokio::time::timeout(QUEUE_TIME, reserved).await {
-            Ok(Ok(share)) => Ok(share),
-            _ => Err(Refusal::Overloaded),
-        }
-    }
-
-    fn enlarge(&self, share: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), Refusal> {
-        let more = kib(bytes).saturating_sub(u32::try_from(share.num_permits()).unwrap_or(u32::MAX));
-        if more > 0 {
-            let more = Arc::clone(&self.0)
-                .try_acquire_many_owned(more)
-                .map_err(|_| Refusal::Overloaded)?;
-            share.merge(more);
-        }
-        Ok(())
-    }
-}
-
-fn kib(bytes: usize) -> u32 {
-    u32::try_from(bytes.max(SMALLEST_SHARE).div_ceil(1024)).unwrap_or(u32::MAX)
-}
+/// How much is unpacked at once.
+const PIECE: usize = 64 * 1024;
 
 /// A body in memory, and its share of the budget.
 pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
     /// How large it may be, as it comes and unpacked.
     limit: usize,
-    share: OwnedSemaphorePermit,
-    budget: Budget,
+    share: Share,
 }
 
 /// What was read of a body. When that ended early, what was there until then is held too.
 pub(crate) type Arrival = Result<Held, (Refusal, Option<Held>)>;
 
 /// Reads a body that may have so many bytes, as it comes and unpacked.
-pub(crate) async fn read(body: Body, headers: &HeaderMap, budget: &Budget, limit: usize) -> Arrival {
+pub(crate) async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    budget: &Budget,
+    owner: Owner,
+    limit: usize,
+) -> Arrival {
     let declared = declared_length(headers);
-    let wanted = declared.unwrap_or(0).min(limit);
     let mut stream = body.into_data_stream();
-    let share = match budget.reserve(wanted).await {
-        Ok(share) => share,
-        Err(refusal) => {
-            drain(stream).await;
-            return Err((refusal, None));
-        }
-    };
     let mut held = Held {
-        bytes: Vec::with_capacity(wanted),
+        bytes: Vec::new(),
         limit,
-        share,
-        budget: budget.clone(),
+        share: budget.share(owner),
     };
     if declared.is_some_and(|length| length > limit) && waits_for_go_ahead(headers) {
         return Err((Refusal::TooLarge { limit, packed: false }, Some(held)));
     }
-    let refusal = match tokio::time::timeout(PATIENCE, held.fill(&mut stream)).await {
-        Ok(Ok(())) => return Ok(held),
-        Ok(Err(refusal)) => refusal,
-        Err(_) => Refusal::Slow {
-            seconds: PATIENCE.as_secs(),
-        },
+    let evicted = held.share.evicted();
+    let expected = declared.unwrap_or(limit).min(limit);
+    let filled = tokio::select! {
+        filled = held.fill(&mut stream, expected) => filled,
+        () = evicted => Err(Refusal::Overloaded),
     };
-    if !matches!(refusal, Refusal::Slow { .. }) {
-        drain(stream).await;
+    match filled {
+        Ok(()) => {
+            held.share.complete();
+            Ok(held)
+        }
+        Err(refusal @ Refusal::Slow) => Err((refusal, Some(held))),
+        Err(refusal @ Refusal::Overloaded) => {
+            // Its memory is for others now.
+            drop(held);
+            drain(stream).await;
+            Err((refusal, None))
+        }
+        Err(refusal) => {
+            held.share.complete();
+            drain(stream).await;
+            Err((refusal, Some(held)))
+        }
     }
-    Err((refusal, Some(held)))
 }
 
 /// Reads what a sender still sends and throws it away: a connection that is closed before would be reset, and the
 /// answer with it.
 pub(crate) async fn drain(mut stream: BodyDataStream) {
     let draining = async {
-        let mut drained = 0;
-        while let Some(Ok(chunk)) = stream.next().await {
+        let (mut drained, mut pace) = (0, Pace::default());
+        while let Ok(Some(Ok(chunk))) = pace.next(stream.next()).await {
             drained += chunk.len();
             if drained > DRAINED {
                 break;
@@ -131,18 +105,23 @@ fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
 }
 
 impl Held {
-    /// It may only have so many bytes after all.
-    pub(crate) fn restrict(&mut self, limit: usize) -> Result<(), Refusal> {
+    /// It is this key's sender's, and may only have so many bytes after all.
+    pub(crate) async fn give_to_key(mut self, hash: &str, limit: usize) -> Arrival {
+        if let Err(refusal) = self.share.give_to_key(hash).await {
+            return Err((refusal, None));
+        }
         self.limit = limit;
         match self.bytes.len() > limit {
-            true => Err(Refusal::TooLarge { limit, packed: false }),
-            false => Ok(()),
+            true => Err((Refusal::TooLarge { limit, packed: false }, Some(self))),
+            false => Ok(self),
         }
     }
 
-    async fn fill(&mut self, stream: &mut BodyDataStream) -> Result<(), Refusal> {
-        while let Some(chunk) = stream.next().await {
+    async fn fill(&mut self, stream: &mut BodyDataStream, expected: usize) -> Result<(), Refusal> {
+        let mut pace = Pace::default();
+        while let Some(chunk) = pace.next(stream.next()).await? {
             let chunk = chunk.map_err(|error| Refusal::Broken(error.to_string()))?;
+            pace.arrived(chunk.len());
             let size = self.bytes.len() + chunk.len();
             if size > self.limit {
                 return Err(Refusal::TooLarge {
@@ -150,7 +129,12 @@ impl Held {
                     packed: false,
                 });
             }
-            self.budget.enlarge(&mut self.share, size)?;
+            if size > self.bytes.capacity() {
+                let capacity = enlarged(self.bytes.capacity(), size, expected);
+                self.share.grow(capacity).await?;
+                self.bytes.reserve_exact(capacity - self.bytes.len());
+            }
+            self.share.arrived(chunk.len());
             self.bytes.extend_from_slice(&chunk);
         }
         Ok(())
@@ -170,48 +154,72 @@ impl Held {
     }
 
     fn gunzip(&mut self) -> Result<Vec<u8>, Refusal> {
-        let unpacked = read_up_to(self.limit, MultiGzDecoder::new(self.bytes.as_slice()));
-        self.accounted(unpacked.map_err(Refusal::Gzip)?)
+        let packed = self.bytes.as_slice();
+        let room = |bytes: usize| self.share.grow_now(self.bytes.capacity() + bytes);
+        unpack(MultiGzDecoder::new(packed), self.limit, Refusal::Gzip, room)
     }
 
     /// `deflate` is the zlib format (<https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2>), but some senders leave its frame
     /// out.
     fn inflate(&mut self) -> Result<Vec<u8>, Refusal> {
         let packed = self.bytes.as_slice();
-        let bare = || read_up_to(self.limit, DeflateDecoder::new(packed));
-        let unpacked = match has_zlib_header(packed) {
-            true => {
-                read_up_to(self.limit, ZlibDecoder::new(packed)).or_else(|error| bare().map_err(|_| error))
-            }
-            false => bare(),
+        let mut room = |bytes: usize| self.share.grow_now(self.bytes.capacity() + bytes);
+        let framed = match has_zlib_header(packed) {
+            true => Some(unpack(
+                ZlibDecoder::new(packed),
+                self.limit,
+                Refusal::Deflate,
+                &mut room,
+            )),
+            false => None,
         };
-        self.accounted(unpacked.map_err(Refusal::Deflate)?)
-    }
-
-    /// What was unpacked, if it is not too large and there is memory for it.
-    fn accounted(&mut self, unpacked: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-        if unpacked.len() > self.limit {
-            return Err(Refusal::TooLarge {
-                limit: self.limit,
-                packed: true,
-            });
+        let not_framed = match framed {
+            Some(Err(Refusal::Deflate(error))) => Some(error),
+            Some(unpacked) => return unpacked,
+            None => None,
+        };
+        let bare = unpack(DeflateDecoder::new(packed), self.limit, Refusal::Deflate, room);
+        match (bare, not_framed) {
+            (Err(Refusal::Deflate(_)), Some(error)) => Err(Refusal::Deflate(error)),
+            (bare, _) => bare,
         }
-        self.budget
-            .enlarge(&mut self.share, self.bytes.len() + unpacked.len())?;
-        Ok(unpacked)
     }
 }
 
-/// At most one byte more than the limit, which shows that there is more.
-fn read_up_to(limit: usize, unpacking: impl Read) -> std::io::Result<Vec<u8>> {
-    let mut unpacked = Vec::new();
-    let most = u64::try_from(limit + 1).unwrap_or(u64::MAX);
-    unpacking.take(most).read_to_end(&mut unpacked)?;
-    Ok(unpacked)
+/// Unpacks piece by piece, so far as it may and as there is `room` for so many bytes.
+fn unpack(
+    mut unpacking: impl Read,
+    limit: usize,
+    wrong: impl FnOnce(io::Error) -> Refusal,
+    mut room: impl FnMut(usize) -> Result<(), Refusal>,
+) -> Result<Vec<u8>, Refusal> {
+    let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
+    loop {
+        let read = match unpacking.read(&mut piece) {
+            Ok(0) => return Ok(unpacked),
+            Ok(read) => read,
+            Err(error) => return Err(wrong(error)),
+        };
+        let size = unpacked.len() + read;
+        if size > limit {
+            return Err(Refusal::TooLarge { limit, packed: true });
+        }
+        if size > unpacked.capacity() {
+            let capacity = enlarged(unpacked.capacity(), size, limit);
+            room(capacity)?;
+            unpacked.reserve_exact(capacity - unpacked.len());
+        }
+        unpacked.extend_from_slice(&piece[..read]);
+    }
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc1950#section-2.2>: method 8, and a checksum over both bytes.
 fn has_zlib_header(packed: &[u8]) -> bool {
     let [method, flags, ..] = packed else { return false };
     method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0
+}
+
+/// The capacity for what has come, and for as much again as it may become.
+fn enlarged(capacity: usize, size: usize, expected: usize) -> usize {
+    (capacity * 2).max(SMALLEST_SHARE_BYTES).min(expected).max(size)
 }

@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::accept::Delivery;
-use crate::body::{self, Budget, Held};
+use crate::body::{self, Held};
+use crate::budget::{Budget, Owner};
 use crate::call::{Call, Posted};
 use crate::kept;
 use crate::key::{self, Known};
@@ -70,13 +71,13 @@ impl Collector {
         site_key: Option<SiteKey>,
         bounds: AlertBounds,
         sns: Sns,
-        budget_bytes: usize,
+        body_memory_bytes: usize,
     ) -> Self {
         Self {
             measures: Measures::new(&context),
             presence: LogPresence::watched(&context),
             bounds,
-            budget: Budget::new(budget_bytes),
+            budget: Budget::new(body_memory_bytes, &context.metrics),
             parsing: Parsing::new(),
             limiter: Limiter::new(context.clock.clone()),
             open_alerts: OpenAlerts::new(context.clock.clone(), &context.metrics),
@@ -220,18 +221,16 @@ impl Collector {
         };
         let (key, held) = match (shown, call.key_in_body) {
             (Ok(key), _) => {
-                let held = body::read(body, &headers, &self.budget, body_limit(&key)).await;
+                let owner = Owner::Key(key.hash.clone());
+                let held = body::read(body, &headers, &self.budget, owner, body_limit(&key)).await;
                 (key, held)
             }
             (Err(Refusal::Key { .. }), Some(find)) => {
-                let held = body::read(body, &headers, &self.budget, body::LARGEST).await;
-                let mut held = held.map_err(|(refusal, _)| refusal)?;
+                let held = body::read(body, &headers, &self.budget, Owner::Unknown, body::LARGEST).await;
+                let held = held.map_err(|(refusal, _)| refusal)?;
                 keys.extend(find(&held.bytes));
                 let key = self.key(&call.source, owner, &keys, measured)?;
-                let held = match held.restrict(body_limit(&key)) {
-                    Ok(()) => Ok(held),
-                    Err(refusal) => Err((refusal, Some(held))),
-                };
+                let held = held.give_to_key(&key.hash, body_limit(&key)).await;
                 (key, held)
             }
             (Err(refusal), _) => return Err(drained(body, refusal).await),

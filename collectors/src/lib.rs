@@ -22,6 +22,7 @@ use crate::sns::Sns;
 mod accept;
 mod body;
 mod bounds;
+mod budget;
 mod call;
 mod collector;
 mod doors;
@@ -30,6 +31,7 @@ mod key;
 mod limit;
 mod measure;
 mod open_alerts;
+mod pace;
 mod parsing;
 mod presence;
 mod query;
@@ -41,9 +43,6 @@ pub mod trial;
 mod usage;
 mod work;
 
-/// The memory that all bodies in work may take together.
-const BUDGET_BYTES: usize = 32 * 1024 * 1024;
-
 /// What takes alerts in, whichever door they come through.
 #[derive(Clone)]
 pub struct Collectors {
@@ -53,14 +52,16 @@ pub struct Collectors {
 
 impl Collectors {
     /// The site's key opens the secrets that senders sign with; without it those who must sign are refused. To be made
-    /// once per process, inside its runtime.
+    /// once per process, inside its runtime. All bodies in work together take `body_memory_bytes`, and a quarter more while
+    /// their key is not known.
     pub fn new(
         context: Context,
         site: watch::Receiver<Arc<Site>>,
         site_key: Option<SiteKey>,
         bounds: AlertBounds,
+        body_memory_bytes: usize,
     ) -> Self {
-        Self::within(context, site, site_key, bounds, Sns::default(), BUDGET_BYTES)
+        Self::within(context, site, site_key, bounds, Sns::default(), body_memory_bytes)
     }
 
     fn within(
@@ -69,9 +70,9 @@ impl Collectors {
         site_key: Option<SiteKey>,
         bounds: AlertBounds,
         sns: Sns,
-        budget_bytes: usize,
+        body_memory_bytes: usize,
     ) -> Self {
-        let collector = Collector::new(context.clone(), site, site_key, bounds, sns, budget_bytes);
+        let collector = Collector::new(context.clone(), site, site_key, bounds, sns, body_memory_bytes);
         Self {
             collector: Arc::new(collector),
             context,

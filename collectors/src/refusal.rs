@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chassis::attempts::WrongCredential;
 use jiff::Timestamp;
 use schemas::config::Limits;
 use serde_json::json;
 
+use crate::pace::{BYTES_PER_SECOND_MIN, STALL_TIME};
 use crate::signature::SignatureError;
 use crate::sns::SnsError;
 use crate::sources::{self, SourceError};
@@ -110,8 +112,11 @@ pub(crate) enum Refusal {
     Gzip(std::io::Error),
     #[error("the body is not deflate as Content-Encoding says: {0}")]
     Deflate(std::io::Error),
-    #[error("the body was not there in full within {seconds} seconds; send it again")]
-    Slow { seconds: u64 },
+    #[error(
+        "nothing of the body came for {} seconds, or it came slower than {BYTES_PER_SECOND_MIN} bytes a second; send it again",
+        STALL_TIME.as_secs()
+    )]
+    Slow,
     #[error("the body ended too early: {0}; send it again")]
     Broken(String),
     #[error(transparent)]
@@ -159,7 +164,7 @@ impl Refusal {
             Refusal::Encoding(_) => "unknown_encoding",
             Refusal::Gzip(_) => "bad_gzip",
             Refusal::Deflate(_) => "bad_deflate",
-            Refusal::Slow { .. } => "too_slow",
+            Refusal::Slow => "too_slow",
             Refusal::Broken(_) => "broken_off",
             Refusal::Source(SourceError::Malformed { .. }) => "malformed",
             Refusal::Source(SourceError::Invalid { .. }) => "invalid",
@@ -184,7 +189,7 @@ impl Refusal {
             Refusal::TooLarge { .. } | Refusal::TooManyAlerts { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::RateLimited { .. } | Refusal::TooManyOpen { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
             Refusal::Source(SourceError::Invalid { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Query(_)
             | Refusal::OtherSource { .. }
@@ -194,6 +199,11 @@ impl Refusal {
             | Refusal::Broken(_)
             | Refusal::Source(SourceError::Malformed { .. }) => StatusCode::BAD_REQUEST,
         }
+    }
+
+    /// Whether the sender has shown a key that nothing here has: it may be guessing.
+    pub(crate) fn is_wrong_key(&self) -> bool {
+        matches!(self, Refusal::Key { what: "unknown" })
     }
 
     /// Whether the body is kept for an operator: its sender proved who it is, and sending the same again will not help.
@@ -232,6 +242,9 @@ impl Refusal {
             _ => None,
         };
         response.headers_mut().extend(header);
+        if self.is_wrong_key() {
+            response.extensions_mut().insert(WrongCredential::Sender);
+        }
         response
     }
 }

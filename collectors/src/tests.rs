@@ -30,6 +30,9 @@ use super::*;
 
 const API: &str = "/monitoring-system/api?integration_key=api-key";
 
+/// The least that can be set.
+const BUDGET_BYTES: usize = 32 * 1024 * 1024;
+
 const SITE_KEY: SiteKey = SiteKey::from_bytes([7; 32]);
 
 /// Collectors on a log.

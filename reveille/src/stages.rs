@@ -264,7 +264,8 @@ async fn start(
                 Some(folder) => site::follow_remembering(context, folder.join("site.json")),
                 None => site::follow(context),
             };
-            let collectors = Collectors::new(context.clone(), site, site_key, settings.alert_bounds);
+            let memory = settings.body_memory_bytes();
+            let collectors = Collectors::new(context.clone(), site, site_key, settings.alert_bounds, memory);
             tasks.spawn(collectors.clone().tell_usage());
             doors::open(settings, connections, &collectors, tasks).await?;
             collectors.routes()

@@ -109,6 +109,7 @@ pub(crate) async fn run(
         site.clone(),
         Some(site_key),
         settings.alert_bounds,
+        settings.body_memory_bytes(),
     );
     tasks.spawn(collectors.clone().tell_usage());
     doors::open(&settings, &process.connections, &collectors, &mut tasks).await?;

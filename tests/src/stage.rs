@@ -20,6 +20,7 @@ pub struct Stage {
     name: String,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
+    descriptors: Option<u32>,
     log: PathBuf,
     admin: SocketAddr,
     http: reqwest::Client,
@@ -49,6 +50,7 @@ impl Stage {
                 .iter()
                 .map(|(name, value)| (format!("REVEILLE_{}", name.to_uppercase()), value.clone()))
                 .collect(),
+            descriptors: None,
             log,
             admin,
             http,
@@ -57,6 +59,13 @@ impl Stage {
         };
         stage.spawn()?;
         Ok(stage)
+    }
+
+    /// Starts it anew with so many descriptors at most.
+    pub async fn restart_with_descriptors(&mut self, descriptors: u32, within: Duration) -> Result<()> {
+        self.descriptors = Some(descriptors);
+        self.terminate(within).await?;
+        self.spawn()
     }
 
     /// Its name.
@@ -87,7 +96,19 @@ impl Stage {
 
     /// Starts it again.
     pub fn spawn(&mut self) -> Result<()> {
-        let mut command = Command::new(places::reveille()?);
+        let reveille = places::reveille()?;
+        let mut command = match self.descriptors {
+            None => Command::new(reveille),
+            Some(descriptors) => {
+                let mut shell = Command::new("sh");
+                let script = r#"ulimit -n "$1" && shift && exec "$0" "$@""#;
+                shell
+                    .args(["-c", script])
+                    .arg(reveille)
+                    .arg(descriptors.to_string());
+                shell
+            }
+        };
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REVEILLE_")) {
             command.env_remove(name);
         }

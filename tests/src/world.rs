@@ -104,6 +104,17 @@ impl World {
         Ok(world)
     }
 
+    /// The same, in a process that may have so many descriptors open.
+    pub async fn on_up_with_descriptors(scenario: &str, descriptors: u32) -> Result<Self> {
+        let mut world = Self::on_up(scenario).await?;
+        world
+            .stage("up")?
+            .restart_with_descriptors(descriptors, START)
+            .await?;
+        world.ready(START).await?;
+        Ok(world)
+    }
+
     /// Everything in one process, as it comes: with the default site.
     pub async fn as_a_newcomer(scenario: &str) -> Result<Self> {
         let (logs, data) = folders(scenario)?;

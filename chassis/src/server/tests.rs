@@ -1,31 +1,56 @@
+use axum::Extension;
 use axum::routing::{get, post};
 use pipeline::metrics::Metrics;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
 use crate::connections::ConnectionLimits;
 use crate::settings::Settings;
 
-/// A server with the fewest connections, for all of which one address may ask.
-async fn server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let routes = Router::new().route("/x", get(|| async { "x" })).route(
-        "/length",
-        post(|body: String| async move { body.len().to_string() }),
-    );
+fn routes() -> Router {
+    let wrong = || async { (StatusCode::UNAUTHORIZED, Extension(WrongCredential::Sender)) };
+    let routes = Router::new()
+        .route("/x", get(|| async { "x" }))
+        .route("/wrong", get(wrong))
+        .route(
+            "/length",
+            post(|body: String| async move { body.len().to_string() }),
+        );
+    addresses::completed(routes)
+}
+
+/// The fewest that there can be, for all of which one address may ask.
+fn connections() -> Connections {
     let settings = Settings {
         connections: Some(1),
         connections_per_address: Some(1000),
         ..Settings::default()
     };
-    let connections = ConnectionLimits::new(&settings, 1024, &Metrics::new()).http();
-    tokio::spawn(serve(listener, connections, routes, CancellationToken::new()));
+    ConnectionLimits::new(&settings, 1024, &Metrics::new()).http()
+}
+
+async fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, connections(), routes(), CancellationToken::new()));
     address
 }
 
 async fn asked(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    exchanged(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+/// The same in memory, where time can be simulated.
+async fn asked_in_memory(connections: &Connections, request: &str) -> String {
+    let (theirs, ours) = duplex(64 * 1024);
+    let slot = connections.admit(SocketAddr::from(([10, 0, 0, 1], 1000))).await;
+    let activity = slot.activity().clone();
+    let ours = Tracked::new(ours, slot);
+    tokio::spawn(requests(ours, routes(), activity, CancellationToken::new()));
+    exchanged(theirs, request).await
+}
+
+async fn exchanged(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -71,8 +96,7 @@ async fn s2_two_hundred_requests_of_one_connection_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn s2_a_head_that_does_not_come_in_time_ends_the_connection() {
-    let address = server().await;
-    let answer = asked(address, "GET / HTTP/1.1\r\nX:").await;
+    let answer = asked_in_memory(&connections(), "GET / HTTP/1.1\r\nX:").await;
     assert!(
         answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
         "{answer}"
@@ -80,10 +104,24 @@ async fn s2_a_head_that_does_not_come_in_time_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s6_wrong_credentials_wait_and_a_correct_one_beside_them_does_not() {
+    let connections = connections();
+    let begun = tokio::time::Instant::now();
+    for _ in 0..12 {
+        let answer = asked_in_memory(&connections, &GOOD.replace("/x", "/wrong")).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(20), "{:?}", begun.elapsed());
+    let begun = tokio::time::Instant::now();
+    let answer = asked_in_memory(&connections, GOOD).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn s2_a_body_that_stops_ends_the_request() {
-    let address = server().await;
     let request = "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx";
-    let answer = asked(address, request).await;
+    let answer = asked_in_memory(&connections(), request).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
 }
 

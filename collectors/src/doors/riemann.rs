@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::BytesMut;
+use chassis::attempts::WrongCredential;
 use chassis::connections::{Connections, Tracked};
 use pipeline::Context;
 use prost::Message;
@@ -16,6 +17,7 @@ use super::tcp::{self, Pieces};
 use crate::body::{LARGEST, PATIENCE};
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
+use crate::pace::Pace;
 use crate::refusal::Refusal;
 use crate::sources::RIEMANN;
 use crate::sources::riemann::integration_key;
@@ -111,11 +113,25 @@ impl Conversation {
             self.collector.take(call),
             tcp::handed_over(pieces.clone(), hand_over(&mut self.stream, length, pieces))
         );
-        read?;
-        Ok(match taken {
-            Ok(_) => self.taken(),
-            Err(refusal) => refused(&refusal),
-        })
+        match taken {
+            Ok(_) => {
+                read?;
+                Ok(self.taken())
+            }
+            Err(refusal) => {
+                if refusal.is_wrong_key() {
+                    let activity = self.stream.get_ref().slot().activity().clone();
+                    activity.wrong_credential(WrongCredential::Sender).await;
+                }
+                let answer = refused(&refusal);
+                if let Err(error) = read {
+                    // Where the next message would begin is not known any more.
+                    self.answer(&answer).await?;
+                    return Err(error);
+                }
+                Ok(answer)
+            }
+        }
     }
 
     fn taken(&mut self) -> Msg {
@@ -143,11 +159,14 @@ async fn hand_over(
     pieces: Pieces,
 ) -> io::Result<()> {
     let mut message = stream.take(length as u64);
+    let mut pace = Pace::default();
     while message.limit() > 0 {
         let mut piece = BytesMut::with_capacity(PIECE);
-        if message.read_buf(&mut piece).await? == 0 {
+        let read = tcp::paced(&mut pace, message.read_buf(&mut piece)).await?;
+        if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        pace.arrived(read);
         let _ = pieces.send(Ok(piece.freeze())).await;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
+use chassis::attempts::WrongCredential;
 use chassis::connections::{Connections, Tracked};
 use pipeline::Context;
 use smtp_proto::request::receiver::{DataReceiver, RequestReceiver};
@@ -15,9 +16,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::tcp::{self, Pieces};
-use crate::body::{LARGEST, PATIENCE};
+use crate::body::{DRAINED, LARGEST, PATIENCE};
 use crate::call::{Call, Posted};
 use crate::collector::Collector;
+use crate::pace::Pace;
 use crate::refusal::Refusal;
 use crate::sources::EMAIL;
 use crate::sources::email::MESSAGE;
@@ -184,7 +186,13 @@ impl Conversation {
                 self.stream.get_ref().slot().activity().succeeded();
                 self.say("250 2.1.5 fine").await
             }
-            Err(refusal) => self.say(&refused(&refusal)).await,
+            Err(refusal) => {
+                if refusal.is_wrong_key() {
+                    let activity = self.stream.get_ref().slot().activity().clone();
+                    activity.wrong_credential(WrongCredential::Sender).await;
+                }
+                self.say(&refused(&refusal)).await
+            }
         }
     }
 
@@ -205,7 +213,12 @@ impl Conversation {
             self.collector.take(call),
             tcp::handed_over(pieces.clone(), hand_over(&mut self.stream, pieces))
         );
-        read?;
+        if let Err(error) = read {
+            if error.kind() == io::ErrorKind::TimedOut {
+                self.say(&format!("421 4.4.2 {error}")).await?;
+            }
+            return Err(error);
+        }
         match taken {
             Ok(_) => self.say("250 2.0.0 the alert is safe").await?,
             Err(refusal) => self.say(&refused(&refusal)).await?,
@@ -240,8 +253,9 @@ async fn hand_over(stream: &mut BufReader<Tracked<TcpStream>>, pieces: Pieces) -
     let mut receiver = DataReceiver::new();
     // It looks for the dot behind the end of a line; in a message without a line that end is the command's.
     receiver.ingest(&mut b"\r\n".iter(), &mut Vec::new());
+    let (mut read, mut pace) = (0, Pace::default());
     loop {
-        let available = stream.fill_buf().await?;
+        let available = tcp::paced(&mut pace, stream.fill_buf()).await?;
         if available.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -249,6 +263,11 @@ async fn hand_over(stream: &mut BufReader<Tracked<TcpStream>>, pieces: Pieces) -
         let ended = receiver.ingest(&mut bytes, &mut piece);
         let used = available.len() - bytes.len();
         stream.consume(used);
+        pace.arrived(used);
+        read += used;
+        if read > DRAINED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let _ = pieces.send(Ok(piece.into())).await;
         if ended {
             return Ok(());

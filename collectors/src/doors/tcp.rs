@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::body::PATIENCE;
+use crate::pace::Pace;
 
 /// After so long without a word it is looked at whether the other end is still there. Senders stay connected for days,
 /// and one that was cut off would lose the alert by which it notices.
@@ -74,15 +74,18 @@ pub(super) fn body() -> (Pieces, Body) {
     (pieces, body)
 }
 
-/// Waits until all pieces are read. A body that breaks off is told as broken off, not as a short one.
+/// Reads on at the pace that all bodies have to keep.
+pub(super) async fn paced<T>(pace: &mut Pace, reading: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let read = pace.next(reading).await;
+    read.unwrap_or_else(|refusal| Err(io::Error::new(io::ErrorKind::TimedOut, refusal.to_string())))
+}
+
+/// Waits until all pieces are read. A body that breaks off is passed on as broken off, not as a short one.
 pub(super) async fn handed_over(
     pieces: Pieces,
     reading: impl Future<Output = io::Result<()>>,
 ) -> io::Result<()> {
-    let read = match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(read) => read,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    };
+    let read = reading.await;
     if let Err(error) = &read {
         // Whoever takes no more has refused already.
         let _ = pieces.send(Err(error.kind().into())).await;

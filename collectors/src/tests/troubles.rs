@@ -104,25 +104,82 @@ pub(super) fn endless(beginning: &'static str) -> Body {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_memory_for_bodies_is_taken_others_wait_and_then_come_again() {
+async fn s1_bodies_that_never_come_hold_no_memory() {
+    let world = Arc::new(World::new());
+    let pagerduty = "/v2/enqueue";
+    let announced = [API, pagerduty].repeat(8).into_iter().map(|address| {
+        let world = Arc::clone(&world);
+        let request = Request::post(address).header("content-length", body::LARGEST);
+        let request = request.body(endless("{")).unwrap();
+        tokio::spawn(async move { world.send(request).await.status.as_u16() })
+    });
+    let announced: Vec<_> = announced.collect();
+    tokio::task::yield_now().await;
+    let begun = tokio::time::Instant::now();
+    assert!(world.works().await);
+    assert!(begun.elapsed() < Duration::from_secs(1), "nothing is waited for");
+    for announced in announced {
+        assert_eq!(announced.await.unwrap(), 408);
+    }
+    assert_eq!(begun.elapsed().as_secs(), 5, "as soon as nothing comes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_when_the_memory_is_taken_the_slowest_gives_way_to_a_good_sender() {
     let log = SimulatedLog::new(1);
-    let world = Arc::new(World::on(log.clone(), Arc::new(log), 32 * 1024));
+    // A share of 32 KiB for each key.
+    let world = Arc::new(World::on(log.clone(), Arc::new(log), 64 * 1024));
     let slow: Vec<_> = (0..2)
         .map(|_| {
             let world = Arc::clone(&world);
-            tokio::spawn(async move { world.post(API, endless("{")).await.error().0 })
+            tokio::spawn(async move { world.post(API, endless("{")).await })
         })
         .collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let answer = world.post(API, alert("disk").to_string()).await;
-    assert_eq!(
-        (answer.error(), answer.headers.contains_key("retry-after")),
-        ((503, "overloaded"), true)
+    tokio::task::yield_now().await;
+    assert!(
+        world.works().await,
+        "it has waited until the others made no progress"
     );
+    let mut answers = Vec::new();
     for slow in slow {
-        assert_eq!(slow.await.unwrap(), 408);
+        let answer = slow.await.unwrap();
+        let retry_after = answer.headers.contains_key("retry-after");
+        answers.push((answer.status.as_u16(), retry_after));
     }
+    answers.sort_unstable();
+    assert_eq!(answers, [(408, false), (503, true)]);
     assert!(world.works().await);
+}
+
+/// A body of 60,000 bytes, so many each second.
+fn steady(bytes_per_second: usize) -> Body {
+    let mut text = alert("steady").to_string();
+    text.push_str(&" ".repeat(60_000 - text.len()));
+    let pieces: Vec<_> = text
+        .as_bytes()
+        .chunks(bytes_per_second)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    Body::from_stream(futures_util::StreamExt::then(
+        stream::iter(pieces),
+        |piece| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, std::io::Error>(piece)
+        },
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_a_slow_but_steady_sender_is_taken_and_one_that_trickles_is_not() {
+    let world = World::new();
+    assert_eq!(world.post(API, steady(2048)).await.status, 200);
+    let answer = world.post(API, steady(100)).await;
+    assert_eq!(answer.error(), (408, "too_slow"));
+    assert!(
+        answer.message().contains("slower than 1024 bytes a second"),
+        "{}",
+        answer.message()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +208,14 @@ async fn a_body_of_ten_megabytes_gets_a_clear_answer_over_the_wire() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, world.routes.clone()).into_future());
+    let routes = world.collectors.routes();
+    let served = chassis::server::serve(
+        listener,
+        connections(&world),
+        routes,
+        world.context.shutdown.clone(),
+    );
+    tokio::spawn(served);
     let head = |length: usize, more: &str| {
         format!(
             "POST {API} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n"
@@ -169,6 +233,23 @@ async fn a_body_of_ten_megabytes_gets_a_clear_answer_over_the_wire() {
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     let good = alert("disk").to_string();
     let answer = raw(address, &head(good.len(), ""), good.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answer = raw(
+        address,
+        &head(good.len(), "Expect: 100-continue\r\n"),
+        good.as_bytes(),
+    )
+    .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 100 ") && answer.contains("HTTP/1.1 200 "),
+        "{answer}"
+    );
+    let packed = gzip(good.as_bytes());
+    let mut chunked = format!("{:x}\r\n", packed.len()).into_bytes();
+    chunked.extend([packed.as_slice(), b"\r\n0\r\n\r\n"].concat());
+    let chunked_head = "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n";
+    let chunked_head = head(0, chunked_head).replace("Content-Length: 0\r\n", "");
+    let answer = raw(address, &chunked_head, &chunked).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let kept: Vec<_> = world
         .rejected()

@@ -247,3 +247,35 @@ async fn what_is_no_smtp_is_told_so_and_the_conversation_goes_on() {
     assert!(client.answer().await.starts_with("421 4.3.2 "));
     client.door.await.unwrap();
 }
+
+#[tokio::test]
+async fn s9_an_empty_message_is_answered_and_the_next_one_is_taken() {
+    let mut client = Client::greeted().await;
+    for empty in ["", "\r\n"] {
+        let answer = client.send("email-key@localhost", empty).await;
+        assert!(answer.starts_with("554 "), "{empty:?}: {answer}");
+    }
+    let answer = client.send("email-key@localhost", DISK_FULL).await;
+    assert_eq!(answer, "250 2.0.0 the alert is safe");
+}
+
+#[tokio::test]
+async fn s6_each_wrong_recipient_waits_longer_and_is_counted() {
+    let mut client = Client::greeted().await;
+    let begun = std::time::Instant::now();
+    for _ in 0..5 {
+        let answer = client.send("guess@localhost", DISK_FULL).await;
+        assert!(answer.starts_with("550 "), "{answer}");
+        assert!(client.say("RSET").await.starts_with("250 "));
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(300), "100 and 200 ms");
+    let answer = client.send("email-key@localhost", DISK_FULL).await;
+    assert_eq!(answer, "250 2.0.0 the alert is safe");
+    let text = prometheus::TextEncoder::new()
+        .encode_to_string(&client.world.context.metrics.registry().gather())
+        .unwrap();
+    assert!(
+        text.contains(r#"reveille_wrong_credentials_total{kind="sender"} 5"#),
+        "{text}"
+    );
+}

@@ -1,0 +1,348 @@
+//! The memory that the bodies of requests take, with a share for each sender.
+//!
+//! Memory is counted as bytes arrive: a body that is announced and does not come takes none. One key has at most half of
+//! it, and requests whose key is not known yet have a quarter beside it. When there is no more, the bodies that have made no
+//! progress for a second give way, those first that hold the most for the longest time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pipeline::Metrics;
+use prometheus::{IntGauge, Opts};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::refusal::Refusal;
+
+/// How long a request waits for memory.
+const QUEUE_TIME: Duration = Duration::from_secs(2);
+/// How often a request that waits looks whether others have stopped making progress.
+const LOOKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// A body that has made no progress for so long gives way when memory is needed.
+const PROGRESS_TIME: Duration = Duration::from_secs(1);
+/// So many bytes are progress; a few are not, or a sender could hold a large body by single bytes.
+const PROGRESS_BYTES: usize = 16 * 1024;
+/// What is counted for any body that has begun, since a request takes memory beside its body.
+pub(crate) const SMALLEST_SHARE_BYTES: usize = 16 * 1024;
+
+/// The memory that all bodies in work may take together.
+#[derive(Clone)]
+pub(crate) struct Budget(Arc<Shared>);
+
+struct Shared {
+    bytes: usize,
+    shares: Mutex<Shares>,
+    freed: Notify,
+    held: IntGauge,
+}
+
+#[derive(Default)]
+struct Shares {
+    next_id: u64,
+    open: HashMap<u64, Entry>,
+}
+
+/// Whose memory it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A request whose key is in its body.
+    Unknown,
+    /// The key with this hash.
+    Key(String),
+}
+
+struct Entry {
+    owner: Owner,
+    bytes: usize,
+    /// While it arrives: when it has made progress last.
+    progress_at: Option<Instant>,
+    /// It has to give way.
+    evicted: CancellationToken,
+}
+
+impl Entry {
+    fn is_leaving(&self) -> bool {
+        self.evicted.is_cancelled()
+    }
+
+    /// What is gained by closing it, in byte-milliseconds; none while it makes progress.
+    fn waste(&self, now: Instant) -> Option<u128> {
+        let idle = now.duration_since(self.progress_at?);
+        let stalled = idle >= PROGRESS_TIME && self.bytes > 0 && !self.is_leaving();
+        stalled.then(|| self.bytes as u128 * idle.as_millis())
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize, metrics: &Metrics) -> Self {
+        let held = Opts::new(
+            "reveille_collectors_body_memory_bytes",
+            "Memory that bodies in work take, of what body_memory_bytes allows.",
+        );
+        Self(Arc::new(Shared {
+            bytes,
+            shares: Mutex::default(),
+            freed: Notify::new(),
+            held: metrics.register(IntGauge::with_opts(held)),
+        }))
+    }
+
+    /// A share of nothing yet, for a body that begins to arrive.
+    pub(crate) fn share(&self, owner: Owner) -> Share {
+        let evicted = CancellationToken::new();
+        let mut shares = self.shares();
+        let id = shares.next_id;
+        shares.next_id += 1;
+        let entry = Entry {
+            owner,
+            bytes: 0,
+            progress_at: Some(Instant::now()),
+            evicted: evicted.clone(),
+        };
+        shares.open.insert(id, entry);
+        Share {
+            id,
+            bytes: 0,
+            since_progress: 0,
+            evicted,
+            budget: self.clone(),
+        }
+    }
+
+    fn shares(&self) -> MutexGuard<'_, Shares> {
+        self.0.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enlarges a share, or lets others give way so that it can be done later.
+    fn enlarge(&self, id: u64, more: usize) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let mut shares = self.shares();
+        let Some(owner) = shares.open.get(&id).map(|entry| entry.owner.clone()) else {
+            return Err(Refusal::Overloaded);
+        };
+        let is_known = |entry: &Entry| entry.owner != Owner::Unknown;
+        let is_owners = |entry: &Entry| entry.owner == owner;
+        let fits = match owner {
+            Owner::Unknown => shares.admit(more, self.0.bytes / 4, now, id, is_owners),
+            Owner::Key(_) => {
+                shares.admit(more, self.0.bytes / 2, now, id, is_owners)
+                    && shares.admit(more, self.0.bytes, now, id, is_known)
+            }
+        };
+        let entry = shares
+            .open
+            .get_mut(&id)
+            .filter(|entry| fits && !entry.is_leaving());
+        let Some(entry) = entry else {
+            return Err(Refusal::Overloaded);
+        };
+        entry.bytes += more;
+        self.0.held.add(i64::try_from(more).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}
+
+impl Shares {
+    /// Whether those that count have room for so much more; if not, as many of them give way as it takes, as far as they
+    /// make no progress.
+    fn admit(
+        &self,
+        more: usize,
+        limit: usize,
+        now: Instant,
+        asking: u64,
+        counts: impl Fn(&Entry) -> bool,
+    ) -> bool {
+        let (mut used, mut leaving) = (0, 0);
+        for entry in self.open.values().filter(|entry| counts(entry)) {
+            used += entry.bytes;
+            leaving += if entry.is_leaving() { entry.bytes } else { 0 };
+        }
+        if used + more <= limit {
+            return true;
+        }
+        let mut lacking = (used + more).saturating_sub(limit + leaving);
+        let candidates = self
+            .open
+            .iter()
+            .filter(|(id, entry)| **id != asking && counts(entry));
+        let mut stalled: Vec<_> = candidates
+            .filter_map(|(_, entry)| Some((entry.waste(now)?, entry)))
+            .collect();
+        stalled.sort_by_key(|(waste, _)| std::cmp::Reverse(*waste));
+        for (_, entry) in stalled {
+            if lacking == 0 {
+                break;
+            }
+            entry.evicted.cancel();
+            lacking = lacking.saturating_sub(entry.bytes);
+        }
+        false
+    }
+}
+
+/// The share of one body; it ends with it.
+pub(crate) struct Share {
+    id: u64,
+    bytes: usize,
+    since_progress: usize,
+    evicted: CancellationToken,
+    budget: Budget,
+}
+
+impl Share {
+    /// Makes it as large as this, and waits until there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overloaded`] when there is none within two seconds.
+    pub(crate) async fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let deadline = Instant::now() + QUEUE_TIME;
+        loop {
+            let budget = self.budget.clone();
+            let mut freed = std::pin::pin!(budget.0.freed.notified());
+            freed.as_mut().enable();
+            let grown = self.grow_now(bytes);
+            if grown.is_ok() || Instant::now() >= deadline {
+                return grown;
+            }
+            // Either way it is looked at again.
+            let _ = tokio::time::timeout(LOOKED_AGAIN_AFTER, freed).await;
+        }
+    }
+
+    /// The same without waiting.
+    pub(crate) fn grow_now(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let more = bytes.max(SMALLEST_SHARE_BYTES).saturating_sub(self.bytes);
+        if more > 0 {
+            self.budget.enlarge(self.id, more)?;
+            self.bytes += more;
+        }
+        Ok(())
+    }
+
+    /// So many bytes have come.
+    pub(crate) fn arrived(&mut self, bytes: usize) {
+        self.since_progress += bytes;
+        if self.since_progress >= PROGRESS_BYTES {
+            self.since_progress = 0;
+            self.set_progress(Some(Instant::now()));
+        }
+    }
+
+    /// The body is there in full, and gives way no more.
+    pub(crate) fn complete(&mut self) {
+        self.set_progress(None);
+    }
+
+    fn set_progress(&self, progress_at: Option<Instant>) {
+        if let Some(entry) = self.budget.shares().open.get_mut(&self.id) {
+            entry.progress_at = progress_at;
+        }
+    }
+
+    /// Becomes the share of this key, which the body has shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overloaded`] when the key has no room for it within two seconds.
+    pub(crate) async fn give_to_key(&mut self, hash: &str) -> Result<(), Refusal> {
+        let mut share = self.budget.share(Owner::Key(hash.to_owned()));
+        share.complete();
+        share.grow(self.bytes).await?;
+        *self = share;
+        Ok(())
+    }
+
+    /// Completes when it has to give way.
+    pub(crate) fn evicted(&self) -> impl Future<Output = ()> + use<> {
+        self.evicted.clone().cancelled_owned()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.shares().open.remove(&self.id);
+        self.budget
+            .0
+            .held
+            .sub(i64::try_from(self.bytes).unwrap_or(i64::MAX));
+        self.budget.0.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn budget() -> Budget {
+        Budget::new(32 * MIB, &Metrics::new())
+    }
+
+    fn key(name: &str) -> Owner {
+        Owner::Key(name.to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s1_one_key_has_half_and_unknown_senders_a_quarter_beside_it() {
+        let budget = budget();
+        let mut first = budget.share(key("a"));
+        assert!(first.grow(16 * MIB).await.is_ok());
+        assert!(budget.share(key("a")).grow(1).await.is_err());
+        let mut second = budget.share(key("b"));
+        assert!(second.grow(16 * MIB - SMALLEST_SHARE_BYTES).await.is_ok());
+        let mut unknown = budget.share(Owner::Unknown);
+        assert!(unknown.grow(8 * MIB).await.is_ok());
+        assert!(budget.share(Owner::Unknown).grow_now(1).is_err());
+        assert!(
+            budget.share(key("c")).grow_now(1).is_ok(),
+            "they take nothing from those who are known"
+        );
+        assert_eq!(budget.0.held.get(), (40 * MIB - SMALLEST_SHARE_BYTES) as i64);
+        drop((first, second, unknown));
+        assert_eq!(budget.0.held.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s1_what_makes_no_progress_gives_way_and_what_does_is_kept() {
+        let budget = budget();
+        let mut stalled = budget.share(key("a"));
+        stalled.grow(15 * MIB).await.unwrap_or_else(|_| panic!("room"));
+        let mut small = budget.share(key("a"));
+        small.grow(MIB).await.unwrap_or_else(|_| panic!("room"));
+        let mut steady = budget.share(key("b"));
+        steady.grow(16 * MIB).await.unwrap_or_else(|_| panic!("room"));
+        tokio::time::advance(PROGRESS_TIME).await;
+        steady.arrived(PROGRESS_BYTES);
+        stalled.arrived(1);
+        assert!(budget.share(key("c")).grow_now(1).is_err());
+        let evicted = [&stalled, &small, &steady].map(|share| share.evicted.is_cancelled());
+        assert_eq!(evicted, [true, false, false]);
+        assert!(stalled.grow_now(15 * MIB + 1).is_err(), "it gets no more");
+        let mut asking = budget.share(key("c"));
+        let freeing = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            drop(stalled);
+        };
+        let (grown, ()) = tokio::join!(asking.grow(15 * MIB), freeing);
+        assert!(grown.is_ok(), "it has waited for it");
+        assert!(!small.evicted.is_cancelled(), "no more give way than is needed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s1_what_is_complete_does_not_give_way() {
+        let budget = budget();
+        let mut complete = budget.share(Owner::Unknown);
+        assert!(complete.grow(8 * MIB).await.is_ok());
+        complete.complete();
+        tokio::time::advance(PROGRESS_TIME * 10).await;
+        assert!(budget.share(Owner::Unknown).grow(1).await.is_err());
+        assert!(!complete.evicted.is_cancelled());
+        assert!(complete.give_to_key("a").await.is_ok());
+        assert!(budget.share(Owner::Unknown).grow(1).await.is_ok());
+    }
+}
