@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{
-    Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Row, SqlSafeStr, SqlStr, Transaction,
+    Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Row, SqlSafeStr, SqlStr,
+    Transaction,
 };
 use tokio::time::timeout;
 
@@ -102,7 +103,7 @@ impl Store {
             // A connection whose network went silent does not come back.
             .after_release(|connection, _| {
                 Box::pin(async move {
-                    let ping = sqlx::Connection::ping(connection);
+                    let ping = Connection::ping(connection);
                     timeout(MARIADB_ACQUIRE, ping)
                         .await
                         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -158,18 +159,21 @@ impl Store {
     /// [`StoreError::Corrupt`] with the first damage that is found.
     pub async fn check(&self) -> Result<(), StoreError> {
         const WHAT: &str = "the database";
-        if self.dialect != Dialect::Sqlite {
+        let Some(options) = &self.file else {
             return Ok(());
-        }
-        let rows = self
-            .read(WHAT)
-            .await?
-            .fetch("PRAGMA quick_check(1)", Vec::new())
-            .await?;
-        let found = rows.first().map(|row| row.try_get::<String, _>(0)).transpose();
-        match found.map_err(|error| StoreError::of(WHAT, error))? {
-            Some(found) if found != "ok" => Err(StoreError::corrupt(WHAT, found)),
-            _ => Ok(()),
+        };
+        let failed = |error| StoreError::of(WHAT, error);
+        // Not one of a pool, which would try again and again to greet a file that is damaged.
+        let mut connection = AnyConnection::connect_with(options).await.map_err(failed)?;
+        let found = sqlx::query("PRAGMA quick_check(1)")
+            .fetch_one(&mut connection)
+            .await;
+        let found: String = found.and_then(|row| row.try_get(0)).map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        if found == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::corrupt(WHAT, found))
         }
     }
 
@@ -239,7 +243,7 @@ fn sqlite_pool(options: AnyConnectOptions, connections: u32, greeting: &'static 
         // When a commit fails (a full disk, no file descriptors), SQLite has rolled back by itself, and the client goes on
         // believing that the transaction is open: it would refuse each further one. Such a connection is closed.
         .before_acquire(|connection, _| {
-            Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) })
+            Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) })
         })
         .idle_timeout(None)
         .max_lifetime(None)
@@ -472,6 +476,32 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn s8_a_damaged_file_is_found_and_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state.sqlite");
+        let store = Store::open(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        let mut connection = AnyConnection::connect_with(store.file.as_ref().unwrap())
+            .await
+            .unwrap();
+        let fill = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+                    SELECT i, hex(zeroblob(20)) AS content FROM n; CREATE INDEX numbers ON filler (i)";
+        sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        store.check().await.unwrap();
+        let whole = std::fs::read(&file).unwrap();
+        // The first page, the list of tables, the head of a page of the index.
+        for at in [0, 100, whole.len() - 4096] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            std::fs::write(&file, &bytes).unwrap();
+            let error = store.check().await.unwrap_err();
+            assert!(matches!(error, StoreError::Corrupt { .. }), "byte {at}: {error}");
+        }
+    }
+
+    #[tokio::test]
     async fn l3_a_connection_that_is_left_in_a_transaction_is_closed() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("state.sqlite").display());
@@ -493,6 +523,10 @@ mod tests {
         full.execute(fill, Vec::new()).await.unwrap_err();
         full.commit().await.unwrap_err();
         let mut next = store.write("the next write").await.unwrap();
+        sqlx::raw_sql("PRAGMA max_page_count = 1000000")
+            .execute(next.connection())
+            .await
+            .unwrap();
         next.execute(fill, Vec::new()).await.unwrap();
         next.commit().await.unwrap();
     }
