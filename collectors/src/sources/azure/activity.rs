@@ -57,7 +57,11 @@ pub(super) fn follow(
             event.add_label(name, property(name)?);
         }
         event.identity = vec!["service-health".to_owned(), rule, id];
-        end_if(event, property("stage")?, &LAST_STAGES);
+        let stage = match property("stage")? {
+            Some(stage) => Some(stage),
+            None => context.set("status")?,
+        };
+        end_if(event, stage, &LAST_STAGES);
     } else if let Some(health) = property("currentHealthStatus")?
         && let Some(resource) = resource()?
     {
