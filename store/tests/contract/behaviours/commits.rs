@@ -427,7 +427,8 @@ pub async fn migrating_again_and_at_the_same_time_does_no_harm(backing: &Backing
         .tamper(
             "DROP TABLE migrations; DROP TABLE alerts; DROP TABLE history; DROP TABLE ledger;
                        DROP TABLE outbox; DROP TABLE claims; DROP TABLE positions; DROP TABLE deliveries;
-                       DROP TABLE site; DROP TABLE site_revision",
+                       DROP TABLE site; DROP TABLE site_revision; DROP TABLE request_outcomes;
+                       DROP TABLE saved_searches; DROP TABLE attachments",
         )
         .await
     {
