@@ -26,6 +26,9 @@ use crate::waiting::until;
 
 /// How long the stages may take to be ready.
 pub const START: Duration = Duration::from_secs(90);
+/// The audits follow every event by its text, so each change of a text is a line of the history at once.
+const EVERY_TEXT: &str = "text_changes_seconds";
+
 /// Stages, services and people's ends.
 #[derive(Debug)]
 pub struct World {
@@ -139,6 +142,7 @@ impl World {
         );
         let settings = BTreeMap::from([
             ("allow_private_destinations", "true".to_owned()),
+            (EVERY_TEXT, "0".to_owned()),
             ("riemann_listen", riemann.to_string()),
             ("smtp_listen", mail.to_string()),
             ("mqtt", format!("mqtt://{mqtt}")),
@@ -308,6 +312,7 @@ impl World {
             ("secret_key_file", key.display().to_string()),
             ("console_url", self.console_url()),
             ("allow_private_destinations", "true".to_owned()),
+            (EVERY_TEXT, "0".to_owned()),
         ]);
         if let Some(aerospike) = &services.aerospike {
             settings.insert("aerospike", aerospike.address().to_owned());
