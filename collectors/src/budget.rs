@@ -2,7 +2,8 @@
 //!
 //! Memory is counted as bytes arrive: a body that is announced and does not come takes none. One key has at most half of
 //! it, and requests whose key is not known yet have a quarter beside it. When there is no more, the bodies that have made no
-//! progress for a second give way, those first that hold the most for the longest time.
+//! progress for a second give way, those first that hold the most for the longest time. When that is not enough, the youngest
+//! give way to the oldest one with a key, so that of many bodies that arrive at once one after the other is finished.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -172,14 +173,30 @@ impl Shares {
             .filter_map(|(_, entry)| Some((entry.waste(now)?, entry)))
             .collect();
         stalled.sort_by_key(|(waste, _)| std::cmp::Reverse(*waste));
-        for (_, entry) in stalled {
+        let giving_way = stalled.into_iter().map(|(_, entry)| entry);
+        for entry in giving_way.chain(self.younger_than(asking, counts)) {
             if lacking == 0 {
                 break;
             }
-            entry.evicted.cancel();
-            lacking = lacking.saturating_sub(entry.bytes);
+            if !entry.is_leaving() {
+                entry.evicted.cancel();
+                lacking = lacking.saturating_sub(entry.bytes);
+            }
         }
         false
+    }
+
+    /// The others that arrive, youngest first, if the one that asks has a key and is the oldest of those that count.
+    fn younger_than(&self, asking: u64, counts: impl Fn(&Entry) -> bool) -> Vec<&Entry> {
+        let arriving = |entry: &Entry| counts(entry) && entry.progress_at.is_some() && !entry.is_leaving();
+        let mut arriving: Vec<_> = self.open.iter().filter(|(_, entry)| arriving(entry)).collect();
+        arriving.sort_by_key(|(id, _)| **id);
+        match arriving.first() {
+            Some((id, entry)) if **id == asking && entry.owner != Owner::Unknown => {
+                arriving.drain(1..).rev().map(|(_, entry)| entry).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -305,6 +322,25 @@ mod tests {
         assert_eq!(budget.0.held.get(), (40 * MIB - SMALLEST_SHARE_BYTES) as i64);
         drop((first, second, unknown));
         assert_eq!(budget.0.held.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s1_of_bodies_of_one_key_that_arrive_at_once_the_oldest_is_finished() {
+        let budget = budget();
+        let mut oldest = budget.share(key("a"));
+        let mut others = [budget.share(key("a")), budget.share(key("a"))];
+        for share in [&mut oldest].into_iter().chain(&mut others) {
+            share.grow(5 * MIB).await.unwrap_or_else(|_| panic!("room"));
+        }
+        let [middle, youngest] = &mut others;
+        assert!(middle.grow_now(7 * MIB).is_err());
+        assert!(!youngest.evicted.is_cancelled(), "only the oldest may ask for it");
+        assert!(oldest.grow_now(7 * MIB).is_err());
+        assert!(youngest.evicted.is_cancelled() && !middle.evicted.is_cancelled());
+        let [middle, youngest] = others;
+        drop(youngest);
+        assert!(oldest.grow_now(7 * MIB).is_ok());
+        drop(middle);
     }
 
     #[tokio::test(start_paused = true)]

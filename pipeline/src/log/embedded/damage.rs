@@ -184,13 +184,16 @@ pub(super) fn in_tables(folder: &Path) -> io::Result<Vec<Damage>> {
 fn first_damaged_block(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        let is_block = bytes.get(at..at + BLOCK_MARK.len()) == Some(BLOCK_MARK);
         let rest = bytes.get(at..)?;
-        if !is_block {
-            let more = rest.windows(BLOCK_MARK.len()).any(|window| window == BLOCK_MARK);
-            return more.then_some(at);
+        let next = rest
+            .windows(BLOCK_MARK.len())
+            .position(|window| window == BLOCK_MARK)?;
+        // Between blocks stand a few bytes without a checksum. Where there are as many as a head has, its mark is damaged.
+        if next >= BLOCK_HEAD_BYTES {
+            return Some(at);
         }
-        match block_end(rest) {
+        at += next;
+        match block_end(&rest[next..]) {
             Some(end) => at += end,
             None => return Some(at),
         }

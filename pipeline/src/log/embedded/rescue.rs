@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use lsm_tree::{AbstractTree, AnyTree, Guard, SequenceNumberCounter};
@@ -26,8 +25,6 @@ const NAMES: u64 = 0;
 const CHANGES_AT_ONCE: usize = 2_000;
 /// How often the store is looked at until it has closed the new folder; each time takes a third of a second.
 const CLOSING_TRIES: u32 = 90;
-/// How long a thread of a closed store is given to write its last file before its folder is removed again.
-const LAST_FILE_RETRY: Duration = Duration::from_millis(100);
 /// After a damaged block so many offsets are tried one by one, then ever larger steps.
 const STEPS_OF_ONE: u64 = 4_096;
 /// Lost records are told up to so many behind the last one that was saved: the offset of a damaged one may be anything.
@@ -168,18 +165,10 @@ fn closed(folder: &Path) -> io::Result<()> {
     Err(io::Error::other("it is not closed"))
 }
 
-/// Removes the folder, in which a thread of a store that was closed may still write its last file.
 fn remove(folder: &Path) -> io::Result<()> {
-    let mut tries = CLOSING_TRIES;
-    loop {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
-                tries -= 1;
-                std::thread::sleep(LAST_FILE_RETRY);
-            }
-            result => return result,
-        }
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
