@@ -42,7 +42,7 @@ pub struct AlertBounds {
 impl Default for AlertBounds {
     fn default() -> Self {
         Self {
-            alert_text_bytes: 32 * 1024,
+            alert_text_bytes: 16 * 1024,
             alert_name_bytes: 8 * 1024,
             alert_labels: 64,
             alert_label_name_bytes: 256,

@@ -28,7 +28,7 @@ fn short_names() -> AlertBounds {
 #[test]
 fn an_alert_within_the_bounds_stays_as_it_is() {
     let mut alert = SourceEvent {
-        output: "x".repeat(32 * 1024),
+        output: "x".repeat(16 * 1024),
         labels: named((0..64).map(|number| (format!("label_{number}"), "value"))),
         annotations: named([("description".to_owned(), "x".repeat(30_000))]),
         ..alert()
@@ -45,7 +45,7 @@ fn s7_a_long_text_is_cut_and_says_by_how_much() {
         ..alert()
     };
     let shortened = shorten(&mut alert, &AlertBounds::default());
-    assert!(alert.output.len() <= 32 * 1024);
+    assert!(alert.output.len() <= 16 * 1024);
     let (kept, note) = alert.output.split_once('\n').unwrap();
     assert_eq!(
         note,
@@ -136,7 +136,7 @@ fn s7_the_words_of_a_wish_are_cut_too() {
     else {
         panic!("it is still an assignment");
     };
-    assert_eq!((assignee.len(), comment.len()), (1024, 32 * 1024));
+    assert_eq!((assignee.len(), comment.len()), (1024, 16 * 1024));
     assert_eq!(wish.author.unwrap().len(), 1024);
 }
 
