@@ -185,10 +185,13 @@ async fn answer(
         return Ok(bad_request(error));
     }
     activity.work_begun();
-    let response = routes.call(request.map(body::limited)).await?;
+    let mut response = routes.call(request.map(body::limited)).await?;
     activity.work_ended();
-    if let Some(kind) = response.extensions().get::<WrongCredential>() {
-        activity.wrong_credential(*kind).await;
+    if let Some(kind) = response.extensions().get::<WrongCredential>().copied() {
+        activity.wrong_credential(kind).await;
+        // One connection does not hold many waits.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => activity.upgraded(),

@@ -28,6 +28,8 @@ use crate::sources::email::MESSAGE;
 const ADDRESS: &str = "/monitoring-system";
 /// How long a client may think before its next command.
 const THINKING_TIME: Duration = Duration::from_secs(300);
+/// So many wrong recipients are answered, the later the more there were; then the connection is closed.
+const WRONG_RECIPIENTS_MAX: u32 = 8;
 /// How much of an answer may be text.
 const LONGEST_TEXT: usize = 400;
 
@@ -44,6 +46,7 @@ pub(crate) async fn serve(
             stream: BufReader::new(stream),
             requests: RequestReceiver::default(),
             envelope: Envelope::None,
+            wrong_recipients: 0,
         };
         let shutdown = context.shutdown.clone();
         async move {
@@ -61,6 +64,7 @@ struct Conversation {
     stream: BufReader<Tracked<TcpStream>>,
     requests: RequestReceiver,
     envelope: Envelope,
+    wrong_recipients: u32,
 }
 
 /// What was said of the next message. It has one recipient: one answer can tell of no more.
@@ -137,7 +141,7 @@ impl Conversation {
                 self.envelope = Envelope::Sender;
                 self.say("250 2.1.0 fine").await?;
             }
-            Request::Rcpt { to } => self.recipient(&to.address).await?,
+            Request::Rcpt { to } => return self.recipient(&to.address).await,
             Request::Data => return self.message().await,
             Request::Rset => {
                 self.envelope = Envelope::None;
@@ -171,12 +175,16 @@ impl Conversation {
         Ok(Next::Listen)
     }
 
-    async fn recipient(&mut self, address: &str) -> io::Result<()> {
-        match self.envelope {
-            Envelope::None => return self.say("503 5.5.1 say MAIL FROM first").await,
+    async fn recipient(&mut self, address: &str) -> io::Result<Next> {
+        let order = match self.envelope {
+            Envelope::None => Some("503 5.5.1 say MAIL FROM first"),
             // Mail servers send it again for the others.
-            Envelope::Recipient(_) => return self.say("452 4.5.3 one recipient at a time").await,
-            Envelope::Sender => {}
+            Envelope::Recipient(_) => Some("452 4.5.3 one recipient at a time"),
+            Envelope::Sender => None,
+        };
+        if let Some(order) = order {
+            self.say(order).await?;
+            return Ok(Next::Listen);
         }
         let keys = keys(address);
         let call = call(&self.collector, keys.clone(), Body::empty());
@@ -184,16 +192,23 @@ impl Conversation {
             Ok(()) => {
                 self.envelope = Envelope::Recipient(keys);
                 self.stream.get_ref().slot().activity().succeeded();
-                self.say("250 2.1.5 fine").await
+                self.say("250 2.1.5 fine").await?;
             }
             Err(refusal) => {
                 if refusal.is_wrong_key() {
                     let activity = self.stream.get_ref().slot().activity().clone();
                     activity.wrong_credential(WrongCredential::Sender).await;
+                    self.wrong_recipients += 1;
                 }
-                self.say(&refused(&refusal)).await
+                self.say(&refused(&refusal)).await?;
             }
         }
+        if self.wrong_recipients >= WRONG_RECIPIENTS_MAX {
+            self.say("421 4.7.0 too many recipients without a valid key")
+                .await?;
+            return Ok(Next::HangUp);
+        }
+        Ok(Next::Listen)
     }
 
     async fn message(&mut self) -> io::Result<Next> {
