@@ -28,6 +28,9 @@ const SOURCE_BYTES_MAX: usize = 10_000;
 /// The stack on which a source is parsed and its tree is checked: deep enough for every tree that a source of the
 /// longest length can have.
 const COMPILE_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// The stack that an evaluation may need: it recurses for each of the levels that an expression may have, and for the
+/// counting of its steps between them. The threads of a process that evaluates have this much; unused parts take no memory.
+pub const EVALUATION_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// The memory of a compiled regular expression.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// What a compiled pattern is called inside an expression; no operator can write such a name.
