@@ -254,6 +254,27 @@ describe("against the stand-in", () => {
     await page.getByTestId("filter-problem").waitFor({ state: "hidden" });
   });
 
+  test("what is typed while the filter is being applied stays in the box", async () => {
+    const server = await mock({ alerts: 20 });
+    const page = await open(server.url);
+    await live(page);
+    await page.getByTestId("filter").evaluate(async (element) => {
+      const box = element as HTMLInputElement;
+      const type = (text: string) => {
+        box.value = text;
+        box.dispatchEvent(new Event("input", { bubbles: true }));
+      };
+      type("pay");
+      // A timer of the same length as that of the box comes right after it, and before the next paint.
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      type("payment");
+    });
+    await page.waitForURL(/q=payment/);
+    expect(await page.getByTestId("filter").inputValue()).toBe("payment");
+    await page.goto(`${server.url}/#q=billing`);
+    await expect.poll(() => page.getByTestId("filter").inputValue()).toBe("billing");
+  });
+
   test("what strangers wrote is shown as text, and their links open only what is safe", async () => {
     const server = await mock();
     const page = await open(server.url);

@@ -41,18 +41,23 @@ function FilterBox() {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const query = state.choice.value.query;
+  /** The query as it was last read from the box or written into it. */
+  const taken = useRef(query);
   const parsed = state.parsed.value;
   const problem = parsed.ok ? state.refusal.value : parsed.message;
 
-  // What others write into the box (a link, a label that was clicked) must not undo what is being typed.
+  // A query of another origin (a link, a label that was clicked) goes into the box. One that came from the box does not:
+  // this effect runs after the next paint, and more may have been typed by then.
   useEffect(() => {
-    const box = input.current;
-    if (box && box.value.trim() !== query.trim()) box.value = query;
+    const current = state.choice.peek().query;
+    if (input.current && current.trim() !== taken.current.trim()) input.current.value = current;
+    taken.current = current;
   }, [query]);
 
   const take = () => {
     clearTimeout(timer.current);
     const text = input.current?.value ?? "";
+    taken.current = text;
     if (text !== state.choice.peek().query) state.choice.value = { ...state.choice.peek(), query: text };
   };
   return (
