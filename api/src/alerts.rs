@@ -6,10 +6,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::CompiledFilter;
+use domain::{CompiledFilter, words};
 use schemas::alert::OperatorState;
 use schemas::live::Filter;
-use schemas::{Alert, Fingerprint, HistoryEntry, LedgerEntry, Severity};
+use schemas::{Alert, Fingerprint, LedgerEntry, Severity, ShownHistoryEntry};
 use serde::Serialize;
 use store::{AlertQuery, StatusWanted};
 
@@ -29,7 +29,7 @@ pub(crate) struct AlertPage {
 /// A page of a history, newest first.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct HistoryPage {
-    entries: Vec<HistoryEntry>,
+    entries: Vec<ShownHistoryEntry>,
     /// Give it as `cursor` to get the next page; null at the end.
     next_cursor: Option<String>,
 }
@@ -91,7 +91,7 @@ async fn history(
         alert(&api, fingerprint).await?;
     }
     Ok(Json(HistoryPage {
-        entries: page.rows,
+        entries: page.rows.into_iter().map(words::shown).collect(),
         next_cursor: page.next_cursor,
     }))
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use schemars::generate::SchemaSettings;
-use schemas::{Action, Alert, HistoryEntry, LedgerEntry, OperatorState, Severity};
+use schemas::{Action, Alert, LedgerEntry, OperatorState, Severity, ShownHistoryEntry};
 use serde_json::{Map, Value, json};
 
 use crate::actions::{ALERTS_MAX, AUTHOR_MAX, ActionRequest, ActionResults, KEY_MAX, NAMES};
@@ -30,7 +30,7 @@ fn build() -> Value {
     let mut generator = SchemaSettings::openapi3().into_generator();
     for schema in [
         generator.subschema_for::<Alert>(),
-        generator.subschema_for::<HistoryEntry>(),
+        generator.subschema_for::<ShownHistoryEntry>(),
         generator.subschema_for::<LedgerEntry>(),
         generator.subschema_for::<AlertPage>(),
         generator.subschema_for::<HistoryPage>(),

@@ -500,7 +500,10 @@ impl Daemon {
 
     fn count(&self, work: &Work<'_>) {
         for entry in &work.history {
-            self.metrics.history.with_label_values(&[entry.kind.name()]).inc();
+            self.metrics
+                .history
+                .with_label_values(&[entry.kind().name()])
+                .inc();
         }
         for reason in &work.ignored {
             self.metrics.ignored.with_label_values(&[reason]).inc();

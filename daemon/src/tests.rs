@@ -130,7 +130,7 @@ impl World {
             .history(domain::fingerprint([name]), 100, None)
             .await
             .unwrap();
-        page.rows.iter().rev().map(|entry| entry.kind).collect()
+        page.rows.iter().rev().map(|entry| entry.kind()).collect()
     }
 }
 

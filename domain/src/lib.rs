@@ -17,6 +17,7 @@ pub mod steps;
 pub mod topic_filter;
 pub mod transition;
 pub mod window;
+pub mod words;
 
 pub use filter::CompiledFilter;
 pub use identity::fingerprint;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use schemas::alert::OperatorState;
-use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Severity, Status};
+use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Reason, Severity, Status};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -63,6 +63,9 @@ pub struct AlertState {
     /// When the run of a heartbeat began that has not ended yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_began_at: Option<Timestamp>,
+    /// The last episode that its source has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedEpisode>,
     /// When a change of the text was last recorded in this episode, and whether there is a later one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextRecord>,
@@ -70,6 +73,22 @@ pub struct AlertState {
     /// are settled otherwise are left out.
     #[serde(skip)]
     pub ledger: Vec<LedgerEntry>,
+}
+
+/// An episode that its source has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedEpisode {
+    /// When it began, by the clock of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// When it ended, by the clock of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// When it was closed, by our clock.
+    pub closed_at: Timestamp,
+    /// The history says that a late event of it was ignored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_noted: bool,
 }
 
 /// When which event was accepted; of two, the greater one is the later.
@@ -105,9 +124,9 @@ pub struct StepState {
     pub occurrence: usize,
     /// Whether its people were told.
     pub told: bool,
-    /// By which rule it was held back when it was last looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_back: Option<String>,
+    /// All that held it back when it was evaluated last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed_by: Vec<Reason>,
 }
 
 /// The words of a source that can be amended.

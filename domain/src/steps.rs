@@ -1,8 +1,13 @@
 //! The steps of a scenario: who is told, when, and by which rule somebody is not.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp};
 use schemas::config::{Scenario, Silence, Step};
-use schemas::{Alert, Channel, HistoryKind, LedgerEntry, LedgerState, NotificationKind, OperatorState};
+use schemas::{
+    Actor, Alert, Channel, Happening, HistoryKind, LedgerEntry, LedgerState, NotificationKind, Reason,
+    Target, What,
+};
 
 use crate::Site;
 use crate::state::{AlertState, Expiry, StepState};
@@ -168,9 +173,14 @@ pub(crate) fn advance(change: &mut Change<'_>) {
     let name = &change.state.alert.scenario;
     let Some(scenario) = site.scenarios.get(name) else {
         if change.opens() || change.state.missing_scenario.as_ref() != Some(name) {
-            let message = format!("nobody is told: there is no scenario {name}");
-            change.state.missing_scenario = Some(name.clone());
-            change.note(HistoryKind::HeldBack, "reveille", message, None);
+            let scenario = name.clone();
+            change.state.missing_scenario = Some(scenario.clone());
+            let happening = Happening {
+                actor: Actor::System,
+                what: What::HeldBack { target: None },
+                reasons: vec![Reason::NoScenario { scenario }],
+            };
+            change.note(happening, None);
         }
         return;
     };
@@ -194,78 +204,80 @@ fn look_at(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (u
     if change.state.steps[known].told {
         return;
     }
-    match hold_back(&change.state.alert, step, change.site, change.now) {
-        Some(rule) => {
-            if change.state.steps[known].held_back.as_ref() != Some(&rule) {
-                let message = format!("{} is not told: {rule}", whom(step));
-                change.note(HistoryKind::HeldBack, actor(scenario, index), message, None);
-                change.state.steps[known].held_back = Some(rule);
-            }
-        }
-        None => {
-            change.state.steps[known] = StepState {
-                told: true,
-                held_back: None,
-                ..change.state.steps[known].clone()
-            };
-            tell(change, scenario, index, step);
-        }
+    let reasons = suppression(&change.state.alert, step, change.site, change.now);
+    if reasons.is_empty() {
+        change.state.steps[known].told = true;
+        change.state.steps[known].suppressed_by.clear();
+        tell(change, scenario, index, step);
+    } else if change.state.steps[known].suppressed_by != reasons {
+        change.state.steps[known].suppressed_by.clone_from(&reasons);
+        let happening = Happening {
+            actor: actor(scenario, index),
+            what: What::HeldBack {
+                target: Some(target(step)),
+            },
+            reasons,
+        };
+        change.note(happening, None);
     }
 }
 
-/// The rule by which the people of a step are not told now, if there is one.
-fn hold_back(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Option<String> {
-    if alert.severity < step.minimum_severity {
-        return Some(format!(
-            "severity {} is below {}",
-            alert.severity, step.minimum_severity
-        ));
-    }
-    match crate::state::operator_state(alert) {
-        OperatorState::Snoozed => return Some(by("snoozed", alert.snooze.as_ref().map(|s| s.by.as_str()))),
-        OperatorState::Acknowledged => {
-            return Some(by(
-                "acknowledged",
-                alert.acknowledgement.as_ref().map(|a| a.by.as_str()),
-            ));
-        }
-        OperatorState::Assigned => {
-            return Some(by("assigned", alert.assignment.as_ref().map(|a| a.by.as_str())));
-        }
-        OperatorState::Handled => return Some(by("handled", alert.handling.as_ref().map(|h| h.by.as_str()))),
-        OperatorState::Active | OperatorState::InDowntime => {}
-    }
-    if let Some(silence) = silence(alert, site, now) {
-        return Some(silenced(silence));
-    }
+/// All that holds a step back now; it is taken when there is nothing.
+fn suppression(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Vec<Reason> {
+    let below = (alert.severity < step.minimum_severity).then_some(Reason::SeverityBelow {
+        severity: alert.severity,
+        minimum: step.minimum_severity,
+    });
+    let mut silences: Vec<_> = site.silencing(alert, now).collect();
+    // The one that lasts longest comes first.
+    silences.sort_by_key(|silence| Reverse((silence.ends_at, silence.id)));
+    let silenced = silences.into_iter().map(|silence| Reason::Silenced {
+        silence: silence.id,
+        by: silence.created_by.clone(),
+        until: silence.ends_at,
+        comment: silence.comment.clone(),
+    });
+    below
+        .into_iter()
+        .chain(held(alert))
+        .chain(silenced)
+        .chain(window_closed(step, now))
+        .collect()
+}
+
+/// What people do with the alert, which holds every step back.
+fn held(alert: &Alert) -> impl Iterator<Item = Reason> {
+    let snoozed = alert.snooze.as_ref().map(|snooze| Reason::Snoozed {
+        by: snooze.by.clone(),
+        until: snooze.until,
+    });
+    let acknowledged = alert
+        .acknowledgement
+        .as_ref()
+        .map(|acknowledgement| Reason::Acknowledged {
+            by: acknowledgement.by.clone(),
+        });
+    let assigned = alert.assignment.as_ref().map(|assignment| Reason::Assigned {
+        by: assignment.by.clone(),
+        assignee: assignment.assignee.clone(),
+    });
+    let handled = alert.handling.as_ref().map(|handling| Reason::Handled {
+        by: handling.by.clone(),
+        assignee: handling.assignee.clone(),
+        until: handling.until,
+    });
+    [snoozed, acknowledged, assigned, handled].into_iter().flatten()
+}
+
+fn window_closed(step: &Step, now: Timestamp) -> Option<Reason> {
     let text = step.window.as_ref()?;
-    // A window that cannot be understood is refused when it is applied; should one slip through, people are told.
+    // A window that cannot be parsed is refused when it is applied; should one slip through, people are notified.
     let window = Window::parse(text).ok()?;
-    (!window.contains(now)).then(|| {
-        format!(
-            "outside its time window {}–{} {}",
-            text.from, text.to, text.time_zone
-        )
+    (!window.contains(now)).then(|| Reason::WindowClosed {
+        from: text.from.clone(),
+        to: text.to.clone(),
+        time_zone: text.time_zone.clone(),
     })
-}
-
-fn by(what: &str, who: Option<&str>) -> String {
-    format!("the alert is {what} by {}", who.unwrap_or("somebody"))
-}
-
-fn silenced(silence: &Silence) -> String {
-    let who = match silence.created_by.as_str() {
-        "" => "somebody",
-        who => who,
-    };
-    let why = match silence.comment.as_str() {
-        "" => String::new(),
-        why => format!(": {why}"),
-    };
-    format!(
-        "silenced by {who} until {}{why} (silence {})",
-        silence.ends_at, silence.id
-    )
 }
 
 fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {
@@ -275,8 +287,12 @@ fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step)
         entry.episode == episode && entry.channel == step.channel && entry.destination == step.destination
     });
     let reason = format!("{} {}: {}", alert.severity, alert.name, alert.output);
-    let message = format!("{} is told", whom(step));
-    change.note(HistoryKind::Notifying, actor(scenario, index), message, None);
+    let happening = Happening {
+        actor: actor(scenario, index),
+        what: What::Notifying { target: target(step) },
+        reasons: Vec::new(),
+    };
+    change.note(happening, None);
     match open {
         Some(row) if change.state.ledger[row].state == LedgerState::Failed => {
             change.state.ledger[row].state = LedgerState::Opening;
@@ -309,12 +325,18 @@ fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step)
     }
 }
 
-fn whom(step: &Step) -> String {
-    format!("{} {}", step.channel, step.destination)
+fn target(step: &Step) -> Target {
+    Target {
+        channel: step.channel,
+        destination: step.destination.clone(),
+    }
 }
 
-fn actor(scenario: &Scenario, index: usize) -> String {
-    format!("scenario {} step {}", scenario.name, index + 1)
+fn actor(scenario: &Scenario, index: usize) -> Actor {
+    Actor::Step {
+        scenario: scenario.name.clone(),
+        number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+    }
 }
 
 impl StepState {
@@ -325,7 +347,7 @@ impl StepState {
             delay_seconds: step.delay_seconds,
             occurrence,
             told: false,
-            held_back: None,
+            suppressed_by: Vec::new(),
         }
     }
 

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use schemas::{
-    AlertEvent, Channel, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint, HistoryEntry,
-    HistoryKind, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
+    Actor, AlertEvent, Channel, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint,
+    Happening, HistoryEntry, HistoryKind, LedgerEntry, LedgerState, Notification, NotificationKind, Reason,
+    Receipt, What,
 };
 use uuid::Uuid;
 
 use crate::state::{AlertState, operator_state};
-use crate::{Site, steps};
+use crate::{Site, steps, words};
 
 mod amendment;
 mod clock_skew;
@@ -27,6 +28,7 @@ mod heartbeat;
 #[cfg(test)]
 mod properties;
 mod receipts;
+mod stale;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
@@ -87,6 +89,8 @@ pub enum Ignored {
     Repetition,
     /// The source closes, or acknowledges, what is not open.
     NothingOpen,
+    /// It belongs to an episode that has ended.
+    EndedEpisode,
     /// Nothing new: the alert is already known exactly so.
     Refresh,
     /// The receipt is about something that is settled.
@@ -101,6 +105,7 @@ impl Ignored {
         match self {
             Ignored::Repetition => "repetition",
             Ignored::NothingOpen => "nothing_open",
+            Ignored::EndedEpisode => "ended_episode",
             Ignored::Refresh => "refresh",
             Ignored::Settled => "settled",
             Ignored::Overtaken => "overtaken",
@@ -146,7 +151,7 @@ fn deadline(change: &mut Change<'_>) {
     let mut ended = Vec::new();
     if alert.snooze.as_ref().is_some_and(|snooze| snooze.until <= now) {
         alert.snooze = None;
-        ended.push((HistoryKind::Unsnoozed, "the snooze has ended"));
+        ended.push(What::Unsnoozed);
     }
     if alert
         .handling
@@ -154,23 +159,27 @@ fn deadline(change: &mut Change<'_>) {
         .is_some_and(|handling| handling.until <= now)
     {
         alert.handling = None;
-        ended.push((HistoryKind::Unhandled, "the time to handle it has ended"));
+        ended.push(What::Unhandled);
     }
-    if alert
+    let assignment = alert
         .assignment
-        .as_ref()
-        .and_then(|assignment| assignment.until)
-        .is_some_and(|until| until <= now)
-    {
-        alert.assignment = None;
-        ended.push((HistoryKind::Unassigned, "the time of the assignment has ended"));
+        .take_if(|assignment| assignment.until.is_some_and(|until| until <= now));
+    if let Some(assignment) = assignment {
+        ended.push(What::Unassigned {
+            assignee: assignment.assignee,
+        });
     }
     if ended.is_empty() {
         change.ignored = Some(Ignored::Overtaken);
     }
-    for (kind, message) in ended {
-        change.record(kind, "reveille", message, None);
-        change.tell_followers(kind, message);
+    for what in ended {
+        let happening = Happening {
+            actor: Actor::System,
+            what,
+            reasons: vec![Reason::Expired],
+        };
+        change.tell_followers(&happening);
+        change.record(happening, None);
     }
 }
 
@@ -283,45 +292,32 @@ impl<'a> Change<'a> {
     }
 
     /// Adds a line about the alert itself to the history; everybody is to see it.
-    pub(crate) fn record(
-        &mut self,
-        kind: HistoryKind,
-        actor: impl Into<String>,
-        message: impl Into<String>,
-        event: Option<&AlertEvent>,
-    ) {
-        self.note(kind, actor, message, event);
+    pub(crate) fn record(&mut self, happening: Happening, event: Option<&AlertEvent>) {
+        self.note(happening, event);
         self.publish();
     }
 
     /// Adds a line about telling people to the history; the alert itself stays as it is.
-    pub(crate) fn note(
-        &mut self,
-        kind: HistoryKind,
-        actor: impl Into<String>,
-        message: impl Into<String>,
-        event: Option<&AlertEvent>,
-    ) {
+    pub(crate) fn note(&mut self, happening: Happening, event: Option<&AlertEvent>) {
         self.keep();
         self.state.history_sequence += 1;
         self.history.push(HistoryEntry {
             fingerprint: self.state.alert.fingerprint,
             sequence: self.state.history_sequence,
             at: self.now,
-            kind,
-            actor: actor.into(),
-            message: message.into(),
+            happening,
             event_id: event.map(|event| event.event_id),
         });
     }
 
     /// Hands an update to every channel that has this alert open and follows this kind of change.
-    pub(crate) fn tell_followers(&mut self, cause: HistoryKind, reason: &str) {
+    pub(crate) fn tell_followers(&mut self, happening: &Happening) {
+        let (cause, reason) = (happening.what.kind(), words::notice(happening));
         for index in 0..self.state.ledger.len() {
             let entry = &self.state.ledger[index];
             let open = matches!(entry.state, LedgerState::Opening | LedgerState::Open);
             if open && entry.episode == self.state.alert.episode && steps::follows(entry.channel, cause) {
-                self.hand_out(index, NotificationKind::Update, cause, reason);
+                self.hand_out(index, NotificationKind::Update, cause, &reason);
             }
         }
     }
@@ -382,7 +378,7 @@ impl<'a> Change<'a> {
     pub(crate) fn opens(&self) -> bool {
         self.history
             .iter()
-            .any(|entry| matches!(entry.kind, HistoryKind::Opened | HistoryKind::Reopened))
+            .any(|entry| matches!(entry.kind(), HistoryKind::Opened | HistoryKind::Reopened))
     }
 
     /// Opens a ledger row; answers its index.

@@ -135,4 +135,16 @@ impl Action {
             Action::Unresolve => "unresolve",
         }
     }
+
+    /// Why it is to be done, if that was given.
+    pub fn comment(&self) -> Option<&str> {
+        match self {
+            Action::Acknowledge { comment }
+            | Action::Snooze { comment, .. }
+            | Action::Assign { comment, .. }
+            | Action::Amend { comment, .. }
+            | Action::Resolve { comment } => comment.as_deref(),
+            _ => None,
+        }
+    }
 }

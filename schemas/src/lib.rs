@@ -25,7 +25,9 @@ pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
 pub use command::{Action, Command, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
-pub use history::{HistoryEntry, HistoryKind};
+pub use history::{
+    Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, Target, What,
+};
 pub use notification::{
     Channel, DeliveryFailure, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,

@@ -203,8 +203,9 @@ fn state(number: u64, version: u64) -> Result<AlertState, Failure> {
 
 fn history(number: u64, sequence: u64) -> Result<HistoryEntry, Failure> {
     Ok(serde_json::from_value(serde_json::json!({
-        "fingerprint": fingerprint(number), "sequence": sequence, "at": at(number)?, "kind": "opened",
-        "actor": "integration prometheus-production", "message": "critical HighErrorRate: 5xx responses are at 7 %"
+        "fingerprint": fingerprint(number), "sequence": sequence, "at": at(number)?,
+        "actor": { "type": "integration", "name": "prometheus-production" },
+        "what": { "type": "opened", "severity": "critical", "output": "5xx responses are at 7 %" }
     }))?)
 }
 

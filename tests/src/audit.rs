@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schemas::{Alert, Fingerprint, HistoryEntry, HistoryKind, Severity, Status};
+use schemas::{Alert, Fingerprint, HistoryKind, Severity, ShownHistoryEntry, Status};
 use serde_json::Value;
 
 use crate::client::Client;
@@ -244,7 +244,7 @@ fn is_settled(row: &Value) -> bool {
 fn judge_story(
     story: &Story,
     alert: &Alert,
-    history: &[HistoryEntry],
+    history: &[ShownHistoryEntry],
     report: &mut Report,
     findings: &mut Vec<String>,
 ) {
@@ -307,7 +307,7 @@ fn judge_story(
 fn judge_comments(
     alert: Fingerprint,
     comments: &[Comment],
-    history: &[HistoryEntry],
+    history: &[ShownHistoryEntry],
     report: &mut Report,
     findings: &mut Vec<String>,
 ) {
@@ -327,6 +327,8 @@ fn judge_comments(
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+
+    use schemas::{Actor, Happening, What};
 
     use super::*;
 
@@ -356,7 +358,7 @@ mod tests {
     }
 
     /// A story of three events and what an honest pipeline makes of it.
-    fn honest() -> (Story, Vec<HistoryEntry>, Model) {
+    fn honest() -> (Story, Vec<ShownHistoryEntry>, Model) {
         let mut story = Story::of(0, 0);
         let mut model = Model::new();
         let mut history = Vec::new();
@@ -371,20 +373,25 @@ mod tests {
                 severity,
                 answer,
             });
-            history.push(HistoryEntry {
+            history.push(ShownHistoryEntry {
                 fingerprint: Fingerprint::from_bytes([0; 16]),
                 sequence: number as u64 + 1,
                 at: "2026-09-01T10:00:00Z".parse().unwrap(),
                 kind: model.take(&story.sent[number]).unwrap(),
                 actor: "integration i".to_owned(),
                 message: format!("so: event {number};"),
+                details: Happening {
+                    actor: Actor::System,
+                    what: What::Remarked,
+                    reasons: Vec::new(),
+                },
                 event_id: Some(id),
             });
         }
         (story, history, model)
     }
 
-    fn findings(story: &Story, history: &[HistoryEntry], model: &Model) -> Vec<String> {
+    fn findings(story: &Story, history: &[ShownHistoryEntry], model: &Model) -> Vec<String> {
         let mut findings = Vec::new();
         judge_story(
             story,
@@ -408,7 +415,7 @@ mod tests {
         let lost = findings(&story, &history[..2], &model).join("\n");
         assert!(lost.contains("lost: accepted as"), "{lost}");
         let mut doubled = history.clone();
-        doubled.push(HistoryEntry {
+        doubled.push(ShownHistoryEntry {
             sequence: 4,
             ..history[1].clone()
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use schemas::{Alert, Fingerprint, HistoryEntry};
+use schemas::{Alert, Fingerprint, ShownHistoryEntry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -50,7 +50,7 @@ struct Page {
     #[serde(default)]
     alerts: Vec<Alert>,
     #[serde(default)]
-    entries: Vec<HistoryEntry>,
+    entries: Vec<ShownHistoryEntry>,
     #[serde(default)]
     next_cursor: Option<String>,
 }
@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// An alert's whole history, oldest first.
-    pub async fn history(&self, id: Fingerprint) -> Result<Vec<HistoryEntry>> {
+    pub async fn history(&self, id: Fingerprint) -> Result<Vec<ShownHistoryEntry>> {
         let mut entries = self
             .pages(&format!("/api/v1/alerts/{id}/history?limit=200"), |page| {
                 page.entries

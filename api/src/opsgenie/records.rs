@@ -3,7 +3,8 @@
 use axum::extract::{Path, Query as Parameters, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use schemas::{Alert, HistoryEntry, HistoryKind, LedgerEntry, LedgerState};
+use domain::words;
+use schemas::{Actor, Alert, HistoryEntry, HistoryKind, LedgerEntry, LedgerState, What};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Links};
@@ -16,9 +17,6 @@ const LIMIT_MAX: usize = 100;
 /// The most lines of a history that are looked at, newest first, and how many are read at once.
 const LINES_MAX: usize = 10_000;
 const LINES_AT_ONCE: usize = 500;
-/// As the history has comments.
-const COMMENTED: &str = "commented: ";
-
 /// Lists that belong to an alert, by the last segment of the path.
 pub(super) async fn list(
     State(reading): State<Reading>,
@@ -126,10 +124,9 @@ pub(super) async fn history(reading: &Reading, alert: &Alert) -> Result<Vec<Hist
 }
 
 fn note(line: &HistoryEntry) -> Option<Value> {
-    if line.kind != HistoryKind::Commented {
+    let What::Commented { comment: note } = &line.happening.what else {
         return None;
-    }
-    let note = line.message.strip_prefix(COMMENTED).unwrap_or(&line.message);
+    };
     Some(json!({
         "note": note,
         "owner": owner(line),
@@ -143,9 +140,9 @@ fn note(line: &HistoryEntry) -> Option<Value> {
     reason = "as notes are, of which not every line is one"
 )]
 fn log(line: &HistoryEntry) -> Option<Value> {
-    let by_person = line.actor.starts_with("operator ");
+    let by_person = matches!(line.happening.actor, Actor::User { .. });
     let told = matches!(
-        line.kind,
+        line.kind(),
         HistoryKind::Notifying
             | HistoryKind::Notified
             | HistoryKind::Retrying
@@ -158,7 +155,7 @@ fn log(line: &HistoryEntry) -> Option<Value> {
         (false, false) => "system",
     };
     Some(json!({
-        "log": line.message,
+        "log": words::message(&line.happening),
         "type": kind,
         "owner": owner(line),
         "createdAt": line.at,
@@ -167,11 +164,7 @@ fn log(line: &HistoryEntry) -> Option<Value> {
 }
 
 fn owner(line: &HistoryEntry) -> &str {
-    let actor = &line.actor;
-    let name = ["operator ", "integration ", "channel ", "scenario "]
-        .iter()
-        .find_map(|kind| actor.strip_prefix(kind));
-    name.unwrap_or(actor)
+    words::name(&line.happening.actor)
 }
 
 /// Whoever is notified here is a destination of a channel.

@@ -6,6 +6,7 @@ use axum::response::Response;
 use domain::opsgenie::RequestId;
 use domain::opsgenie::request::CREATE;
 use domain::transition::Ignored;
+use domain::words;
 use jiff::Timestamp;
 use schemas::alert::Status;
 use schemas::{Alert, HistoryEntry, HistoryKind};
@@ -81,11 +82,11 @@ pub(super) async fn status(
 
 /// It changed the alert, or was refused.
 fn by_history(id: RequestId, line: &HistoryEntry) -> Ended {
-    match line.kind {
+    match line.kind() {
         HistoryKind::Refused => Ended {
             at: line.at,
             success: false,
-            status: line.message.clone(),
+            status: words::message(&line.happening),
         },
         _ => Ended {
             at: line.at,

@@ -1,6 +1,7 @@
 //! What is told again and again: it costs little, and is remembered and forgotten without a trace.
 
 use super::*;
+use domain::words;
 
 /// What became of two alerts by the same story, told to one daemon, or to a new one for each message. The new ones say
 /// some things again.
@@ -163,10 +164,10 @@ async fn text_that_changes_all_the_time_is_stored_and_sent_once_in_a_while_and_t
         .history(domain::fingerprint(["disk"]), 100, None)
         .await
         .unwrap();
-    assert_eq!(page.rows[0].message, "19 requests");
+    assert_eq!(words::message(&page.rows[0].happening), "19 requests");
     let updates = page
         .rows
         .iter()
-        .filter(|entry| entry.kind == HistoryKind::Updated);
+        .filter(|entry| entry.kind() == HistoryKind::Updated);
     assert_eq!(updates.count(), 2);
 }

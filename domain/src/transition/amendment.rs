@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{Alert, Amended, Amendment, HistoryKind, Severity};
+use schemas::{Alert, Amended, Amendment, Difference, Severity, What};
 
 use super::Change;
 use super::commands::Verdict;
@@ -31,9 +31,12 @@ pub(super) fn amend(change: &mut Change<'_>, by: &str, amendment: &Amendment) ->
         at: change.now,
         amendment: all,
     };
-    alter(change, Some(amended)).map_or(Verdict::Unchanged("the alert is so already"), |(kind, what)| {
-        Verdict::Applied(kind, format!("amended: {what}"))
-    })
+    let differences = alter(change, Some(amended));
+    if differences.is_empty() {
+        Verdict::Unchanged("the alert is so already")
+    } else {
+        Verdict::Applied(What::Amended { differences })
+    }
 }
 
 /// Takes back all that is amended.
@@ -41,10 +44,8 @@ pub(super) fn unamend(change: &mut Change<'_>) -> Verdict {
     if change.state.alert.amended.is_none() {
         return Verdict::Unchanged("nothing is amended");
     }
-    match alter(change, None) {
-        Some((kind, what)) => Verdict::Applied(kind, format!("amendment taken back: {what}")),
-        None => Verdict::Applied(HistoryKind::Updated, "amendment taken back".to_owned()),
-    }
+    let differences = alter(change, None);
+    Verdict::Applied(What::Unamended { differences })
 }
 
 /// The source speaks while something may be amended.
@@ -106,28 +107,27 @@ fn refusal(change: &Change<'_>, amendment: &Amendment, all: &Amendment) -> Optio
     })
 }
 
-/// Amends the alert otherwise; tells what is another now, unless nothing is.
-fn alter(change: &mut Change<'_>, amended: Option<Amended>) -> Option<(HistoryKind, String)> {
+/// Amends the alert otherwise; answers what is different now.
+fn alter(change: &mut Change<'_>, amended: Option<Amended>) -> Vec<Difference> {
     let state = &mut change.state;
     let (shown, said) = (state.alert.clone(), state.said.clone());
     end(state);
     state.alert.amended = amended;
     lay_over(state);
-    let difference = difference(&shown, &state.alert);
-    match &difference {
-        None if state.alert.amended.is_some() => (state.alert, state.said) = (shown, said),
-        None => {}
-        Some((kind, _)) => {
-            keep_previous_output(&mut state.alert, &shown);
-            let alert = &mut state.alert;
-            match kind {
-                HistoryKind::SeverityChanged => alert.counts.severity_changed += 1,
-                _ => alert.counts.updated += 1,
-            }
-            alert.badge = named_badge(&alert.name).or(shown.badge);
+    let differences = differences(&shown, &state.alert);
+    if !differences.is_empty() {
+        keep_previous_output(&mut state.alert, &shown);
+        let alert = &mut state.alert;
+        if alert.severity == shown.severity {
+            alert.counts.updated += 1;
+        } else {
+            alert.counts.severity_changed += 1;
         }
+        alert.badge = named_badge(&alert.name).or(shown.badge);
+    } else if state.alert.amended.is_some() {
+        (state.alert, state.said) = (shown, said);
     }
-    difference
+    differences
 }
 
 /// Puts what is amended over what the source says, which the alert is now.
@@ -213,41 +213,40 @@ fn add(all: &mut Amendment, more: &Amendment) {
     all.responders.extend(more.responders.clone());
 }
 
-/// What is another now, in words, and what kind of change that is.
-fn difference(before: &Alert, now: &Alert) -> Option<(HistoryKind, String)> {
-    let mut words = Vec::new();
-    let mut kind = HistoryKind::Updated;
+fn differences(before: &Alert, now: &Alert) -> Vec<Difference> {
+    let mut all = Vec::new();
     if before.scenario != now.scenario {
-        kind = HistoryKind::Rerouted;
-        words.push(format!(
-            "scenario {} instead of {}",
-            now.scenario, before.scenario
-        ));
+        let (from, to) = (before.scenario.clone(), now.scenario.clone());
+        all.push(Difference::Scenario { from, to });
     }
     if before.severity != now.severity {
-        kind = HistoryKind::SeverityChanged;
-        words.push(format!(
-            "severity {} instead of {}",
-            now.severity, before.severity
-        ));
+        let (from, to) = (before.severity, now.severity);
+        all.push(Difference::Severity { from, to });
     }
     if before.name != now.name {
-        words.push(format!("name {:?} instead of {:?}", now.name, before.name));
+        let (from, to) = (before.name.clone(), now.name.clone());
+        all.push(Difference::Name { from, to });
     }
     if before.output != now.output {
-        words.push(format!("output {:?}", now.output));
+        all.push(Difference::Output {
+            to: now.output.clone(),
+        });
     }
-    for (name, value) in &now.labels {
-        if before.labels.get(name) != Some(value) {
-            words.push(format!("{name}={value:?}"));
-        }
-    }
+    let changed = now
+        .labels
+        .iter()
+        .filter(|(name, value)| before.labels.get(*name) != Some(value))
+        .map(|(name, value)| (name, Some(value)));
     let gone = before
         .labels
         .keys()
-        .filter(|name| !now.labels.contains_key(*name));
-    words.extend(gone.map(|name| format!("no {name}")));
-    (!words.is_empty()).then(|| (kind, words.join(", ")))
+        .filter(|name| !now.labels.contains_key(*name))
+        .map(|name| (name, None));
+    all.extend(changed.chain(gone).map(|(name, to)| Difference::Label {
+        name: name.clone(),
+        to: to.cloned(),
+    }));
+    all
 }
 
 impl Said {

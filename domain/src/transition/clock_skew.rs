@@ -6,7 +6,7 @@
 //! move on with each message. Once it has ended the end moves no more, so it falls further behind.
 
 use jiff::SignedDuration;
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Status};
+use schemas::{AlertEvent, DecoratedEvent, EventStatus, Reason, Status};
 
 use crate::state::AlertState;
 
@@ -48,22 +48,18 @@ pub(super) fn as_firing(known: Option<&AlertState>, decorated: &DecoratedEvent) 
 }
 
 /// What is wrong with the clock of the sender of an event that opens an alert, for its history.
-pub(super) fn remark(event: &AlertEvent, end_lag: Option<SignedDuration>) -> Option<String> {
-    let shown = |duration: SignedDuration| SignedDuration::from_secs(duration.as_secs());
+pub(super) fn remark(event: &AlertEvent, end_lag: Option<SignedDuration>) -> Option<Reason> {
     let said_at = event.occurred_at?;
     let ahead = said_at.duration_since(event.accepted_at);
     if let Some(lag) = end_lag {
-        let (least, most) = (shown(lag), shown(event.accepted_at.duration_since(said_at)));
-        return Some(format!(
-            "the clock of its sender is behind by at least {least:#} and at most {most:#}, or it has ended already: the end \
-             that it names had passed on arrival"
-        ));
+        return Some(Reason::SenderClockBehind {
+            at_least_seconds: lag.as_secs(),
+            at_most_seconds: event.accepted_at.duration_since(said_at).as_secs(),
+        });
     }
-    (ahead >= SKEW_SHOWN_FROM).then(|| {
-        let ahead = shown(ahead);
-        format!(
-            "the clock of its sender is ahead by at least {ahead:#}: it says that it began at {said_at:.0}"
-        )
+    (ahead >= SKEW_SHOWN_FROM).then(|| Reason::SenderClockAhead {
+        at_least_seconds: ahead.as_secs(),
+        began_at: said_at,
     })
 }
 

@@ -1,7 +1,9 @@
 //! What becomes of an alert when an operator acts.
 
 use schemas::alert::{Acknowledgement, Assignment, Handling, Snooze};
-use schemas::{Action, AlertEvent, Command, CommandAnswer, CommandOutcome, HistoryKind, Wish};
+use schemas::{
+    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, Reason, What, Wish,
+};
 
 use super::{Change, Ignored, amendment, events};
 use crate::state::REMEMBERED_KEYS;
@@ -24,9 +26,11 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
         return;
     }
     match act(change, &command.author, &command.action) {
-        Verdict::Applied(kind, message) => {
-            let actor = format!("operator {}", command.author);
-            carry_out(change, (kind, &message), actor, &command.author, None);
+        Verdict::Applied(what) => {
+            let actor = Actor::User {
+                name: command.author.clone(),
+            };
+            carry_out(change, happening(actor, what, &command.action), None);
             remember(change, command.idempotency_key.clone());
             change.answer(command, CommandOutcome::Applied, None);
         }
@@ -40,42 +44,56 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
 /// Does what a sender wants. It waits for no answer, so what cannot be done is put on record.
 pub(super) fn wished(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
     let (author, actor) = match &wish.author {
-        Some(author) => (author, format!("operator {author}")),
+        Some(author) => (author, Actor::User { name: author.clone() }),
         None => (&event.integration, events::actor(event)),
     };
     match act(change, author, &wish.action) {
-        Verdict::Applied(kind, message) => {
-            carry_out(change, (kind, &message), actor, author, Some(event));
+        Verdict::Applied(what) => {
+            carry_out(change, happening(actor, what, &wish.action), Some(event));
             remember(change, event.event_id.to_string());
         }
         Verdict::Unchanged(_) => change.ignored = Some(Ignored::Refresh),
-        Verdict::Refused(reason) => {
-            let message = format!("{} was not done: {reason}", wish.action.name());
-            change.note(HistoryKind::Refused, actor, message, Some(event));
+        Verdict::Refused(problem) => {
+            let happening = Happening {
+                actor,
+                what: What::Refused {
+                    action: wish.action.name().to_owned(),
+                },
+                reasons: vec![Reason::Invalid { problem }],
+            };
+            change.note(happening, Some(event));
         }
     }
 }
 
 pub(super) enum Verdict {
-    Applied(HistoryKind, String),
+    Applied(What),
     Unchanged(&'static str),
     Refused(String),
 }
 
-fn carry_out(
-    change: &mut Change<'_>,
-    (kind, message): (HistoryKind, &str),
-    actor: String,
-    author: &str,
-    event: Option<&AlertEvent>,
-) {
+fn happening(actor: Actor, what: What, action: &Action) -> Happening {
+    let comment = action.comment().map(|comment| Reason::Comment {
+        comment: comment.to_owned(),
+    });
+    Happening {
+        actor,
+        what,
+        reasons: comment.into_iter().collect(),
+    }
+}
+
+fn carry_out(change: &mut Change<'_>, happening: Happening, event: Option<&AlertEvent>) {
     // Closing and opening write their own line, as events do.
-    match kind {
-        HistoryKind::Closed => events::close(change, actor, message, event),
-        HistoryKind::Reopened => events::reopen(change, actor, message, event),
+    match &happening.what {
+        What::Closed { .. } => {
+            change.state.ended = None;
+            events::close(change, happening, event);
+        }
+        What::Reopened { .. } => events::reopen(change, (happening.actor, happening.reasons), event),
         _ => {
-            change.record(kind, actor, message, event);
-            change.tell_followers(kind, &format!("{message} by {author}"));
+            change.tell_followers(&happening);
+            change.record(happening, event);
         }
     }
 }
@@ -93,29 +111,23 @@ fn act(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
     match action {
         Action::Comment { comment } => {
             change.state.alert.comment = Some(comment.clone());
-            Verdict::Applied(HistoryKind::Commented, format!("commented: {comment}"))
+            Verdict::Applied(What::Commented {
+                comment: comment.clone(),
+            })
         }
         Action::Uncomment => match change.state.alert.comment.take() {
-            Some(comment) => Verdict::Applied(
-                HistoryKind::Uncommented,
-                format!("took back the comment: {comment}"),
-            ),
+            Some(comment) => Verdict::Applied(What::Uncommented { comment }),
             None => Verdict::Unchanged("there is no comment"),
         },
         Action::Unresolve if is_open => Verdict::Unchanged("the alert is open"),
-        Action::Unresolve => Verdict::Applied(HistoryKind::Reopened, "opened again".to_owned()),
+        Action::Unresolve => Verdict::Applied(What::Reopened {
+            severity: change.state.alert.severity,
+            output: change.state.alert.output.clone(),
+        }),
         Action::Resolve { .. } if !is_open => Verdict::Unchanged("the alert is closed"),
-        Action::Resolve { comment } => Verdict::Applied(
-            HistoryKind::Closed,
-            with_comment(format!("resolved by {author}"), comment.as_deref()),
-        ),
+        Action::Resolve { .. } => Verdict::Applied(What::Closed { output: None }),
         _ if !is_open => Verdict::Refused("the alert is closed".to_owned()),
-        Action::Amend { amendment, comment } => match amendment::amend(change, author, amendment) {
-            Verdict::Applied(kind, message) => {
-                Verdict::Applied(kind, with_comment(message, comment.as_deref()))
-            }
-            other => other,
-        },
+        Action::Amend { amendment, .. } => amendment::amend(change, author, amendment),
         Action::Unamend => amendment::unamend(change),
         action => mute(change, author, action),
     }
@@ -138,16 +150,10 @@ fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
                 comment: comment.clone(),
             });
             alert.counts.acknowledged += 1;
-            Verdict::Applied(
-                HistoryKind::Acknowledged,
-                with_comment("acknowledged".to_owned(), comment.as_deref()),
-            )
+            Verdict::Applied(What::Acknowledged)
         }
         Action::Unacknowledge => match alert.acknowledgement.take() {
-            Some(_) => Verdict::Applied(
-                HistoryKind::Unacknowledged,
-                "acknowledgement taken back".to_owned(),
-            ),
+            Some(_) => Verdict::Applied(What::Unacknowledged),
             None => Verdict::Unchanged("the alert is not acknowledged"),
         },
         Action::Snooze { until, .. } if *until <= now => past(),
@@ -167,29 +173,28 @@ fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
             });
             alert.handling = None;
             alert.counts.snoozed += 1;
-            Verdict::Applied(
-                HistoryKind::Snoozed,
-                with_comment(format!("snoozed until {until}"), comment.as_deref()),
-            )
+            Verdict::Applied(What::Snoozed { until: *until })
         }
         Action::Unsnooze => match alert.snooze.take() {
-            Some(_) => Verdict::Applied(HistoryKind::Unsnoozed, "snooze taken back".to_owned()),
+            Some(_) => Verdict::Applied(What::Unsnoozed),
             None => Verdict::Unchanged("the alert is not snoozed"),
         },
         Action::Handle { until, .. } if *until <= now => past(),
         Action::Handle { until, assignee } => {
             let assignee = assignee.clone().unwrap_or_else(|| by.clone());
-            let message = format!("{assignee} handles it until {until}");
             alert.handling = Some(Handling {
                 by,
-                assignee,
+                assignee: assignee.clone(),
                 at: now,
                 until: *until,
             });
-            Verdict::Applied(HistoryKind::Handled, message)
+            Verdict::Applied(What::Handled {
+                assignee,
+                until: *until,
+            })
         }
         Action::Unhandle => match alert.handling.take() {
-            Some(_) => Verdict::Applied(HistoryKind::Unhandled, "handling taken back".to_owned()),
+            Some(_) => Verdict::Applied(What::Unhandled),
             None => Verdict::Unchanged("nobody handles the alert"),
         },
         Action::Assign {
@@ -200,7 +205,6 @@ fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
             until,
             comment,
         } => {
-            let message = with_comment(format!("assigned to {assignee}"), comment.as_deref());
             alert.assignment = Some(Assignment {
                 by,
                 assignee: assignee.clone(),
@@ -208,10 +212,14 @@ fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
                 until: *until,
                 comment: comment.clone(),
             });
-            Verdict::Applied(HistoryKind::Assigned, message)
+            Verdict::Applied(What::Assigned {
+                assignee: assignee.clone(),
+            })
         }
         Action::Unassign => match alert.assignment.take() {
-            Some(_) => Verdict::Applied(HistoryKind::Unassigned, "assignment taken back".to_owned()),
+            Some(assignment) => Verdict::Applied(What::Unassigned {
+                assignee: assignment.assignee,
+            }),
             None => Verdict::Unchanged("the alert is assigned to nobody"),
         },
         Action::Amend { .. }
@@ -220,12 +228,5 @@ fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
         | Action::Uncomment
         | Action::Resolve { .. }
         | Action::Unresolve => Verdict::Unchanged("done elsewhere"),
-    }
-}
-
-fn with_comment(message: String, comment: Option<&str>) -> String {
-    match comment {
-        Some(comment) if !comment.is_empty() => format!("{message}: {comment}"),
-        _ => message,
     }
 }

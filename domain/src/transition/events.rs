@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
-use schemas::{Alert, AlertEvent, DecoratedEvent, EventStatus, HistoryKind, Severity, Status};
+use schemas::{
+    Actor, Alert, AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, Severity, Status, What,
+};
 
 use super::{
-    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, text,
+    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, stale, text,
 };
-use crate::Site;
 use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
+use crate::{Site, words};
 
 /// The first event of an alert.
 pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
@@ -34,8 +36,11 @@ pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> 
         };
     }
     Change::of(opened(decorated, now), now, event.accepted_at, site).run(|change| {
-        let message = format!("opened as {}: {}", event.severity, event.output);
-        change.record(HistoryKind::Opened, actor(event), message, Some(event));
+        let what = What::Opened {
+            severity: event.severity,
+            output: event.output.clone(),
+        };
+        change.record(by_source(event, what), Some(event));
         note_clock(change, event, end_lag);
         acknowledge_with(change, event);
     })
@@ -46,7 +51,7 @@ fn note_clock(change: &mut Change<'_>, event: &AlertEvent, end_lag: Option<Signe
     if change.opens()
         && let Some(remark) = clock_skew::remark(event, end_lag)
     {
-        change.note(HistoryKind::Updated, "reveille", remark, Some(event));
+        change.note(by_itself(What::Remarked, remark), Some(event));
     }
     if clock_skew::remember(&mut change.state, end_lag) {
         change.keep();
@@ -112,6 +117,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         steps: Vec::new(),
         missing_scenario: None,
         reopened_at: VecDeque::new(),
+        ended: None,
         text: None,
         applied_keys: VecDeque::new(),
         said: None,
@@ -166,6 +172,9 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         guess::ends_or_begins(change, decorated, &beginning, newest_before);
         return;
     }
+    if stale::ignore(change, event) {
+        return;
+    }
     match (change.state.alert.status, event.status) {
         (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
@@ -186,8 +195,11 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 }
 
 pub(super) fn close_by_event(change: &mut Change<'_>, event: &AlertEvent) {
-    let message = format!("ended by its source: {}", event.output);
-    close(change, actor(event), &message, Some(event));
+    let what = What::Closed {
+        output: Some(event.output.clone()),
+    };
+    stale::remember(change, event);
+    close(change, by_source(event, what), Some(event));
 }
 
 /// What is still in a spool was overtaken by this, so that it was heard is kept; but not each time, as there are sources
@@ -235,8 +247,26 @@ fn fires(event: &AlertEvent) -> bool {
     event.status == EventStatus::Firing && event.severity != Severity::Ok
 }
 
-pub(super) fn actor(event: &AlertEvent) -> String {
-    format!("integration {}", event.integration)
+pub(super) fn actor(event: &AlertEvent) -> Actor {
+    Actor::Integration {
+        name: event.integration.clone(),
+    }
+}
+
+fn by_source(event: &AlertEvent, what: What) -> Happening {
+    Happening {
+        actor: actor(event),
+        what,
+        reasons: Vec::new(),
+    }
+}
+
+fn by_itself(what: What, reason: Reason) -> Happening {
+    Happening {
+        actor: Actor::System,
+        what,
+        reasons: vec![reason],
+    }
 }
 
 pub(super) fn named_badge(name: &str) -> Option<Badge> {
@@ -272,19 +302,25 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     }
     if rerouted {
         let alert = &change.state.alert;
-        let message = format!(
-            "now in environment {}, scenario {}",
-            alert.environment, alert.scenario
-        );
-        change.record(HistoryKind::Rerouted, "reveille", message, None);
+        let happening = Happening {
+            actor: Actor::System,
+            what: What::Rerouted {
+                environment: alert.environment.clone(),
+                scenario: alert.scenario.clone(),
+            },
+            reasons: Vec::new(),
+        };
+        change.record(happening, None);
     }
     if severity_changed {
-        let message = format!(
-            "severity changed from {} to {}: {}",
-            before.severity, change.state.alert.severity, event.output
-        );
+        let what = What::SeverityChanged {
+            from: before.severity,
+            to: change.state.alert.severity,
+            output: event.output.clone(),
+        };
+        let happening = by_source(event, what);
         change.state.alert.counts.severity_changed += 1;
-        change.record(HistoryKind::SeverityChanged, actor(event), &message, Some(event));
+        change.record(happening.clone(), Some(event));
         let acknowledgement = match event.acknowledged {
             // The source says that it still holds.
             true => change.state.alert.acknowledgement.take(),
@@ -295,7 +331,7 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         if acknowledgement.is_some() {
             change.state.alert.acknowledgement = acknowledgement;
         }
-        change.tell_followers(HistoryKind::SeverityChanged, &message);
+        change.tell_followers(&happening);
     } else if text_changed {
         change.state.alert.counts.updated += 1;
         let ended = end_mutes(change, false, output_changed);
@@ -345,29 +381,32 @@ pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
 /// unless that is sticky. Answers whether a snooze has ended.
 fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) -> bool {
     if severity_changed && change.state.alert.acknowledgement.take().is_some() {
-        let message = "the acknowledgement has ended, as the severity has changed";
-        change.record(HistoryKind::Unacknowledged, "reveille", message, None);
+        change.record(by_itself(What::Unacknowledged, Reason::SeverityChanged), None);
     }
     if severity_changed {
-        end_assignment(change, "the severity has changed");
+        end_assignment(change, Reason::SeverityChanged);
     }
     let ends = change.state.alert.snooze.as_ref().is_some_and(|snooze| {
         (severity_changed && !snooze.sticky_severity) || (output_changed && !snooze.sticky_output)
     });
     if ends {
         change.state.alert.snooze = None;
-        let what = if severity_changed { "severity" } else { "output" };
-        let message = format!("the snooze has ended, as the {what} has changed");
-        change.record(HistoryKind::Unsnoozed, "reveille", message, None);
+        let reason = match severity_changed {
+            true => Reason::SeverityChanged,
+            false => Reason::OutputChanged,
+        };
+        change.record(by_itself(What::Unsnoozed, reason), None);
     }
     ends
 }
 
 /// Who had it before may not know that it is another problem now, and nobody else would be told.
-fn end_assignment(change: &mut Change<'_>, why: &str) {
+fn end_assignment(change: &mut Change<'_>, reason: Reason) {
     if let Some(assignment) = change.state.alert.assignment.take() {
-        let message = format!("the assignment to {} has ended, as {why}", assignment.assignee);
-        change.record(HistoryKind::Unassigned, "reveille", message, None);
+        let what = What::Unassigned {
+            assignee: assignment.assignee,
+        };
+        change.record(by_itself(what, reason), None);
     }
 }
 
@@ -381,19 +420,23 @@ fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
         .get("acknowledged_by")
         .cloned()
         .unwrap_or_else(|| event.source.clone());
-    let message = format!("acknowledged at the source by {by}");
     change.state.alert.acknowledgement = Some(Acknowledgement {
-        by,
+        by: by.clone(),
         at: change.now,
         comment: None,
     });
     change.state.alert.counts.acknowledged += 1;
-    change.record(HistoryKind::Acknowledged, actor(event), &message, Some(event));
-    change.tell_followers(HistoryKind::Acknowledged, &message);
+    let happening = Happening {
+        actor: actor(event),
+        what: What::Acknowledged,
+        reasons: vec![Reason::AtSource { by }],
+    };
+    change.tell_followers(&happening);
+    change.record(happening, Some(event));
 }
 
 /// Ends the episode and closes everything that was opened in it, however muted the alert is.
-pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
+pub(super) fn close(change: &mut Change<'_>, happening: Happening, event: Option<&AlertEvent>) {
     text::keep_last(change);
     let now = change.now;
     let alert = &mut change.state.alert;
@@ -418,8 +461,8 @@ pub(super) fn close(change: &mut Change<'_>, actor: String, message: &str, event
     }
     change.state.steps.clear();
     change.state.expiry = None;
-    change.record(HistoryKind::Closed, actor, message, event);
-    change.close_everywhere(message);
+    change.close_everywhere(&words::notice(&happening));
+    change.record(happening, event);
 }
 
 pub(super) fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
@@ -431,15 +474,17 @@ pub(super) fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEven
     change.state.alert.last_event_at = change.now;
     (change.state.is_guessed, change.state.has_several_texts) = (false, false);
     change.state.expiry = expiry::of(event, change.now);
-    open_anew(change, &before, actor(event), Some(event));
+    open_anew(change, &before, (actor(event), Vec::new()), Some(event));
 }
 
 /// Opens the alert as it is now, and ends what held people back before it closed.
-pub(super) fn open_anew(change: &mut Change<'_>, before: &Alert, actor: String, event: Option<&AlertEvent>) {
-    let alert = &change.state.alert;
-    let again = if alert.episode == 0 { "" } else { "again " };
-    let message = format!("opened {again}as {}: {}", alert.severity, alert.output);
-    reopen(change, actor, &message, event);
+pub(super) fn open_anew(
+    change: &mut Change<'_>,
+    before: &Alert,
+    why: (Actor, Vec<Reason>),
+    event: Option<&AlertEvent>,
+) {
+    reopen(change, why, event);
     let sticky = before
         .snooze
         .as_ref()
@@ -447,12 +492,16 @@ pub(super) fn open_anew(change: &mut Change<'_>, before: &Alert, actor: String, 
     // Without any stickiness, opening again is a change of severity.
     let severity_changed = !sticky || before.severity != change.state.alert.severity;
     let output_changed = before.output != change.state.alert.output;
-    end_assignment(change, "the alert is open again");
+    end_assignment(change, Reason::Reopened);
     end_mutes(change, severity_changed, output_changed);
 }
 
 /// Begins a new episode: the first one, if the alert was only waited for.
-pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, event: Option<&AlertEvent>) {
+pub(super) fn reopen(
+    change: &mut Change<'_>,
+    (actor, reasons): (Actor, Vec<Reason>),
+    event: Option<&AlertEvent>,
+) {
     let now = change.now;
     let first = change.state.alert.episode == 0;
     let flapping = !first && flaps(&mut change.state.reopened_at, now);
@@ -472,11 +521,14 @@ pub(super) fn reopen(change: &mut Change<'_>, actor: String, message: &str, even
     alert.counts.opened += 1;
     change.state.steps.clear();
     change.state.text = None;
-    let kind = match first {
-        true => HistoryKind::Opened,
-        false => HistoryKind::Reopened,
+    let alert = &change.state.alert;
+    let (severity, output) = (alert.severity, alert.output.clone());
+    let what = match first {
+        true => What::Opened { severity, output },
+        false => What::Reopened { severity, output },
     };
-    change.record(kind, actor, message, event);
+    let happening = Happening { actor, what, reasons };
+    change.record(happening, event);
 }
 
 /// Whether an alert that opens again now has done so too often.

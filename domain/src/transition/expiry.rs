@@ -6,7 +6,7 @@
 //! time again.
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::{AlertEvent, EventStatus};
+use schemas::{Actor, AlertEvent, EventStatus, Happening, Reason, What};
 
 use super::{Change, Effect, Ignored, events, heartbeat};
 use crate::state::{AlertState, Expiry};
@@ -94,8 +94,13 @@ pub(super) fn answer(change: &mut Change<'_>, asked_at: Timestamp, since: Timest
         heartbeat::missed(change, &name, since);
         return;
     }
-    let message = format!("its source has been silent since {since:.0}");
-    events::close(change, "reveille".to_owned(), &message, None);
+    let happening = Happening {
+        actor: Actor::System,
+        what: What::Closed { output: None },
+        reasons: vec![Reason::SourceSilent { since }],
+    };
+    change.state.ended = None;
+    events::close(change, happening, None);
 }
 
 impl Expiry {

@@ -4,13 +4,10 @@
 //! is open, and what is not open begins. It ends neither what began with such a color nor what different texts have
 //! opened, as it does not say which of them has ended.
 
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, HistoryKind};
+use schemas::{AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, What};
 
 use super::{Change, events};
 use crate::state::Accepted;
-
-const SEVERAL_TEXTS: &str = "its color says that a problem has ended, but different texts have opened the alert, so it stays \
-                             open: the next message in words, or a person, ends it";
 
 /// The event as the beginning of a problem, if its end is a guess.
 pub(super) fn as_beginning(decorated: &DecoratedEvent) -> Option<DecoratedEvent> {
@@ -62,8 +59,14 @@ pub(super) fn ends_or_begins(
 }
 
 fn stays_open(change: &mut Change<'_>, event: &AlertEvent) {
-    let message = format!("{SEVERAL_TEXTS}; it says: {}", event.output);
-    change.record(HistoryKind::Updated, events::actor(event), message, Some(event));
+    let happening = Happening {
+        actor: events::actor(event),
+        what: What::EndNotApplied {
+            output: event.output.clone(),
+        },
+        reasons: vec![Reason::SeveralTexts],
+    };
+    change.record(happening, Some(event));
 }
 
 /// The words of a text without its numbers, which change while a problem lasts.

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
-use schemas::{DecoratedEvent, EventStatus, Status};
+use schemas::{Actor, DecoratedEvent, EventStatus, Reason, Status};
 
 use super::{Change, Effect, Ignored, amendment, events, expiry};
 use crate::state::AlertState;
@@ -78,8 +78,7 @@ fn succeeded(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let decorated = &with_duration(change, decorated);
     let event = &decorated.event;
     if change.state.is_open() {
-        let message = format!("ended by its source: {}", event.output);
-        events::close(change, events::actor(event), &message, Some(event));
+        events::close_by_event(change, event);
     }
     let before = change.state.alert.clone();
     amendment::end(&mut change.state);
@@ -122,7 +121,10 @@ pub(super) fn missed(change: &mut Change<'_>, name: &str, since: Timestamp) {
     };
     alert.began_at = None;
     alert.previous_output = Some(std::mem::replace(&mut alert.output, output));
-    events::open_anew(change, &before, "reveille".to_owned(), None);
+    let reasons = vec![Reason::HeartbeatMissed {
+        heartbeat: name.to_owned(),
+    }];
+    events::open_anew(change, &before, (Actor::System, reasons), None);
 }
 
 #[cfg(test)]

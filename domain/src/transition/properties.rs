@@ -1,5 +1,6 @@
 //! What holds for every history, whatever happens in whatever order.
 
+use crate::words;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -351,15 +352,15 @@ proptest! {
                 prop_assert_eq!(&last.unwrap().alert.output, &state.alert.output);
             }
             let has_text = |line: &&HistoryEntry| matches!(
-                line.kind,
+                line.kind(),
                 HistoryKind::Opened | HistoryKind::Reopened | HistoryKind::SeverityChanged | HistoryKind::Updated
             );
             let last = world.lines.iter().rfind(has_text).unwrap();
-            prop_assert!(last.message.ends_with(&state.alert.output), "{} is the last", state.alert.output);
+            prop_assert!(words::message(&last.happening).ends_with(&state.alert.output), "{} is the last", state.alert.output);
         }
         let (mut recorded, mut closed) = (None, false);
         for line in world.lines.iter().rev() {
-            match line.kind {
+            match line.kind() {
                 HistoryKind::Updated if !closed => {
                     prop_assert!(recorded.is_none_or(|later| at(0) + (later - line.at) >= at(i64::from(seconds))));
                     recorded = Some(line.at);
@@ -367,7 +368,7 @@ proptest! {
                 HistoryKind::Opened | HistoryKind::Reopened => recorded = None,
                 _ => {}
             }
-            closed = line.kind == HistoryKind::Closed;
+            closed = line.kind() == HistoryKind::Closed;
         }
     }
 }

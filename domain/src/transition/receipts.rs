@@ -1,6 +1,6 @@
 //! What becomes of an alert's ledger when a channel says what it delivered.
 
-use schemas::{HistoryKind, LedgerState, NotificationKind, Receipt, ReceiptOutcome};
+use schemas::{Actor, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, Target, What};
 
 use super::{Change, Ignored};
 
@@ -24,7 +24,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
     if !matches!(receipt.outcome, ReceiptOutcome::Retrying { .. }) {
         entry.settled_sequence = receipt.sequence;
     }
-    let (state, line) = match &receipt.outcome {
+    let (state, what) = match &receipt.outcome {
         ReceiptOutcome::Sent { reference, .. } => {
             if let Some(reference) = reference {
                 entry.reference = Some(reference.clone());
@@ -32,7 +32,11 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
             entry.error = None;
             (
                 after_delivery(entry.state, receipt.kind),
-                Some((HistoryKind::Notified, delivered(receipt))),
+                Some(What::Notified {
+                    notification: receipt.kind,
+                    target: target(receipt),
+                    attempts: receipt.attempts,
+                }),
             )
         }
         ReceiptOutcome::Retrying {
@@ -40,25 +44,23 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
             next_attempt_at,
         } => {
             entry.error = Some(error.clone());
-            let message = format!(
-                "{} to {} not delivered yet, tried again at {next_attempt_at}: {error}",
-                verb(receipt.kind),
-                receipt.destination
-            );
-            (entry.state, Some((HistoryKind::Retrying, message)))
+            let retrying = What::Retrying {
+                notification: receipt.kind,
+                target: target(receipt),
+                next_attempt_at: *next_attempt_at,
+                error: error.clone(),
+            };
+            (entry.state, Some(retrying))
         }
         ReceiptOutcome::Failed { failure, error } => {
             entry.error = Some(error.clone());
-            let message = format!(
-                "{} to {} not delivered ({}): {error}",
-                verb(receipt.kind),
-                receipt.destination,
-                failure.name()
-            );
-            (
-                after_failure(entry.state, receipt.kind),
-                Some((HistoryKind::NotDelivered, message)),
-            )
+            let not_delivered = What::NotDelivered {
+                notification: receipt.kind,
+                target: target(receipt),
+                failure: *failure,
+                error: error.clone(),
+            };
+            (after_failure(entry.state, receipt.kind), Some(not_delivered))
         }
         ReceiptOutcome::Superseded if receipt.kind == NotificationKind::Close => (LedgerState::Closed, None),
         ReceiptOutcome::Superseded => (entry.state, None),
@@ -66,8 +68,15 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
     entry.state = state;
     entry.changed_at = receipt.at;
     change.touch(index);
-    if let Some((kind, message)) = line {
-        change.note(kind, format!("channel {}", receipt.channel), message, None);
+    if let Some(what) = what {
+        let happening = Happening {
+            actor: Actor::Channel {
+                channel: receipt.channel,
+            },
+            what,
+            reasons: Vec::new(),
+        };
+        change.note(happening, None);
     }
 }
 
@@ -88,21 +97,9 @@ fn after_failure(state: LedgerState, kind: NotificationKind) -> LedgerState {
     }
 }
 
-fn verb(kind: NotificationKind) -> &'static str {
-    match kind {
-        NotificationKind::Open => "opening",
-        NotificationKind::Update => "update",
-        NotificationKind::Close => "close",
-    }
-}
-
-fn delivered(receipt: &Receipt) -> String {
-    match receipt.attempts {
-        0 | 1 => format!("{} delivered to {}", verb(receipt.kind), receipt.destination),
-        attempts => format!(
-            "{} delivered to {} at attempt {attempts}",
-            verb(receipt.kind),
-            receipt.destination
-        ),
+fn target(receipt: &Receipt) -> Target {
+    Target {
+        channel: receipt.channel,
+        destination: receipt.destination.clone(),
     }
 }

@@ -94,7 +94,7 @@ impl Story {
 }
 
 pub fn kinds(outcome: &Outcome) -> Vec<HistoryKind> {
-    outcome.history.iter().map(|entry| entry.kind).collect()
+    outcome.history.iter().map(|entry| entry.kind()).collect()
 }
 
 pub fn told(outcome: &Outcome) -> Vec<(NotificationKind, &str)> {

@@ -1,5 +1,6 @@
 //! One behaviour a test, told as it happens.
 
+use crate::words;
 use schemas::alert::{Badge, OperatorState};
 use schemas::config::Step;
 use schemas::{
@@ -51,7 +52,7 @@ fn a_change_of_text_and_of_severity_are_on_record() {
     let change = story.fires(2, Severity::Warning, "90 %");
     assert_eq!(kinds(&change), [HistoryKind::SeverityChanged]);
     assert_eq!(
-        change.history[0].message,
+        words::message(&change.history[0].happening),
         "severity changed from critical to warning: 90 %"
     );
     assert_eq!(change.history[0].sequence, 3);
@@ -192,8 +193,7 @@ fn what_could_not_be_opened_is_not_closed() {
     assert_eq!(outcome.ledger[0].state, LedgerState::Failed);
     assert_eq!(kinds(&outcome), [HistoryKind::NotDelivered]);
     assert!(
-        outcome.history[0]
-            .message
+        words::message(&outcome.history[0].happening)
             .contains("#gone not delivered (bad_destination): channel_not_found")
     );
     assert!(story.alert().channels.is_empty());
@@ -267,7 +267,7 @@ fn who_is_held_back_is_on_record_with_the_rule_and_told_when_it_no_longer_holds(
     let held = story.take(Input::Deadline, at(300));
     assert_eq!(kinds(&held), [HistoryKind::HeldBack]);
     assert_eq!(
-        held.history[0].message,
+        words::message(&held.history[0].happening),
         "email boss@b is not told: the alert is acknowledged by ann"
     );
     assert!(
@@ -286,7 +286,7 @@ fn a_step_below_its_severity_is_told_when_it_gets_worse() {
     };
     let (mut story, opened) = Story::open(vec![severe]);
     assert_eq!(
-        opened.history[1].message,
+        words::message(&opened.history[1].happening),
         "slack #ops is not told: severity critical is below urgent"
     );
     assert_eq!(
@@ -305,7 +305,7 @@ fn a_closed_window_holds_back_until_it_opens() {
     let night = 10 * 3600;
     let opened = story.fires(night, Severity::Critical, "99 %");
     assert_eq!(
-        opened.history[1].message,
+        words::message(&opened.history[1].happening),
         "slack #ops is not told: outside its time window 09:00–17:00 UTC"
     );
     let morning = 23 * 3600;
@@ -326,9 +326,10 @@ fn a_silence_holds_back_until_it_ends_and_says_whose_it_is() {
     let opened = story.fires(0, Severity::Critical, "99 %");
     assert_eq!(kinds(&opened), [HistoryKind::Opened, HistoryKind::HeldBack]);
     assert_eq!(
-        opened.history[1].message,
+        words::message(&opened.history[1].happening),
         "slack #ops is not told: silenced by Jane until 2026-09-01T10:10:00Z: new disks \
-         (silence 00000000-0000-0000-0000-000000000007)"
+         (silence 00000000-0000-0000-0000-000000000007); silenced by Jane until 2026-09-01T10:05:00Z: new disks \
+         (silence 00000000-0000-0000-0000-000000000009)"
     );
     let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(0)).unwrap();
     assert_eq!(deadline.due_at, at(600), "the end of the longest");
@@ -394,7 +395,7 @@ fn a_missing_scenario_is_a_reason_on_record() {
     story.site = Site::default();
     let opened = story.fires(0, Severity::Critical, "99 %");
     assert_eq!(
-        opened.history[1].message,
+        words::message(&opened.history[1].happening),
         "nobody is told: there is no scenario default"
     );
 }
@@ -471,7 +472,7 @@ fn an_acknowledgement_at_the_source_counts() {
     let (mut story, _) = Story::open(vec![]);
     let outcome = story.source(1, EventStatus::Acknowledged, Severity::Critical, "99 %");
     assert_eq!(
-        outcome.history[0].message,
+        words::message(&outcome.history[0].happening),
         "acknowledged at the source by nagios-1"
     );
     assert_eq!(story.alert().operator_state, OperatorState::Acknowledged);
@@ -634,7 +635,7 @@ fn a_spooled_event_that_was_overtaken_changes_nothing_and_a_newer_one_counts() {
         (Some(Ignored::Repetition), Effect::Nothing)
     );
     let newer = spooled(&mut story, 30, EventStatus::Firing, Severity::Critical);
-    assert_eq!(newer.history[0].kind, HistoryKind::Reopened);
+    assert_eq!(newer.history[0].kind(), HistoryKind::Reopened);
 }
 
 mod late;

@@ -4,10 +4,9 @@
 //! are worth it at most once in [`crate::Pace::text`]; what changes sooner waits for that time to pass.
 
 use jiff::Timestamp;
-use schemas::{AlertEvent, HistoryKind};
+use schemas::{Actor, AlertEvent, Happening, What};
 
 use super::Change;
-use super::events::actor;
 use crate::Pace;
 use crate::state::{AlertState, TextChange, TextRecord};
 
@@ -49,9 +48,8 @@ pub(super) fn advance(change: &mut Change<'_>) {
 /// The alert ends: the last text is kept in its history. The message of the end has the alert as it is then.
 pub(super) fn keep_last(change: &mut Change<'_>) {
     if let Some(what) = change.state.text.take().and_then(|text| text.waiting) {
-        let message = message(change, what);
-        let actor = integration(change);
-        change.record(HistoryKind::Updated, actor, message, None);
+        let happening = happening(change, what);
+        change.record(happening, None);
     }
 }
 
@@ -68,27 +66,31 @@ fn due_at(text: &TextRecord, pace: Pace) -> Timestamp {
 }
 
 fn record(change: &mut Change<'_>, what: TextChange, event: Option<&AlertEvent>) {
-    let message = message(change, what);
-    let by = event.map_or_else(|| integration(change), actor);
+    let happening = happening(change, what);
     recorded(change);
-    change.record(HistoryKind::Updated, by, &message, event);
     if what != TextChange::Beneath {
-        change.tell_followers(HistoryKind::Updated, &message);
+        change.tell_followers(&happening);
     }
+    change.record(happening, event);
 }
 
-fn integration(change: &Change<'_>) -> String {
-    format!("integration {}", change.state.alert.integration)
-}
-
-fn message(change: &Change<'_>, what: TextChange) -> String {
+fn happening(change: &Change<'_>, what: TextChange) -> Happening {
     let alert = &change.state.alert;
-    match (what, &change.state.said) {
-        (TextChange::Details, _) => "name, labels, annotations or links changed".to_owned(),
-        (TextChange::Beneath, Some(said)) => format!(
-            "its source says {}: {}, beneath what was amended",
-            said.severity, said.output
-        ),
-        (TextChange::Output | TextChange::Beneath, _) => alert.output.clone(),
+    let what = match (what, &change.state.said) {
+        (TextChange::Details, _) => What::DetailsChanged,
+        (TextChange::Beneath, Some(said)) => What::SourceValuesChanged {
+            severity: said.severity,
+            output: said.output.clone(),
+        },
+        (TextChange::Output | TextChange::Beneath, _) => What::OutputChanged {
+            output: alert.output.clone(),
+        },
+    };
+    Happening {
+        actor: Actor::Integration {
+            name: alert.integration.clone(),
+        },
+        what,
+        reasons: Vec::new(),
     }
 }

@@ -4,8 +4,8 @@ use domain::AlertState;
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
 use schemas::{
-    Alert, Channel, Fingerprint, HistoryEntry, HistoryKind, LedgerEntry, LedgerState, Notification,
-    NotificationKind, OperatorState, Severity, Status,
+    Actor, Alert, Channel, Fingerprint, Happening, HistoryEntry, HistoryKind, LedgerEntry, LedgerState,
+    Notification, NotificationKind, OperatorState, Severity, Status, What,
 };
 use store::OutboxMessage;
 use uuid::Uuid;
@@ -86,6 +86,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         history_sequence: 1,
         steps: Vec::new(),
         missing_scenario: None,
+        ended: None,
         reopened_at: [].into(),
         text: None,
         applied_keys: [].into(),
@@ -108,9 +109,15 @@ pub fn history(number: u64, sequence: u64) -> HistoryEntry {
         fingerprint: fingerprint(number),
         sequence,
         at: at(i64::try_from(sequence).unwrap()),
-        kind: HistoryKind::Updated,
-        actor: "integration prometheus".to_owned(),
-        message: format!("{sequence} % full"),
+        happening: Happening {
+            actor: Actor::Integration {
+                name: "prometheus".to_owned(),
+            },
+            what: What::OutputChanged {
+                output: format!("{sequence} % full"),
+            },
+            reasons: Vec::new(),
+        },
         event_id: None,
     }
 }

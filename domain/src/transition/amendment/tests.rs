@@ -1,3 +1,4 @@
+use crate::words;
 use std::collections::BTreeMap;
 
 use schemas::{
@@ -63,11 +64,11 @@ fn who_was_not_told_of_a_lesser_severity_is_told_once_it_is_amended() {
             (NotificationKind::Open, "#boss")
         ]
     );
-    assert_eq!(amended.history[0].kind, HistoryKind::SeverityChanged);
+    assert_eq!(amended.history[0].kind(), HistoryKind::SeverityChanged);
     assert_eq!(
         (
-            amended.history[0].actor.as_str(),
-            amended.history[0].message.as_str()
+            words::actor(&amended.history[0].happening.actor).as_str(),
+            words::message(&amended.history[0].happening).as_str()
         ),
         ("operator ann", "amended: severity urgent instead of critical")
     );
@@ -103,11 +104,14 @@ fn a_text_stays_as_it_was_amended_and_what_the_source_says_is_on_record() {
     assert_eq!(story.alert().output, "full of logs");
     assert_eq!(story.alert().previous_output.as_deref(), Some("99 %"));
     assert_eq!(
-        said.history[0].message,
+        words::message(&said.history[0].happening),
         "its source says critical: 98 %, beneath what was amended"
     );
     let back = story.operator(3, Action::Unamend);
-    assert_eq!(back.history[0].message, "amendment taken back: output \"98 %\"");
+    assert_eq!(
+        words::message(&back.history[0].happening),
+        "amendment taken back: output \"98 %\""
+    );
     assert_eq!(
         (story.alert().output.as_str(), story.alert().amended.as_ref()),
         ("98 %", None)
@@ -137,7 +141,7 @@ fn labels_and_tags_are_added_and_taken_away_and_what_is_amended_adds_up() {
         texts(&[("tier", "1"), ("tags", "db, night")])
     );
     assert_eq!(
-        amended.history[0].message,
+        words::message(&amended.history[0].happening),
         "amended: tags=\"db, night\", tier=\"1\", no team"
     );
     let second = Amendment {
@@ -183,7 +187,7 @@ fn another_scenario_tells_its_own_people() {
         })
     };
     let escalated = story.operator(1, to("database"));
-    assert_eq!(escalated.history[0].kind, HistoryKind::Rerouted);
+    assert_eq!(escalated.history[0].kind(), HistoryKind::Rerouted);
     assert_eq!(told(&escalated).last(), Some(&(NotificationKind::Open, "#dba")));
     let unknown = story.operator(2, to("night"));
     assert_eq!(
@@ -250,7 +254,7 @@ fn an_acknowledgement_stays_when_somebody_amends_the_severity() {
 fn what_a_sender_wishes_is_done_and_says_who_wanted_it() {
     let (mut story, _) = Story::open(vec![]);
     let by_name = wishes(&mut story, 1, Some("bob"), severity(Severity::Urgent));
-    assert_eq!(by_name.history[0].actor, "operator bob");
+    assert_eq!(words::actor(&by_name.history[0].happening.actor), "operator bob");
     assert!(by_name.answer.is_none());
     let snooze = Action::Snooze {
         until: at(900),
@@ -259,7 +263,10 @@ fn what_a_sender_wishes_is_done_and_says_who_wanted_it() {
         comment: None,
     };
     let nameless = wishes(&mut story, 2, None, snooze);
-    assert_eq!(nameless.history[0].actor, "integration default");
+    assert_eq!(
+        words::actor(&nameless.history[0].happening.actor),
+        "integration default"
+    );
     assert_eq!(story.alert().snooze.as_ref().unwrap().by, "default");
     assert_eq!(story.alert().severity, Severity::Urgent);
 }
@@ -274,7 +281,7 @@ fn a_wish_that_cannot_be_done_is_on_record() {
     let refused = wishes(&mut story, 1, None, amend(night));
     assert_eq!(kinds(&refused), [HistoryKind::Refused]);
     assert_eq!(
-        refused.history[0].message,
+        words::message(&refused.history[0].happening),
         "amend was not done: there is no scenario \"night\": there are default"
     );
     let mut nothing = Story::new(vec![]);

@@ -1,3 +1,4 @@
+use crate::words;
 use schemas::{Channel, HistoryKind, Severity};
 
 use super::*;
@@ -62,7 +63,11 @@ fn i17_an_alert_of_a_clock_that_is_five_minutes_slow_opens_holds_ends_and_opens_
 #[test]
 fn i17_the_history_says_by_how_much_the_clock_is_behind() {
     let outcome = after(None, &posted(0, 0, -300, -60));
-    let lines: Vec<_> = outcome.history.iter().map(|line| line.message.as_str()).collect();
+    let lines: Vec<_> = outcome
+        .history
+        .iter()
+        .map(|line| words::message(&line.happening))
+        .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[0], "opened as critical: 99 %");
     assert!(
@@ -121,7 +126,7 @@ fn i17_a_clock_that_is_put_right_or_is_ahead_opens_and_holds() {
     ]);
     assert_eq!(told, [true, true, false]);
     let outcome = after(None, &firing(0, 0, 300));
-    let remark = &outcome.history[1].message;
+    let remark = &words::message(&outcome.history[1].happening);
     assert!(remark.contains("ahead by at least 5m"), "{remark}");
     let exact = after(None, &firing(0, 0, 0));
     assert_eq!(exact.history.len(), 1, "{:?}", exact.history);
@@ -140,7 +145,7 @@ fn i11_an_alert_that_is_acknowledged_at_its_source_stays_so_while_its_severity_c
     assert!(opened.notifications.is_empty(), "somebody has it already");
     let second = said(1, Severity::Urgent);
     let changed = transition(opened.state, Input::Event(&second), at(1), &told);
-    let kinds: Vec<_> = changed.history.iter().map(|line| line.kind).collect();
+    let kinds: Vec<_> = changed.history.iter().map(|line| line.kind()).collect();
     assert!(kinds.contains(&HistoryKind::SeverityChanged), "{kinds:?}");
     assert!(!kinds.contains(&HistoryKind::Unacknowledged), "{kinds:?}");
     let alert = changed.state.unwrap().alert;

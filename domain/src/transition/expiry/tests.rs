@@ -1,3 +1,4 @@
+use crate::words;
 use proptest::prelude::*;
 use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
 
@@ -37,7 +38,11 @@ fn an_alert_whose_source_falls_silent_is_closed_and_the_history_says_since_when(
     assert_eq!(closed.state.unwrap().alert.status, Status::Closed);
     let line = closed.history.first().unwrap();
     assert_eq!(
-        (line.kind, line.actor.as_str(), line.message.as_str()),
+        (
+            line.kind(),
+            words::actor(&line.happening.actor).as_str(),
+            words::message(&line.happening).as_str()
+        ),
         (
             HistoryKind::Closed,
             "reveille",

@@ -1,3 +1,4 @@
+use crate::words;
 use proptest::prelude::*;
 use schemas::config::{ClientHeartbeat, ConfigEntry, Heartbeat};
 use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
@@ -84,7 +85,10 @@ fn calls_that_stop_open_an_alert_and_the_next_call_closes_it() {
     );
     assert_eq!((alert.first_opened_at, alert.version), (at(300), 1));
     assert_eq!(
-        (missed.history[0].kind, missed.history[0].actor.as_str()),
+        (
+            missed.history[0].kind(),
+            words::actor(&missed.history[0].happening.actor).as_str()
+        ),
         (HistoryKind::Opened, "reveille")
     );
     assert_eq!(missed.notifications[0].kind, NotificationKind::Open);

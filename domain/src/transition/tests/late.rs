@@ -1,5 +1,6 @@
 //! What comes late, comes again, or waits for another site.
 
+use crate::words;
 use jiff::Timestamp;
 
 use super::*;
@@ -85,14 +86,14 @@ fn why_an_assignment_has_ended_is_told_as_it_was() {
     story.operator(second, action.clone());
     let other = story.fires(2, Severity::Warning, "80 %");
     assert_eq!(
-        other.history[1].message,
+        words::message(&other.history[1].happening),
         "the assignment to bob has ended, as the severity has changed"
     );
     story.operator(3, action);
     story.ends(4);
     let again = story.fires(5, Severity::Warning, "80 %");
     assert_eq!(
-        again.history[1].message,
+        words::message(&again.history[1].happening),
         "the assignment to bob has ended, as the alert is open again"
     );
 }

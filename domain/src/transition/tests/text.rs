@@ -1,5 +1,6 @@
 //! Text that changes with every refresh.
 
+use crate::words;
 use schemas::{Action, Amendment, Channel, HistoryKind, NotificationKind, Severity};
 
 use super::super::examples::{at, step};
@@ -35,7 +36,7 @@ fn three_thousand_refreshes_that_only_change_the_text_are_recorded_and_told_once
     assert_eq!((deadline.kind, deadline.due_at), (DeadlineKind::Text, at(3_001)));
     let last = story.take(Input::Deadline, at(3_001));
     assert_eq!(kinds(&last), [HistoryKind::Updated]);
-    assert_eq!(last.history[0].message, "3000 requests");
+    assert_eq!(words::message(&last.history[0].happening), "3000 requests");
     assert_eq!(told(&last), [(NotificationKind::Update, "hook")]);
     assert_eq!(last.notifications[0].alert.output, "3000 requests");
     let state = story.state.clone().unwrap();
@@ -53,7 +54,7 @@ fn the_end_of_an_alert_keeps_the_last_text_and_a_rise_of_severity_does_not_wait(
     assert_eq!(kinds(&story.fires(4, Severity::Down, "four")), []);
     let end = story.ends(5);
     assert_eq!(kinds(&end), [HistoryKind::Updated, HistoryKind::Closed]);
-    assert_eq!(end.history[0].message, "four");
+    assert_eq!(words::message(&end.history[0].happening), "four");
     assert_eq!(told(&end), [(NotificationKind::Close, "hook")]);
     story.fires(6, Severity::Critical, "one");
     let first = story.fires(7, Severity::Critical, "two");
@@ -99,7 +100,7 @@ fn what_the_source_says_beneath_an_amendment_is_recorded_once_in_a_while_too() {
                 .history
         })
         .collect();
-    let said: Vec<_> = lines.iter().map(|line| line.message.as_str()).collect();
+    let said: Vec<_> = lines.iter().map(|line| words::message(&line.happening)).collect();
     assert_eq!(
         said,
         [

@@ -4,7 +4,7 @@ use domain::AlertState;
 use domain::state::{Expiry, StepState};
 use domain::steps::{Deadline, DeadlineKind};
 use schemas::alert::Snooze;
-use schemas::{Channel, LedgerState, Topic};
+use schemas::{Channel, LedgerState, Reason, Topic, What};
 use store::{Commit, OutboxRow, StoreError};
 use tokio::task::JoinSet;
 
@@ -37,7 +37,9 @@ fn odd(number: u64) -> AlertState {
         delay_seconds: u64::from(u32::MAX),
         occurrence: 2,
         told: true,
-        held_back: Some("snoozed by Zoë".to_owned()),
+        suppressed_by: vec![Reason::Acknowledged {
+            by: "Zoë".to_owned()
+        }],
     };
     AlertState {
         steps: vec![step],
@@ -62,7 +64,9 @@ pub async fn states_come_back_as_they_were(backing: &Backing) {
     let mut entry = ledger(1, &"é".repeat(1_024), LedgerState::Open);
     entry.error = Some("💥".repeat(10_000));
     let mut line = history(1, 1);
-    line.message = "🧯".repeat(50_000);
+    line.happening.what = What::OutputChanged {
+        output: "🧯".repeat(50_000),
+    };
     let commit = Commit {
         states: vec![(expected.clone(), None), (state(2), None)],
         history: vec![line.clone()],

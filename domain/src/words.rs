@@ -1,0 +1,309 @@
+//! The history in words: the only place where text for people is made of what happened to an alert.
+
+use jiff::SignedDuration;
+use schemas::{
+    Actor, Difference, Happening, HistoryEntry, NotificationKind, Reason, ShownHistoryEntry, Target, What,
+};
+
+/// A line of the history as it is shown.
+pub fn shown(entry: HistoryEntry) -> ShownHistoryEntry {
+    ShownHistoryEntry {
+        fingerprint: entry.fingerprint,
+        sequence: entry.sequence,
+        at: entry.at,
+        kind: entry.kind(),
+        actor: actor(&entry.happening.actor),
+        message: message(&entry.happening),
+        details: entry.happening,
+        event_id: entry.event_id,
+    }
+}
+
+/// Who did it: `operator NAME`, `integration NAME`, `scenario NAME step NUMBER`, `channel NAME` or `reveille`.
+pub fn actor(actor: &Actor) -> String {
+    match actor {
+        Actor::User { name } => format!("operator {name}"),
+        Actor::Integration { name } => format!("integration {name}"),
+        Actor::Step { scenario, number } => format!("scenario {scenario} step {number}"),
+        Actor::Channel { channel } => format!("channel {channel}"),
+        Actor::System => "reveille".to_owned(),
+    }
+}
+
+/// The name of who did it.
+pub fn name(actor: &Actor) -> &str {
+    match actor {
+        Actor::User { name } | Actor::Integration { name } => name,
+        Actor::Step { scenario, .. } => scenario,
+        Actor::Channel { channel } => channel.name(),
+        Actor::System => "reveille",
+    }
+}
+
+/// What happened and why.
+pub fn message(happening: &Happening) -> String {
+    let reasons = &happening.reasons;
+    match &happening.what {
+        What::Opened { severity, output } => format!("opened as {severity}: {output}"),
+        What::Reopened { severity, output } => format!("opened again as {severity}: {output}"),
+        What::Closed { output } => closed(happening, output.as_deref()),
+        What::OutputChanged { output } => output.clone(),
+        What::DetailsChanged => "name, labels, annotations or links changed".to_owned(),
+        What::SourceValuesChanged { severity, output } => {
+            format!("its source says {severity}: {output}, beneath what was amended")
+        }
+        What::EndNotApplied { output } => format!("{}; it says: {output}", joined(reasons)),
+        What::Remarked => joined(reasons),
+        What::SeverityChanged { from, to, output } => {
+            format!("severity changed from {from} to {to}: {output}")
+        }
+        What::Rerouted {
+            environment,
+            scenario,
+        } => format!("now in environment {environment}, scenario {scenario}"),
+        What::Amended { differences } => {
+            with_comment(format!("amended: {}", different(differences)), reasons)
+        }
+        What::Unamended { differences } if differences.is_empty() => "amendment taken back".to_owned(),
+        What::Unamended { differences } => format!("amendment taken back: {}", different(differences)),
+        What::Commented { comment } => format!("commented: {comment}"),
+        What::Uncommented { comment } => format!("took back the comment: {comment}"),
+        What::Refused { action } => format!("{action} was not done: {}", joined(reasons)),
+        What::Notifying { target } => format!("{} is told", place(target)),
+        What::HeldBack { target: None } => format!("nobody is told: {}", joined(reasons)),
+        What::HeldBack { target: Some(target) } => {
+            format!("{} is not told: {}", place(target), joined(reasons))
+        }
+        What::Notified { .. } | What::Retrying { .. } | What::NotDelivered { .. } => {
+            delivery(&happening.what)
+        }
+        hold => held(hold, happening),
+    }
+}
+
+/// The same for a notification, which says also who did it.
+pub fn notice(happening: &Happening) -> String {
+    let message = message(happening);
+    let is_action = match &happening.actor {
+        Actor::User { .. } => true,
+        Actor::Integration { .. } => is_action(happening),
+        Actor::Step { .. } | Actor::Channel { .. } | Actor::System => false,
+    };
+    match (&happening.what, is_action) {
+        (What::Closed { .. }, _) | (_, false) => message,
+        _ => format!("{message} by {}", name(&happening.actor)),
+    }
+}
+
+/// What a sender requested to be done, as a person would.
+fn is_action(happening: &Happening) -> bool {
+    let at_source = happening
+        .reasons
+        .iter()
+        .any(|reason| matches!(reason, Reason::AtSource { .. }));
+    !at_source
+        && !matches!(
+            happening.what,
+            What::Opened { .. }
+                | What::Reopened { .. }
+                | What::OutputChanged { .. }
+                | What::DetailsChanged
+                | What::SourceValuesChanged { .. }
+                | What::EndNotApplied { .. }
+                | What::SeverityChanged { .. }
+        )
+}
+
+fn closed(happening: &Happening, output: Option<&str>) -> String {
+    match (output, &happening.actor) {
+        (Some(output), _) => format!("ended by its source: {output}"),
+        (None, Actor::System) => joined(&happening.reasons),
+        (None, actor) => with_comment(format!("resolved by {}", name(actor)), &happening.reasons),
+    }
+}
+
+/// The beginnings and ends of what people do with an alert.
+fn held(what: &What, happening: &Happening) -> String {
+    let reasons = &happening.reasons;
+    let ended_by_itself = happening.actor == Actor::System;
+    let expired = reasons.contains(&Reason::Expired);
+    match what {
+        What::Acknowledged => match at_source(reasons) {
+            Some(by) => format!("acknowledged at the source by {by}"),
+            None => with_comment("acknowledged".to_owned(), reasons),
+        },
+        What::Snoozed { until } => with_comment(format!("snoozed until {until}"), reasons),
+        What::Handled { assignee, until } => format!("{assignee} handles it until {until}"),
+        What::Assigned { assignee } => with_comment(format!("assigned to {assignee}"), reasons),
+        What::Unsnoozed if expired => "the snooze has ended".to_owned(),
+        What::Unhandled if expired => "the time to handle it has ended".to_owned(),
+        What::Unassigned { .. } if expired => "the time of the assignment has ended".to_owned(),
+        What::Unacknowledged if ended_by_itself => {
+            format!("the acknowledgement has ended, as {}", joined(reasons))
+        }
+        What::Unsnoozed if ended_by_itself => format!("the snooze has ended, as {}", joined(reasons)),
+        What::Unassigned { assignee } if ended_by_itself => {
+            format!("the assignment to {assignee} has ended, as {}", joined(reasons))
+        }
+        What::Unacknowledged => "acknowledgement taken back".to_owned(),
+        What::Unsnoozed => "snooze taken back".to_owned(),
+        What::Unhandled => "handling taken back".to_owned(),
+        What::Unassigned { .. } => "assignment taken back".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn at_source(reasons: &[Reason]) -> Option<&str> {
+    reasons.iter().find_map(|reason| match reason {
+        Reason::AtSource { by } => Some(by.as_str()),
+        _ => None,
+    })
+}
+
+fn delivery(what: &What) -> String {
+    match what {
+        What::Notified {
+            notification,
+            target,
+            attempts,
+        } => {
+            let delivered = format!("{} delivered to {}", verb(*notification), target.destination);
+            match attempts {
+                0 | 1 => delivered,
+                attempts => format!("{delivered} at attempt {attempts}"),
+            }
+        }
+        What::Retrying {
+            notification,
+            target,
+            next_attempt_at,
+            error,
+        } => format!(
+            "{} to {} not delivered yet, tried again at {next_attempt_at}: {error}",
+            verb(*notification),
+            target.destination
+        ),
+        What::NotDelivered {
+            notification,
+            target,
+            failure,
+            error,
+        } => format!(
+            "{} to {} not delivered ({}): {error}",
+            verb(*notification),
+            target.destination,
+            failure.name()
+        ),
+        _ => String::new(),
+    }
+}
+
+fn verb(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Open => "opening",
+        NotificationKind::Update => "update",
+        NotificationKind::Close => "close",
+    }
+}
+
+fn place(target: &Target) -> String {
+    format!("{} {}", target.channel, target.destination)
+}
+
+fn different(differences: &[Difference]) -> String {
+    let words = differences.iter().map(|difference| match difference {
+        Difference::Scenario { from, to } => format!("scenario {to} instead of {from}"),
+        Difference::Severity { from, to } => format!("severity {to} instead of {from}"),
+        Difference::Name { from, to } => format!("name {to:?} instead of {from:?}"),
+        Difference::Output { to } => format!("output {to:?}"),
+        Difference::Label {
+            name,
+            to: Some(value),
+        } => format!("{name}={value:?}"),
+        Difference::Label { name, to: None } => format!("no {name}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn with_comment(message: String, reasons: &[Reason]) -> String {
+    let comment = reasons.iter().find_map(|reason| match reason {
+        Reason::Comment { comment } if !comment.is_empty() => Some(comment),
+        _ => None,
+    });
+    match comment {
+        Some(comment) => format!("{message}: {comment}"),
+        None => message,
+    }
+}
+
+/// All reasons, as parts of a sentence.
+fn joined(reasons: &[Reason]) -> String {
+    reasons.iter().map(reason).collect::<Vec<_>>().join("; ")
+}
+
+/// One reason, as a part of a sentence.
+pub fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Comment { comment } => comment.clone(),
+        Reason::Invalid { problem } => problem.clone(),
+        Reason::SeverityBelow { severity, minimum } => format!("severity {severity} is below {minimum}"),
+        Reason::Acknowledged { by } => format!("the alert is acknowledged by {by}"),
+        Reason::Snoozed { by, until } => format!("the alert is snoozed by {by} until {until}"),
+        Reason::Assigned { by, assignee } => format!("the alert is assigned to {assignee} by {by}"),
+        Reason::Handled { by, assignee, until } => {
+            format!("the alert is handled by {assignee} until {until}, as {by} said")
+        }
+        Reason::Silenced {
+            silence,
+            by,
+            until,
+            comment,
+        } => {
+            let by = if by.is_empty() {
+                "a person without a name"
+            } else {
+                by
+            };
+            let comment = match comment.as_str() {
+                "" => String::new(),
+                comment => format!(": {comment}"),
+            };
+            format!("silenced by {by} until {until}{comment} (silence {silence})")
+        }
+        Reason::WindowClosed { from, to, time_zone } => {
+            format!("outside its time window {from}–{to} {time_zone}")
+        }
+        Reason::NoScenario { scenario } => format!("there is no scenario {scenario}"),
+        Reason::SeverityChanged => "the severity has changed".to_owned(),
+        Reason::OutputChanged => "the output has changed".to_owned(),
+        Reason::Reopened => "the alert is open again".to_owned(),
+        Reason::Expired => "its time is over".to_owned(),
+        Reason::AtSource { by } => format!("{by} did so at the source"),
+        Reason::SourceSilent { since } => format!("its source has been silent since {since:.0}"),
+        Reason::HeartbeatMissed { heartbeat } => format!("heartbeat {heartbeat} was not called in time"),
+        Reason::SeveralTexts => {
+            "its color says that a problem has ended, but different texts have opened the \
+             alert, so it stays open: the next message in words, or a person, ends it"
+                .to_owned()
+        }
+        Reason::EndedEpisode { occurred_at } => format!(
+            "an event of an episode that has ended arrived late and was ignored: by its source it is of {occurred_at:.0}"
+        ),
+        Reason::SenderClockBehind {
+            at_least_seconds,
+            at_most_seconds,
+        } => format!(
+            "the clock of its sender is behind by at least {:#} and at most {:#}, or it has ended already: the end \
+             that it names had passed on arrival",
+            SignedDuration::from_secs(*at_least_seconds),
+            SignedDuration::from_secs(*at_most_seconds)
+        ),
+        Reason::SenderClockAhead {
+            at_least_seconds,
+            began_at,
+        } => format!(
+            "the clock of its sender is ahead by at least {:#}: it says that it began at {began_at:.0}",
+            SignedDuration::from_secs(*at_least_seconds)
+        ),
+    }
+}
