@@ -124,6 +124,12 @@ pub struct StepState {
     pub occurrence: usize,
     /// Whether its people were told.
     pub told: bool,
+    /// When its delay is over, if nothing holds it back from now on. Time during which it is held back does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Since when it is held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<Timestamp>,
     /// All that held it back when it was evaluated last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressed_by: Vec<Reason>,

@@ -97,13 +97,9 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
         .flat_map(numbered)
         .filter_map(|(_, occurrence, step)| {
             let mut known = state.steps.iter();
-            let told = known.any(|known| known.is_of(step, occurrence) && known.told);
-            let due_at = if told {
-                None
-            } else {
-                step_deadline(alert, step, site, now)
-            };
-            due_at.map(|due_at| Deadline {
+            let known = known.find(|known| known.is_of(step, occurrence));
+            let due_at = step_deadline(alert, step, known, site, now)?;
+            Some(Deadline {
                 due_at,
                 kind: DeadlineKind::Step,
             })
@@ -135,22 +131,32 @@ fn name(step: &Step) -> (Channel, &str, u64) {
     (step.channel, &step.destination, step.delay_seconds)
 }
 
-/// When a step that was not told yet is to be looked at again. A step that is held back by something other than time
-/// is looked at whenever something happens to the alert, so it needs no deadline.
-fn step_deadline(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Option<Timestamp> {
-    let due_at = due_at(alert, step);
-    if due_at > now {
-        return Some(due_at);
+/// When a step that was not told yet is to be evaluated again: when its delay is over, and when what holds it back ends by
+/// itself. Whatever else holds it back ends with something that happens to the alert, which evaluates every step.
+fn step_deadline(
+    alert: &Alert,
+    step: &Step,
+    known: Option<&StepState>,
+    site: &Site,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if known.is_some_and(|known| known.told) {
+        return None;
     }
-    if let Some(silence) = silence(alert, site, now) {
-        return Some(silence.ends_at);
+    let due_at = known
+        .and_then(|known| known.due_at)
+        .unwrap_or_else(|| nominal_due_at(alert, step));
+    let due_at = (due_at > now).then_some(due_at);
+    if known.is_some_and(|known| known.held_since.is_none()) {
+        return due_at;
     }
-    let window = Window::parse(step.window.as_ref()?).ok()?;
-    if window.contains(now) {
-        None
-    } else {
-        window.next_opening(now)
-    }
+    let silence_end = silence(alert, site, now).map(|silence| silence.ends_at);
+    let window = step.window.as_ref().and_then(|window| Window::parse(window).ok());
+    let opening = window
+        .filter(|window| !window.contains(now))
+        .and_then(|window| window.next_opening(now));
+    // While a silence lasts the opening of the window changes nothing.
+    due_at.into_iter().chain(silence_end.or(opening)).min()
 }
 
 /// The silence that holds the alert back longest, if one does.
@@ -159,12 +165,14 @@ fn silence<'s>(alert: &Alert, site: &'s Site, now: Timestamp) -> Option<&'s Sile
         .max_by_key(|silence| (silence.ends_at, silence.id))
 }
 
-fn due_at(alert: &Alert, step: &Step) -> Timestamp {
+/// When a step is due if nothing holds it back.
+fn nominal_due_at(alert: &Alert, step: &Step) -> Timestamp {
     let delay = SignedDuration::from_secs(i64::try_from(step.delay_seconds).unwrap_or(i64::MAX));
     alert.opened_at.checked_add(delay).unwrap_or(Timestamp::MAX)
 }
 
-/// Looks at every step that is due: tells its people, or puts on record by which rule they are not told.
+/// Evaluates every step: keeps for how long it is held back, tells the people of one that is due, or puts on record by which
+/// rules they are not told.
 pub(crate) fn advance(change: &mut Change<'_>) {
     if !change.state.is_open() {
         return;
@@ -188,13 +196,11 @@ pub(crate) fn advance(change: &mut Change<'_>) {
         change.keep();
     }
     for (index, occurrence, step) in numbered(scenario) {
-        if due_at(&change.state.alert, step) <= change.now {
-            look_at(change, scenario, (index, occurrence), step);
-        }
+        evaluate(change, scenario, (index, occurrence), step);
     }
 }
 
-fn look_at(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (usize, usize), step: &Step) {
+fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (usize, usize), step: &Step) {
     let mut known = change.state.steps.iter();
     let known = known.position(|known| known.is_of(step, occurrence));
     let known = known.unwrap_or_else(|| {
@@ -205,6 +211,15 @@ fn look_at(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (u
         return;
     }
     let reasons = suppression(&change.state.alert, step, change.site, change.now);
+    let nominal = nominal_due_at(&change.state.alert, step);
+    let now = change.now;
+    let (due_at, has_changed) = change.state.steps[known].hold(nominal, !reasons.is_empty(), now);
+    if has_changed {
+        change.keep();
+    }
+    if due_at > now {
+        return;
+    }
     if reasons.is_empty() {
         change.state.steps[known].told = true;
         change.state.steps[known].suppressed_by.clear();
@@ -347,8 +362,36 @@ impl StepState {
             delay_seconds: step.delay_seconds,
             occurrence,
             told: false,
+            due_at: None,
+            held_since: None,
             suppressed_by: Vec::new(),
         }
+    }
+
+    /// Takes note of whether the step is held back now, and moves its due time by the time that a hold has lasted which has ended.
+    /// Answers the due time, and whether anything has changed.
+    fn hold(&mut self, nominal_due_at: Timestamp, is_held: bool, now: Timestamp) -> (Timestamp, bool) {
+        let before = (self.due_at, self.held_since);
+        let due_at = self.due_at.unwrap_or(nominal_due_at);
+        let due_at = match (is_held, self.held_since) {
+            (true, None) => {
+                self.held_since = Some(now);
+                due_at
+            }
+            (false, Some(since)) => {
+                self.held_since = None;
+                // The delay of one that was due already is over.
+                let lasted = if since < due_at {
+                    now.duration_since(since)
+                } else {
+                    SignedDuration::ZERO
+                };
+                due_at.saturating_add(lasted).unwrap_or(Timestamp::MAX)
+            }
+            _ => due_at,
+        };
+        self.due_at = Some(due_at).filter(|due_at| *due_at != nominal_due_at);
+        (due_at, before != (self.due_at, self.held_since))
     }
 
     fn is_of(&self, step: &Step, occurrence: usize) -> bool {

@@ -18,6 +18,8 @@ pub struct Story {
     pub site: Site,
     pub state: Option<AlertState>,
     pub offset: u64,
+    /// When something happened last.
+    pub now: Timestamp,
 }
 
 impl Story {
@@ -26,6 +28,7 @@ impl Story {
             site: site(steps),
             state: None,
             offset: 0,
+            now: at(0),
         }
     }
 
@@ -38,6 +41,7 @@ impl Story {
 
     pub fn take(&mut self, input: Input<'_>, now: Timestamp) -> Outcome {
         let outcome = transition(self.state.take(), input, now, &self.site);
+        self.now = now;
         self.state = outcome.state.clone();
         outcome
     }

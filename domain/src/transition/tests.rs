@@ -237,6 +237,7 @@ fn a_step_waits_for_its_delay_and_a_recovery_cancels_it() {
         site: story.site.clone(),
         state: story.state.clone(),
         offset: story.offset,
+        now: at(0),
     };
 
     assert_eq!(
@@ -275,7 +276,13 @@ fn who_is_held_back_is_on_record_with_the_rule_and_told_when_it_no_longer_holds(
         "said once"
     );
     let taken_back = story.operator(400, Action::Unacknowledge);
-    assert_eq!(told(&taken_back), [(NotificationKind::Open, "boss@b")]);
+    assert!(told(&taken_back).is_empty(), "290 s of its delay are left");
+    let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(400)).unwrap();
+    assert_eq!((deadline.kind, deadline.due_at), (DeadlineKind::Step, at(690)));
+    assert_eq!(
+        told(&story.take(Input::Deadline, at(690))),
+        [(NotificationKind::Open, "boss@b")]
+    );
 }
 
 #[test]
@@ -640,3 +647,49 @@ fn a_spooled_event_that_was_overtaken_changes_nothing_and_a_newer_one_counts() {
 
 mod late;
 mod text;
+
+#[test]
+fn l12_time_during_which_a_step_is_held_back_does_not_count_towards_its_delay() {
+    let later = |destination: &str, delay_seconds| Step {
+        delay_seconds,
+        ..step(Channel::Slack, destination)
+    };
+    let levels = vec![later("#first", 0), later("#second", 6), later("#third", 12)];
+    let levels_told = |story: &mut Story, until: i64| {
+        let mut all = Vec::new();
+        while let Some(deadline) = next_deadline(story.state.as_ref().unwrap(), &story.site, story.now) {
+            let second = deadline.due_at.duration_since(at(0)).as_secs();
+            if second > until {
+                break;
+            }
+            let outcome = story.take(Input::Deadline, deadline.due_at);
+            all.extend(
+                told(&outcome)
+                    .into_iter()
+                    .map(|(_, destination)| (second, destination.to_owned())),
+            );
+        }
+        all
+    };
+    let at_seconds = |seconds: [i64; 3]| {
+        let levels = ["#first", "#second", "#third"].map(str::to_owned);
+        seconds.into_iter().zip(levels).collect::<Vec<_>>()
+    };
+
+    let mut silenced = Story::new(levels.clone());
+    put(&mut silenced.site, silence(7, &["object=host-1"], 0, 16));
+    silenced.fires(0, Severity::Critical, "99 %");
+    assert_eq!(levels_told(&mut silenced, 60), at_seconds([16, 22, 28]));
+
+    let (mut acknowledged, opened) = Story::open(levels);
+    assert_eq!(told(&opened), [(NotificationKind::Open, "#first")]);
+    acknowledged.operator(1, Action::Acknowledge { comment: None });
+    assert_eq!(levels_told(&mut acknowledged, 13), [], "the history says why");
+    let taken_back = acknowledged.operator(14, Action::Unacknowledge);
+    assert!(
+        told(&taken_back)
+            .iter()
+            .all(|(kind, _)| *kind == NotificationKind::Update)
+    );
+    assert_eq!(levels_told(&mut acknowledged, 60), at_seconds([0, 19, 25])[1..]);
+}

@@ -37,6 +37,8 @@ fn odd(number: u64) -> AlertState {
         delay_seconds: u64::from(u32::MAX),
         occurrence: 2,
         told: true,
+        due_at: Some(at(3)),
+        held_since: Some(at(2)),
         suppressed_by: vec![Reason::Acknowledged {
             by: "Zoë".to_owned()
         }],
