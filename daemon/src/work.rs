@@ -183,6 +183,7 @@ impl<'a> Work<'a> {
         self.kept.is_empty()
             && self.changes.is_empty()
             && self.history.is_empty()
+            && self.ledger.is_empty()
             && self.questions.is_empty()
             && self.outcomes.is_empty()
     }
@@ -197,8 +198,10 @@ impl<'a> Work<'a> {
         if let Some(ignored) = outcome.ignored {
             self.ignored.push(ignored.name());
         }
-        if outcome.effect != Effect::Nothing {
+        if outcome.effect > Effect::Note {
             self.kept.insert(fingerprint, ());
+        }
+        if outcome.effect != Effect::Nothing {
             self.accepted_at.extend(accepted_at);
         }
         if outcome.effect == Effect::Publish || outcome.answer.is_some() {

@@ -30,8 +30,12 @@ pub struct AlertState {
     /// later is no repetition, even if its offset was there before: the log was put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Accepted>,
-    /// Sequence of the last history entry.
+    /// Sequence of the last history entry, or of the last one that is set aside for what channels will answer.
     pub history_sequence: u64,
+    /// How many of these numbers, the last ones, are set aside and not used yet. Answers that use them leave the document
+    /// as it is stored. A state that is read back knows of none, so what was set aside before is a gap in the numbers.
+    #[serde(skip)]
+    pub history_reserved: u64,
     /// How far the scenario's steps are in this episode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepState>,

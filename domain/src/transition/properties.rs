@@ -80,6 +80,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 #[derive(Default)]
 struct World {
     state: Option<AlertState>,
+    /// As it was written last.
+    stored: Option<AlertState>,
     now: i64,
     offset: u64,
     commands: u128,
@@ -94,6 +96,7 @@ struct World {
 
 impl World {
     fn take(&mut self, input: Input<'_>, site: &crate::Site) {
+        self.is_read_back(input, site);
         let mut before = self.state.clone();
         let outcome = transition(self.state.take(), input, at(self.now), site);
         if let (Effect::Nothing, Some(before), Some(after)) = (outcome.effect, &mut before, &outcome.state) {
@@ -101,6 +104,20 @@ impl World {
             assert_eq!(
                 after, before,
                 "what is not written has not changed, but for what was seen last"
+            );
+        }
+        if outcome.effect > Effect::Note {
+            self.stored.clone_from(&outcome.state);
+        }
+        if let (Effect::Note, Some(stored), Some(after)) = (outcome.effect, &self.stored, &outcome.state) {
+            let mut stored = document(stored);
+            for seen_last in ["origin", "newest", "heard"] {
+                stored[seen_last] = document(after)[seen_last].clone();
+            }
+            assert_eq!(
+                stored,
+                document(after),
+                "a document that is not written has not changed"
             );
         }
         for entry in &outcome.history {
@@ -145,6 +162,19 @@ impl World {
         self.outbox.extend(outcome.notifications.clone());
         self.told.extend(outcome.notifications);
         self.state = outcome.state;
+    }
+
+    /// A daemon that reads the alert from the database uses no number of the history twice.
+    fn is_read_back(&self, input: Input<'_>, site: &crate::Site) {
+        let (Some(stored), Some(known)) = (&self.stored, &self.state) else {
+            return;
+        };
+        let mut state: AlertState = serde_json::from_value(document(stored)).unwrap();
+        state.ledger.clone_from(&known.ledger);
+        let outcome = transition(Some(state), input, at(self.now), site);
+        for entry in &outcome.history {
+            assert!(entry.sequence > self.history, "no number is used twice");
+        }
     }
 
     fn happens(&mut self, happening: &Happening, site: &mut crate::Site) {
@@ -249,6 +279,11 @@ impl World {
         self.take(Input::Receipt(&receipt), site);
         self.receipts.push(receipt);
     }
+}
+
+/// As the database has it.
+fn document(state: &AlertState) -> serde_json::Value {
+    serde_json::to_value(state).unwrap()
 }
 
 fn steps() -> Vec<Step> {

@@ -1,8 +1,30 @@
 //! What becomes of an alert's ledger when a channel says what it delivered.
 
+use jiff::Timestamp;
 use schemas::{Actor, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, Target, What};
 
-use super::{Change, Ignored};
+use super::{Change, Effect, Ignored, Outcome};
+use crate::{AlertState, Site};
+
+/// What becomes of an alert of which a channel says what it delivered. Of most it is a line of the history and a row of the
+/// ledger, whose numbers were set aside, so the alert itself need not be written.
+pub(super) fn answered(state: AlertState, receipt: &Receipt, now: Timestamp, site: &Site) -> Outcome {
+    let before = state.clone();
+    let mut outcome = Change::of(state, now, now, site).run(|change| apply(change, receipt));
+    if let (Effect::Keep, Some(after)) = (outcome.effect, &outcome.state)
+        && is_same_document(before, after)
+    {
+        outcome.effect = Effect::Note;
+    }
+    outcome
+}
+
+/// Whether two states differ at most in what is not a part of the document.
+fn is_same_document(mut before: AlertState, after: &AlertState) -> bool {
+    before.ledger.clone_from(&after.ledger);
+    before.history_reserved = after.history_reserved;
+    before == *after
+}
 
 /// Writes a receipt into the ledger and the history.
 pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {

@@ -183,6 +183,53 @@ fn what_was_opened_is_closed_however_muted_it_is() {
 }
 
 #[test]
+fn the_answer_of_a_channel_leaves_the_document_as_it_was_while_a_number_is_set_aside_for_it() {
+    let (mut story, opened) = Story::open(vec![step(Channel::Slack, "#ops")]);
+    let last = opened.history.last().unwrap().sequence;
+    let document = serde_json::to_value(&story.state).unwrap();
+    let delivered = story.receipt(1, &opened.notifications[0], sent("C1:1"));
+    assert_eq!(
+        (delivered.effect, kinds(&delivered)),
+        (Effect::Note, vec![HistoryKind::Notified])
+    );
+    assert_eq!(delivered.history[0].sequence, last + 1);
+    assert_eq!(delivered.ledger[0].state, LedgerState::Open);
+    assert_eq!(serde_json::to_value(&story.state).unwrap(), document);
+    // Numbers go on where they ended, whoever uses them.
+    let acknowledged = story.operator(2, ACKNOWLEDGE);
+    assert_eq!(acknowledged.history[0].sequence, last + 2);
+    let late = ReceiptOutcome::Retrying {
+        error: "HTTP 503".to_owned(),
+        next_attempt_at: at(9),
+    };
+    assert_eq!(
+        story.receipt(3, &acknowledged.notifications[0], late).effect,
+        Effect::Note
+    );
+    // The number was used, so another one is written with the alert.
+    let delivered = story.receipt(9, &acknowledged.notifications[0], sent("C1:1"));
+    assert_eq!(delivered.effect, Effect::Keep);
+    let read_back = serde_json::from_value(serde_json::to_value(&story.state).unwrap()).unwrap();
+    story.state = Some(read_back);
+    let ended = story.ends(10);
+    assert!(ended.history[0].sequence > delivered.history[0].sequence);
+}
+
+#[test]
+fn an_answer_that_changes_the_alert_is_written_with_it() {
+    let (mut story, opened) = Story::open(vec![step(Channel::Slack, "#gone")]);
+    let failed = ReceiptOutcome::Failed {
+        failure: DeliveryFailure::BadDestination,
+        error: "channel_not_found".to_owned(),
+    };
+    // The alert is open in no channel any more, which everybody sees.
+    assert_eq!(
+        story.receipt(1, &opened.notifications[0], failed).effect,
+        Effect::Publish
+    );
+}
+
+#[test]
 fn what_could_not_be_opened_is_not_closed() {
     let (mut story, opened) = Story::open(vec![step(Channel::Slack, "#gone")]);
     let failed = ReceiptOutcome::Failed {
