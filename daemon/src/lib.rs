@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 mod heartbeat;
 mod metrics;
-mod outbox;
 mod recent;
 mod retention;
 mod stage;

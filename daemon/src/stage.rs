@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use domain::Site;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions, Received};
+use pipeline::parking::Parking;
 use pipeline::restored::{self, Trail};
 use pipeline::{Context, Stage, StageError, Steady, parking};
 use schemas::{Fingerprint, Topic};
@@ -15,7 +16,6 @@ use store::{Claim, Commit, Loaded, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::metrics::DaemonMetrics;
-use crate::outbox;
 use crate::recent::Recent;
 use crate::work::{Message, Work, not_done, traceparent};
 
@@ -235,7 +235,7 @@ impl Daemon {
             .await
             .map_err(stage_error)?;
         self.compare_with_log(&mut claim).await?;
-        let unpublished = self.store.outbox(number).await.map_err(stage_error)?;
+        let unpublished = self.store.outbox(&claim).await.map_err(stage_error)?;
         let next_due = self.store.next_due(number).await.map_err(stage_error)?;
         let site = Arc::clone(&self.site.borrow());
         if let Some(uncommitted) = self.uncommitted.get_mut(&number) {
@@ -349,9 +349,16 @@ impl Daemon {
     /// Publishes what was committed and not published, oldest first.
     async fn publish(&mut self, number: u32) -> Result<(), StageError> {
         let context = self.context.clone();
+        let parking = Parking {
+            log: context.log.as_ref(),
+            metrics: &context.metrics,
+            stage: "daemon",
+            now: context.clock.now(),
+        };
         let partition = self.owned(number)?;
         while let Some(row) = partition.unpublished.first() {
-            outbox::publish(&context, &row.messages).await?;
+            // All that the daemon publishes is about a change of an alert.
+            store::publish(&parking, &row.messages, Topic::ALERTS_CHANGED).await?;
             let row = partition.unpublished.remove(0);
             partition.published.push(row.id);
         }

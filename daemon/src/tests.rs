@@ -27,6 +27,7 @@ use crate::retention::{self, Retention};
 use crate::stage::Daemon;
 
 mod heartbeat;
+mod receipts;
 mod refreshes;
 mod restored;
 mod unreadable;

@@ -225,7 +225,7 @@ impl Notifier {
             .await
             .map_err(unavailable)?;
         compare_with_log(desk, &mut claim).await?;
-        let mut published = Vec::new();
+        let published = self.publish_outbox(&claim).await?;
         let mut taken_over = Vec::new();
         let mut held: HashMap<_, Amount> = HashMap::new();
         let mut in_all = Amount::default();
@@ -235,7 +235,7 @@ impl Notifier {
         while let Some(from) = after {
             let page = desk.store.unfinished(&claim, from, READ_AT_ONCE).await;
             let page = page.map_err(unavailable)?;
-            published.extend(self.publish_leftovers(&page.deliveries).await?);
+            self.publish_leftovers(&claim, &page.deliveries).await?;
             let pending = page.deliveries.iter();
             for delivery in pending.filter(|delivery| delivery.state == DeliveryState::Pending) {
                 let place = Arc::new(place(&delivery.notification));
@@ -260,11 +260,18 @@ impl Notifier {
         Ok(claim)
     }
 
-    /// Publishes the receipts that nobody is known to have published.
-    async fn publish_leftovers(&self, unfinished: &[Delivery]) -> Result<Vec<Uuid>, StageError> {
-        let mut published = Vec::new();
-        let mut receipts = Vec::new();
-        let mut failed = Vec::new();
+    /// Publishes what the owner before did not say to have published; answers the rows of the outbox.
+    async fn publish_outbox(&self, claim: &Claim) -> Result<Vec<i64>, StageError> {
+        let rows = self.desk.store.outbox(claim).await.map_err(unavailable)?;
+        for row in &rows {
+            publishing::publish(&self.desk.context, &row.messages).await?;
+        }
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Publishes the receipts that a version before has stored beside their deliveries, and forgets them.
+    async fn publish_leftovers(&self, claim: &Claim, unfinished: &[Delivery]) -> Result<(), StageError> {
+        let (mut published, mut messages) = (Vec::new(), Vec::new());
         let now = Now::of(&self.desk.context.clock);
         for delivery in unfinished {
             let Some(receipt) = &delivery.receipt else {
@@ -275,7 +282,7 @@ impl Notifier {
                 (&receipt.outcome, Waiting::taken_over(delivery, now))
             {
                 let destination = &delivery.notification.destination;
-                failed.extend(publishing::parked_record(
+                messages.extend(publishing::parked_message(
                     self.desk.topic(),
                     destination,
                     &waiting,
@@ -283,10 +290,14 @@ impl Notifier {
                     now.wall,
                 ));
             }
-            receipts.push(publishing::record(receipt, None));
+            messages.push(publishing::message(receipt, None));
         }
-        publishing::append(&self.desk.context, self.desk.topic(), receipts, failed).await?;
-        Ok(published)
+        if published.is_empty() {
+            return Ok(());
+        }
+        publishing::publish(&self.desk.context, &messages).await?;
+        let forgotten = self.desk.store.forget_receipts(claim, &published);
+        forgotten.await.map_err(unavailable)
     }
 
     /// Leaves out what is in the channel's hands already, or was: the daemon may say things twice.

@@ -6,15 +6,11 @@ use jiff::Timestamp;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
 use crate::claims::{fence, store_positions};
-use crate::connection::{Session, Statement, list, padded, row};
+use crate::connection::{Session, list, row};
 use crate::opsgenie::put_outcomes;
-use crate::values::{Reader, Value, count, document, hash, name, status};
-use crate::{Claim, Commit, OutboxMessage, Store, StoreError};
-
-/// The most of one row of the outbox; more than this goes into further rows, so that none outgrows a packet.
-const OUTBOX_BYTES: usize = 2 << 20;
-/// The most ids in one statement.
-const IDS: usize = 1000;
+use crate::outbox::{outbox_rows, put_outbox, remove_published};
+use crate::values::{Value, count, document, hash, name, status};
+use crate::{Claim, Commit, Store, StoreError};
 
 impl Store {
     /// Does all of it or nothing; answers the id of the outbox row, if one was written.
@@ -25,9 +21,7 @@ impl Store {
         })?;
         let history = rows(&commit.history, history_row)?;
         let ledger = rows(&commit.ledger, ledger_row)?;
-        let outbox = rows(&parts(&commit.outbox), |part| {
-            document("new outbox messages", part)
-        })?;
+        let outbox = outbox_rows(&commit.outbox)?;
 
         let what = format!("the commit of {} partition {}", claim.scope, claim.partition);
         let mut session = self.write(what).await?;
@@ -37,7 +31,7 @@ impl Store {
         put_ledger(&mut session, ledger).await?;
         remove_published(&mut session, &commit.published).await?;
         put_outcomes(&mut session, commit).await?;
-        let first = put_outbox(&mut session, claim.partition, outbox).await?;
+        let first = put_outbox(&mut session, claim, outbox).await?;
         let positions = commit.positions.iter().map(|(topic, offset)| (*topic, *offset));
         store_positions(&mut session, claim, positions).await?;
         session.commit().await?;
@@ -151,62 +145,4 @@ fn ledger_row((fingerprint, entry): &(Fingerprint, LedgerEntry)) -> Result<Vec<V
         entry.state.settled().into(),
         document("a new ledger row", entry)?,
     ])
-}
-
-async fn remove_published(session: &mut Session, published: &[i64]) -> Result<(), StoreError> {
-    for ids in published.chunks(IDS) {
-        let values: Vec<Value> = padded(ids.iter().map(|id| (*id).into()).collect());
-        // Two statements, as each uses its own index.
-        for column in ["id", "continues"] {
-            let text = format!("DELETE FROM outbox WHERE {column} IN ({})", list(values.len()));
-            session.execute(Statement::kept(text), values.clone()).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn put_outbox(
-    session: &mut Session,
-    partition: u32,
-    parts: Vec<Value>,
-) -> Result<Option<i64>, StoreError> {
-    let mut first = None;
-    for messages in parts {
-        let insert =
-            "INSERT INTO outbox (partition_number, continues, messages) VALUES (?, ?, ?) RETURNING id";
-        let rows = session
-            .fetch(insert, vec![partition.into(), first.into(), messages])
-            .await?;
-        if first.is_none() {
-            let row = rows
-                .first()
-                .ok_or_else(|| StoreError::corrupt(session.what(), "the outbox gave no id"))?;
-            first = Some(
-                Reader {
-                    row,
-                    what: session.what(),
-                }
-                .integer(0)?,
-            );
-        }
-    }
-    Ok(first)
-}
-
-/// The messages in parts of limited size.
-fn parts(messages: &[OutboxMessage]) -> Vec<&[OutboxMessage]> {
-    let mut parts = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (index, message) in messages.iter().enumerate() {
-        let size = message.value.len() + message.key.len();
-        if index > start && bytes + size > OUTBOX_BYTES {
-            parts.push(&messages[start..index]);
-            (start, bytes) = (index, 0);
-        }
-        bytes += size;
-    }
-    if start < messages.len() {
-        parts.push(&messages[start..]);
-    }
-    parts
 }

@@ -13,14 +13,12 @@ use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::dialect::{Dialect, SQLITE_READER_GREETING};
+use crate::pool::{Pool, Pooled};
 use crate::unreadable::Unreadable;
 use crate::values::Value;
 
-/// Within this time there is a connection, or the database counts as away.
-const MARIADB_ACQUIRE: Duration = Duration::from_secs(5);
 /// Within this time a statement is answered, or the database counts as away.
 const MARIADB_ANSWER: Duration = Duration::from_secs(30);
-const MARIADB_CONNECTIONS: u32 = 16;
 /// Writers of SQLite wait for each other, one transaction at a time.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(30);
 /// Readers of a store, or of a clone with readers of its own.
@@ -38,13 +36,18 @@ const MARIADB_STATEMENTS: &str = "256";
 /// The store; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    writers: AnyPool,
-    readers: AnyPool,
+    connections: Connections,
     dialect: Dialect,
     in_memory: bool,
     /// How the file of SQLite is opened.
     file: Option<AnyConnectOptions>,
     unreadable: Unreadable,
+}
+
+#[derive(Clone)]
+enum Connections {
+    Sqlite { writers: AnyPool, readers: AnyPool },
+    MariaDb(Pool),
 }
 
 impl Store {
@@ -83,8 +86,10 @@ impl Store {
             .map_err(|error| StoreError::of("the store in memory", error))?;
         let pool = sqlite_pool(options, 1, Dialect::Sqlite.greeting());
         let store = Self {
-            writers: pool.clone(),
-            readers: pool,
+            connections: Connections::Sqlite {
+                writers: pool.clone(),
+                readers: pool,
+            },
             dialect: Dialect::Sqlite,
             in_memory: true,
             file: None,
@@ -95,25 +100,10 @@ impl Store {
     }
 
     fn mariadb(options: AnyConnectOptions) -> Self {
-        let pool = pool_options(Dialect::MariaDb.greeting())
-            .max_connections(MARIADB_CONNECTIONS)
-            .acquire_timeout(MARIADB_ACQUIRE)
-            .idle_timeout(Duration::from_secs(300))
-            .max_lifetime(Duration::from_secs(1800))
-            // A connection whose network went silent does not come back.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    let ping = Connection::ping(connection);
-                    timeout(MARIADB_ACQUIRE, ping)
-                        .await
-                        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                        .map(|()| true)
-                })
-            })
-            .connect_lazy_with(options.disable_statement_logging());
+        sqlx::any::install_default_drivers();
+        let options = options.disable_statement_logging();
         Self {
-            writers: pool.clone(),
-            readers: pool,
+            connections: Connections::MariaDb(Pool::new(options, Dialect::MariaDb.greeting())),
             dialect: Dialect::MariaDb,
             in_memory: false,
             file: None,
@@ -123,8 +113,10 @@ impl Store {
 
     fn sqlite(options: AnyConnectOptions) -> Self {
         Self {
-            writers: sqlite_pool(options.clone(), 1, Dialect::Sqlite.greeting()),
-            readers: sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING),
+            connections: Connections::Sqlite {
+                writers: sqlite_pool(options.clone(), 1, Dialect::Sqlite.greeting()),
+                readers: sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING),
+            },
             dialect: Dialect::Sqlite,
             in_memory: false,
             file: Some(options),
@@ -137,8 +129,8 @@ impl Store {
     #[must_use]
     pub fn with_readers_of_its_own(&self) -> Self {
         let mut store = self.clone();
-        if let Some(options) = &self.file {
-            store.readers = sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING);
+        if let (Some(options), Connections::Sqlite { readers, .. }) = (&self.file, &mut store.connections) {
+            *readers = sqlite_pool(options.clone(), SQLITE_READERS, SQLITE_READER_GREETING);
         }
         store
     }
@@ -180,9 +172,16 @@ impl Store {
     /// A connection for reading `what`.
     pub(crate) async fn read(&self, what: impl Into<String>) -> Result<Session, StoreError> {
         let (hold, what) = (self.hold(), what.into());
-        match self.readers.acquire().await {
-            Ok(connection) => Ok(Session {
-                work: Work::Reading(connection),
+        let work = match &self.connections {
+            Connections::Sqlite { readers, .. } => readers.acquire().await.map(Work::Reading),
+            Connections::MariaDb(pool) => pool.acquire().await.map(|connection| Work::MariaDb {
+                connection,
+                writes: false,
+            }),
+        };
+        match work {
+            Ok(work) => Ok(Session {
+                work,
                 dialect: self.dialect,
                 what,
                 _hold: hold,
@@ -194,32 +193,38 @@ impl Store {
     /// A transaction for writing `what`. Unless it is committed nothing of it is done.
     pub(crate) async fn write(&self, what: impl Into<String>) -> Result<Session, StoreError> {
         let (hold, what) = (self.hold(), what.into());
-        let begin = self.writers.begin_with(self.dialect.begin());
-        // Longer than the wait for a connection, which tells more.
-        let transaction = match self.dialect {
-            Dialect::MariaDb => timeout(MARIADB_ANSWER, begin)
-                .await
-                .map_err(|_| StoreError::too_slow(&what, MARIADB_ANSWER))?,
-            Dialect::Sqlite => begin.await,
+        let work = match &self.connections {
+            Connections::Sqlite { writers, .. } => {
+                let transaction = writers.begin_with(self.dialect.begin()).await;
+                transaction
+                    .map(Work::Writing)
+                    .map_err(|error| StoreError::of(&what, error))?
+            }
+            Connections::MariaDb(pool) => Work::MariaDb {
+                connection: pool
+                    .acquire()
+                    .await
+                    .map_err(|error| StoreError::of(&what, error))?,
+                writes: true,
+            },
         };
-        match transaction {
-            Ok(transaction) => Ok(Session {
-                work: Work::Writing(transaction),
-                dialect: self.dialect,
-                what,
-                _hold: hold,
-            }),
-            Err(error) => Err(StoreError::of(&what, error)),
-        }
+        let mut session = Session {
+            work,
+            dialect: self.dialect,
+            what,
+            _hold: hold,
+        };
+        session.begin().await?;
+        Ok(session)
     }
 
     /// A connection of its own, outside any transaction, that is closed afterwards.
     pub(crate) async fn detached(&self, what: &str) -> Result<AnyConnection, StoreError> {
-        self.writers
-            .acquire()
-            .await
-            .map(PoolConnection::detach)
-            .map_err(|error| StoreError::of(what, error))
+        let connection = match &self.connections {
+            Connections::Sqlite { writers, .. } => writers.acquire().await.map(PoolConnection::detach),
+            Connections::MariaDb(pool) => pool.acquire().await.and_then(Pooled::detach),
+        };
+        connection.map_err(|error| StoreError::of(what, error))
     }
 
     fn hold(&self) -> Option<Hold> {
@@ -305,6 +310,11 @@ pub(crate) struct Session {
 enum Work {
     Reading(PoolConnection<Any>),
     Writing(Transaction<'static, Any>),
+    /// Whether in a transaction, which is begun and committed by statements.
+    MariaDb {
+        connection: Pooled,
+        writes: bool,
+    },
 }
 
 impl Session {
@@ -318,6 +328,14 @@ impl Session {
         self.dialect
     }
 
+    /// Begins the transaction, where that is a statement of its own.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        if let Work::MariaDb { writes: true, .. } = &self.work {
+            self.say(self.dialect.begin()).await?;
+        }
+        Ok(())
+    }
+
     /// Does the statement; answers how many rows it touched.
     pub(crate) async fn execute(
         &mut self,
@@ -325,10 +343,11 @@ impl Session {
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
         let limit = self.limit();
-        let answer = bound(statement.into(), values).execute(self.connection());
+        let answer = bound(statement.into(), values).execute(self.connection()?);
         let result = within(limit, answer)
             .await
             .map_err(|error| error.into_store_error(&self.what))?;
+        self.answered();
         Ok(result.rows_affected())
     }
 
@@ -339,10 +358,33 @@ impl Session {
         values: Vec<Value>,
     ) -> Result<Vec<AnyRow>, StoreError> {
         let limit = self.limit();
-        let answer = bound(statement.into(), values).fetch_all(self.connection());
+        let answer = bound(statement.into(), values).fetch_all(self.connection()?);
+        let rows = within(limit, answer)
+            .await
+            .map_err(|error| error.into_store_error(&self.what))?;
+        self.answered();
+        Ok(rows)
+    }
+
+    /// Does a statement without values.
+    async fn say(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        let limit = self.limit();
+        let answer = sqlx::raw_sql(statement).execute(self.connection()?);
         within(limit, answer)
             .await
+            .map(drop)
             .map_err(|error| error.into_store_error(&self.what))
+    }
+
+    /// A connection of MariaDB is good for others when nothing is under way on it, nor a transaction.
+    fn answered(&mut self) {
+        if let Work::MariaDb {
+            connection,
+            writes: false,
+        } = &mut self.work
+        {
+            connection.end();
+        }
     }
 
     /// Inserts rows, whose places are written as in `row`, in as few statements as their size allows.
@@ -380,13 +422,20 @@ impl Session {
     }
 
     /// Makes what was written last.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let limit = self.limit();
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Work::MariaDb { writes: true, .. } = &self.work {
+            self.say("COMMIT").await?;
+        }
         match self.work {
             Work::Reading(_) => Ok(()),
-            Work::Writing(transaction) => within(limit, transaction.commit())
+            Work::Writing(transaction) => transaction
+                .commit()
                 .await
-                .map_err(|error| error.into_store_error(&self.what)),
+                .map_err(|error| StoreError::of(&self.what, error)),
+            Work::MariaDb { mut connection, .. } => {
+                connection.end();
+                Ok(())
+            }
         }
     }
 
@@ -394,11 +443,15 @@ impl Session {
         (self.dialect == Dialect::MariaDb).then_some(MARIADB_ANSWER)
     }
 
-    /// The connection itself, for statements that are no data.
-    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+    /// The connection itself. Until [`Session::answered`] it is not good for anything else.
+    pub(crate) fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
         match &mut self.work {
-            Work::Reading(connection) => connection,
-            Work::Writing(transaction) => transaction,
+            Work::Reading(connection) => Ok(connection),
+            Work::Writing(transaction) => Ok(transaction),
+            Work::MariaDb { connection, .. } => {
+                let connection = connection.begin();
+                connection.map_err(|error| StoreError::of(&self.what, error))
+            }
         }
     }
 }
@@ -517,14 +570,14 @@ mod tests {
         let mut full = store.write("a write on a full disk").await.unwrap();
         // As on a full disk: SQLite cannot grow the file, and rolls the transaction back by itself.
         sqlx::raw_sql("PRAGMA max_page_count = 1")
-            .execute(full.connection())
+            .execute(full.connection().unwrap())
             .await
             .unwrap();
         full.execute(fill, Vec::new()).await.unwrap_err();
         full.commit().await.unwrap_err();
         let mut next = store.write("the next write").await.unwrap();
         sqlx::raw_sql("PRAGMA max_page_count = 1000000")
-            .execute(next.connection())
+            .execute(next.connection().unwrap())
             .await
             .unwrap();
         next.execute(fill, Vec::new()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the daemon reads back: states, deadlines, the outbox.
+//! What the daemon reads back: states and deadlines.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 
 use crate::connection::{Session, Statement, list, padded};
 use crate::values::{Reader, Value, count};
-use crate::{Loaded, OutboxRow, Store, StoreError};
+use crate::{Loaded, Store, StoreError};
 
 /// The most fingerprints in one statement.
 const FINGERPRINTS: usize = 1000;
@@ -34,7 +34,14 @@ impl Store {
         let mut session = self.read("alert states").await?;
         for fingerprints in fingerprints.chunks(FINGERPRINTS) {
             self.load_states(&mut session, fingerprints, &mut loaded).await?;
-            self.load_ledger(&mut session, fingerprints, &mut loaded).await?;
+            let known = fingerprints
+                .iter()
+                .filter(|fingerprint| loaded.states.contains_key(fingerprint));
+            let known: Vec<_> = known.copied().collect();
+            // Of many new alerts there is nothing to ask.
+            if !known.is_empty() {
+                self.load_ledger(&mut session, &known, &mut loaded).await?;
+            }
         }
         Ok(loaded)
     }
@@ -93,28 +100,6 @@ impl Store {
                 .time(0)
             })
             .transpose()
-    }
-
-    /// What a daemon of this partition wrote to the outbox and did not say to have published, oldest first.
-    pub async fn outbox(&self, partition: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        let mut session = self.read(format!("the outbox of partition {partition}")).await?;
-        let select = "SELECT id, continues, messages FROM outbox WHERE partition_number = ? ORDER BY id";
-        let mut outbox: Vec<OutboxRow> = Vec::new();
-        for row in &session.fetch(select, vec![partition.into()]).await? {
-            let reader = Reader {
-                row,
-                what: session.what(),
-            };
-            let (continues, messages) = (reader.optional_integer(1)?, reader.document::<Vec<_>>(2)?);
-            match outbox.last_mut().filter(|last| Some(last.id) == continues) {
-                Some(last) => last.messages.extend(messages),
-                None => outbox.push(OutboxRow {
-                    id: reader.integer(0)?,
-                    messages,
-                }),
-            }
-        }
-        Ok(outbox)
     }
 
     async fn load_states(

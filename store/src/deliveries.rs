@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::claims::{fence, store_positions};
 use crate::connection::{Session, Statement, list, padded, row};
+use crate::outbox::{outbox_rows, put_outbox, remove_published};
 use crate::values::{Reader, Value, count, document, hash};
-use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, Store, StoreError};
+use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, OutboxMessage, Store, StoreError};
 
 /// The most deliveries in one update: each column is chosen by comparing with all of them.
 const UPDATES: usize = 48;
@@ -33,12 +34,7 @@ impl Store {
         notifications: &[Notification],
         position: (Topic, u64),
     ) -> Result<(), StoreError> {
-        let mut session = self
-            .write(format!(
-                "deliveries of {} partition {}",
-                claim.scope, claim.partition
-            ))
-            .await?;
+        let mut session = self.write(of_partition(claim)).await?;
         fence(&mut session, claim).await?;
         let rows: Result<Vec<_>, _> = notifications.iter().map(|new| delivery_row(claim, new)).collect();
         let into = "deliveries (notification_id, scope, partition_number, fingerprint, episode, channel, \
@@ -72,8 +68,8 @@ impl Store {
         Ok(known)
     }
 
-    /// A page of the deliveries of a claimed partition that are to be sent, or whose receipt is to be published, in the
-    /// order in which they were accepted. `after` is [`DeliveryPage::next`] of the page before, 0 for the first.
+    /// A page of the deliveries of a claimed partition that are to be sent, or beside which a version before has stored a receipt
+    /// that is to be published, in the order in which they were accepted. `after` is [`DeliveryPage::next`] of the page before, 0 for the first.
     pub async fn unfinished(
         &self,
         claim: &Claim,
@@ -110,12 +106,7 @@ impl Store {
         values: Vec<Value>,
         limit: usize,
     ) -> Result<DeliveryPage, StoreError> {
-        let mut session = self
-            .read(format!(
-                "deliveries of {} partition {}",
-                claim.scope, claim.partition
-            ))
-            .await?;
+        let mut session = self.read(of_partition(claim)).await?;
         let select = format!(
             "SELECT document, state, attempts, next_attempt_at, reference, receipt, notification_id, id FROM deliveries \
              WHERE scope = ? AND partition_number = ? AND unfinished = 1 AND id > ? {condition}ORDER BY id LIMIT {limit}"
@@ -166,32 +157,53 @@ impl Store {
             .transpose()
     }
 
-    /// Forgets these receipts, which were published, then stores new states of deliveries.
+    /// Stores new states of deliveries with the messages to publish after that, and removes what was published of those
+    /// before; answers the id of the outbox row, if one was written. Doing it twice does no harm, but that its messages may be
+    /// published twice.
     pub async fn update_deliveries(
         &self,
         claim: &Claim,
         updates: &[DeliveryUpdate],
-        published: &[Uuid],
-    ) -> Result<(), StoreError> {
-        let mut session = self
-            .write(format!(
-                "deliveries of {} partition {}",
-                claim.scope, claim.partition
-            ))
-            .await?;
+        outbox: &[OutboxMessage],
+        published: &[i64],
+    ) -> Result<Option<i64>, StoreError> {
+        let outbox = outbox_rows(outbox)?;
+        let mut session = self.write(of_partition(claim)).await?;
         fence(&mut session, claim).await?;
-        for published in published.chunks(IDS) {
-            forget_receipts(&mut session, published).await?;
-        }
         let (alike, others) = split(updates);
-        for updates in alike.values().flat_map(|alike| alike.chunks(UPDATES)) {
-            store_alike(&mut session, updates).await?;
+        for (end, ids) in &alike {
+            for ids in ids.chunks(IDS) {
+                store_alike(&mut session, end, ids).await?;
+            }
         }
         for updates in others.chunks(UPDATES) {
             store_updates(&mut session, updates).await?;
         }
+        remove_published(&mut session, published).await?;
+        let row = put_outbox(&mut session, claim, outbox).await?;
+        session.commit().await?;
+        Ok(row)
+    }
+
+    /// Forgets receipts that a version before has stored beside their deliveries, after they were published.
+    pub async fn forget_receipts(&self, claim: &Claim, published: &[Uuid]) -> Result<(), StoreError> {
+        let mut session = self.write(of_partition(claim)).await?;
+        fence(&mut session, claim).await?;
+        for published in published.chunks(IDS) {
+            let values = ids(published);
+            let text = format!(
+                "UPDATE deliveries SET receipt = NULL, unfinished = CASE WHEN state = 'pending' THEN 1 ELSE 0 END \
+                 WHERE notification_id IN ({})",
+                list(values.len())
+            );
+            session.execute(Statement::kept(text), values).await?;
+        }
         session.commit().await
     }
+}
+
+fn of_partition(claim: &Claim) -> String {
+    format!("deliveries of {} partition {}", claim.scope, claim.partition)
 }
 
 fn delivery_row(claim: &Claim, notification: &Notification) -> Result<Vec<Value>, StoreError> {
@@ -227,22 +239,11 @@ fn delivery(row: &AnyRow, what: &str) -> Result<Delivery, StoreError> {
     })
 }
 
-async fn forget_receipts(session: &mut Session, published: &[Uuid]) -> Result<(), StoreError> {
-    let values = ids(published);
-    let text = format!(
-        "UPDATE deliveries SET receipt = NULL, unfinished = CASE WHEN state = 'pending' THEN 1 ELSE 0 END \
-         WHERE notification_id IN ({})",
-        list(values.len())
-    );
-    session.execute(Statement::kept(text), values).await?;
-    Ok(())
-}
-
-/// State, attempts, reference, and whether there is a receipt, by which ends are alike.
-type Alike<'a> = (&'static str, u32, Option<&'a str>, bool);
+/// State, attempts and reference, by which ends are alike.
+type Alike<'a> = (DeliveryState, u32, Option<&'a str>);
 
 /// What has ended in the same way, and the rest; of several updates of a delivery the last one counts.
-fn split(updates: &[DeliveryUpdate]) -> (HashMap<Alike<'_>, Vec<&DeliveryUpdate>>, Vec<&DeliveryUpdate>) {
+fn split(updates: &[DeliveryUpdate]) -> (HashMap<Alike<'_>, Vec<Uuid>>, Vec<&DeliveryUpdate>) {
     let (mut alike, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
     let last: HashMap<_, _> = updates
         .iter()
@@ -252,13 +253,7 @@ fn split(updates: &[DeliveryUpdate]) -> (HashMap<Alike<'_>, Vec<&DeliveryUpdate>
         if update.state == DeliveryState::Pending {
             others.push(update);
         } else {
-            let reference = update.reference.as_deref();
-            let key = (
-                update.state.name(),
-                update.attempts,
-                reference,
-                update.receipt.is_some(),
-            );
+            let key = (update.state, update.attempts, update.reference.as_deref());
             alike.entry(key).or_default().push(update);
         }
     }
@@ -270,51 +265,39 @@ fn split(updates: &[DeliveryUpdate]) -> (HashMap<Alike<'_>, Vec<&DeliveryUpdate>
         }
         !few
     });
-    (alike, others)
+    let id = |update: &DeliveryUpdate| update.notification_id;
+    let alike = alike.into_iter();
+    let alike = alike.map(|(end, of)| (end, of.into_iter().map(id).collect()));
+    (alike.collect(), others)
 }
 
-/// One statement for many deliveries that ended alike: only the receipt is chosen by comparing. When the next attempt would
-/// have been does not matter any more.
-async fn store_alike(session: &mut Session, updates: &[&DeliveryUpdate]) -> Result<(), StoreError> {
-    let Some(first) = updates.first() else {
-        return Ok(());
-    };
-    let updates = padded(updates.to_vec());
-    let rows: Result<Vec<_>, _> = updates.iter().copied().map(update_values).collect();
-    let choices = "WHEN ? THEN ? ".repeat(updates.len());
+/// One statement for many deliveries that ended alike. When the next attempt would have been does not matter any more.
+async fn store_alike(
+    session: &mut Session,
+    (state, attempts, reference): &Alike<'_>,
+    ended: &[Uuid],
+) -> Result<(), StoreError> {
+    let ids = ids(ended);
     let text = format!(
-        "UPDATE deliveries SET state = ?, attempts = ?, reference = ?, unfinished = ?, \
-         receipt = CASE notification_id {choices}END WHERE notification_id IN ({})",
-        list(updates.len())
+        "UPDATE deliveries SET state = ?, attempts = ?, reference = ?, unfinished = 0 WHERE notification_id IN ({})",
+        list(ids.len())
     );
-    let ids = || updates.iter().map(|update| id(update.notification_id));
-    let mut values = vec![
-        first.state.name().into(),
-        count(first.attempts),
-        first.reference.clone().into(),
-        first.receipt.is_some().into(),
+    let end = vec![
+        state.name().into(),
+        count(*attempts),
+        reference.map(str::to_owned).into(),
     ];
-    for (id, [.., receipt]) in ids().zip(rows?) {
-        values.extend([id, receipt]);
-    }
-    values.extend(ids());
-    session.execute(Statement::kept(text), values).await?;
+    session
+        .execute(Statement::kept(text), [end, ids].concat())
+        .await?;
     Ok(())
 }
 
 /// One statement for many deliveries, in words that both databases know.
 async fn store_updates(session: &mut Session, updates: &[&DeliveryUpdate]) -> Result<(), StoreError> {
     let updates = padded(updates.to_vec());
-    let rows: Result<Vec<_>, _> = updates.iter().copied().map(update_values).collect();
-    let rows = rows?;
-    let columns = [
-        "state",
-        "unfinished",
-        "attempts",
-        "next_attempt_at",
-        "reference",
-        "receipt",
-    ];
+    let rows: Vec<_> = updates.iter().copied().map(update_values).collect();
+    let columns = ["state", "unfinished", "attempts", "next_attempt_at", "reference"];
     let choices = "WHEN ? THEN ? ".repeat(updates.len());
     let assignments = columns.map(|column| format!("{column} = CASE notification_id {choices}END"));
     let text = format!(
@@ -323,7 +306,7 @@ async fn store_updates(session: &mut Session, updates: &[&DeliveryUpdate]) -> Re
         list(updates.len())
     );
     let ids = || updates.iter().map(|update| id(update.notification_id));
-    let mut values = Vec::with_capacity(updates.len() * 13);
+    let mut values = Vec::with_capacity(updates.len() * 11);
     for column in 0..columns.len() {
         values.extend(ids().zip(&rows).flat_map(|(id, row)| [id, row[column].clone()]));
     }
@@ -332,20 +315,14 @@ async fn store_updates(session: &mut Session, updates: &[&DeliveryUpdate]) -> Re
     Ok(())
 }
 
-fn update_values(update: &DeliveryUpdate) -> Result<[Value; 6], StoreError> {
-    let receipt = update
-        .receipt
-        .as_ref()
-        .map(|receipt| document("a new receipt", receipt))
-        .transpose()?;
-    Ok([
+fn update_values(update: &DeliveryUpdate) -> [Value; 5] {
+    [
         update.state.name().into(),
-        (update.state == DeliveryState::Pending || receipt.is_some()).into(),
+        (update.state == DeliveryState::Pending).into(),
         count(update.attempts),
         update.next_attempt_at.into(),
         update.reference.clone().into(),
-        receipt.unwrap_or(Value::Null),
-    ])
+    ]
 }
 
 fn ids(notification_ids: &[Uuid]) -> Vec<Value> {

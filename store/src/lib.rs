@@ -16,6 +16,8 @@ mod listing;
 mod migrations;
 mod model;
 mod opsgenie;
+mod outbox;
+mod pool;
 mod records;
 mod retention;
 mod site;
@@ -29,4 +31,5 @@ pub use model::{
     AlertQuery, Attachment, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage,
     OutboxRow, Page, RequestOutcome, StatusWanted, StoredSite,
 };
+pub use outbox::publish;
 pub use retention::Pruned;

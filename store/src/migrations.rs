@@ -14,6 +14,7 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0003_lists.sql"),
     include_str!("../migrations/mariadb/0004_trails.sql"),
     include_str!("../migrations/mariadb/0005_opsgenie.sql"),
+    include_str!("../migrations/mariadb/0006_outbox_scope.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
@@ -21,6 +22,7 @@ const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0003_lists.sql"),
     include_str!("../migrations/sqlite/0004_trails.sql"),
     include_str!("../migrations/sqlite/0005_opsgenie.sql"),
+    include_str!("../migrations/sqlite/0006_outbox_scope.sql"),
 ];
 
 impl Store {
@@ -35,7 +37,7 @@ impl Store {
     /// DDL is transactional here, and the transaction keeps others out.
     async fn migrate_sqlite(&self) -> Result<(), StoreError> {
         let mut session = self.write(WHAT).await?;
-        let connection = session.connection();
+        let connection = session.connection()?;
         upgrade(connection, SQLITE)
             .await
             .map_err(|error| StoreError::of(WHAT, error))?;

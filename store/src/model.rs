@@ -141,12 +141,13 @@ pub struct Delivery {
     pub next_attempt_at: Timestamp,
     /// The provider's id of the message, once it was sent.
     pub reference: Option<String>,
-    /// A receipt that was not published yet, as far as the store knows.
+    /// A receipt that was not published yet, as far as the store knows; of a version before, which did not put it into the
+    /// outbox.
     pub receipt: Option<Receipt>,
 }
 
 /// How far a delivery is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
     /// To be sent.
     Pending,
@@ -167,8 +168,6 @@ pub struct DeliveryUpdate {
     pub attempts: u32,
     pub next_attempt_at: Timestamp,
     pub reference: Option<String>,
-    /// To be published after the update.
-    pub receipt: Option<Receipt>,
 }
 
 /// The configuration as it is stored.

@@ -2,8 +2,8 @@
 //!
 //! One task per channel owns the [`Queue`] and everything that is under way. Attempts run beside it, and so do one
 //! transaction and one publication at a time: whatever comes to an end meanwhile goes into the next one, so the books
-//! keep up with any speed. What became of a notification is stored first, then published as a receipt, then the receipt
-//! is forgotten with the next transaction.
+//! keep up with any speed. What became of a notification is stored first, with its receipt in the outbox, then the
+//! receipt is published, then the row of the outbox is removed with the next transaction.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::attempt::{self, Attempt};
 use super::overflow::Overflow;
 use super::queue::{Parcel, Queue};
 use super::waiting::{Now, Place, Waiting};
-use super::{Desk, name, publishing};
+use super::{Desk, name};
 
 mod background;
 mod books;
@@ -87,10 +87,10 @@ struct Owned {
     claim: Claim,
     /// What became of notifications, not stored yet.
     entries: Vec<Entry>,
-    /// Receipts that were published and not forgotten yet.
-    published: Vec<Uuid>,
-    /// Receipts that are stored, or being stored, and not published yet.
-    unpublished: HashMap<Uuid, u32>,
+    /// Rows of the outbox that were published and not removed yet.
+    published: Vec<i64>,
+    /// How many rows of the outbox are stored and not published yet.
+    unpublished: usize,
     flights: usize,
     leaving: Option<Leaving>,
 }
@@ -298,9 +298,6 @@ impl Courier {
             let partition = settled.partition;
             let entry = entry(&self.desk, settled, took, now);
             if let Some(owned) = self.partitions.get_mut(&partition) {
-                if let Some(receipt) = &entry.update.receipt {
-                    *owned.unpublished.entry(receipt.notification_id).or_default() += 1;
-                }
                 owned.entries.push(entry);
             }
         }
@@ -337,24 +334,24 @@ impl Courier {
         self.being_written.clear();
         let Some(Written {
             claim,
-            entries,
+            outbox,
             fenced: false,
         }) = written
         else {
             return self.lose(partition);
         };
-        for entry in entries {
-            let Some(receipt) = &entry.update.receipt else {
-                continue;
-            };
-            self.outgoing.push(Outgoing {
-                partition,
-                epoch: claim.epoch,
-                notification_id: receipt.notification_id,
-                receipt: publishing::record(receipt, entry.traceparent.as_deref()),
-                parked: entry.parked,
-            });
+        let Some((row, messages)) = outbox else {
+            return;
+        };
+        if let Some(owned) = self.partitions.get_mut(&partition) {
+            owned.unpublished += 1;
         }
+        self.outgoing.push(Outgoing {
+            partition,
+            epoch: claim.epoch,
+            row,
+            messages,
+        });
     }
 
     fn start_publishing(&mut self) {
@@ -362,31 +359,22 @@ impl Courier {
             return;
         }
         let now = self.now();
-        if now < self.publish_at && self.outgoing.len() < MUCH {
+        let messages: usize = self.outgoing.iter().map(|one| one.messages.len()).sum();
+        if now < self.publish_at && messages < MUCH {
             return;
         }
         self.publish_at = now.after(PUBLISH_PACE);
         let outgoing = std::mem::take(&mut self.outgoing);
         let context = self.desk.context.clone();
-        self.publishing = Background::start(0, publish(context, self.desk.topic(), outgoing));
+        self.publishing = Background::start(0, publish(context, outgoing));
     }
 
     fn published(&mut self, (_, published): (u32, Option<Published>)) {
-        for (partition, epoch, notification_id) in published.unwrap_or_default() {
-            let Some(owned) = self.partitions.get_mut(&partition) else {
-                continue;
-            };
-            if owned.claim.epoch != epoch {
-                continue;
-            }
-            // A later receipt of the same notification must not be forgotten with this one.
-            let Some(count) = owned.unpublished.get_mut(&notification_id) else {
-                continue;
-            };
-            *count -= 1;
-            if *count == 0 {
-                owned.unpublished.remove(&notification_id);
-                owned.published.push(notification_id);
+        for (partition, epoch, row) in published.unwrap_or_default() {
+            let owned = self.partitions.get_mut(&partition);
+            if let Some(owned) = owned.filter(|owned| owned.claim.epoch == epoch) {
+                owned.unpublished -= 1;
+                owned.published.push(row);
             }
         }
     }
@@ -474,13 +462,12 @@ impl Courier {
 }
 
 impl Owned {
-    fn new(claim: Claim, published: Vec<Uuid>) -> Self {
-        let (entries, unpublished) = (Vec::new(), HashMap::new());
+    fn new(claim: Claim, published: Vec<i64>) -> Self {
         Self {
             claim,
-            entries,
+            entries: Vec::new(),
             published,
-            unpublished,
+            unpublished: 0,
             flights: 0,
             leaving: None,
         }
@@ -492,10 +479,7 @@ impl Owned {
 
     /// Nothing is under way or unwritten.
     fn ended(&self) -> bool {
-        self.flights == 0
-            && self.entries.is_empty()
-            && self.published.is_empty()
-            && self.unpublished.is_empty()
+        self.flights == 0 && self.entries.is_empty() && self.published.is_empty() && self.unpublished == 0
     }
 }
 

@@ -1,39 +1,41 @@
 //! Receipts to the daemon, and what failed for good to an operator.
 
 use jiff::Timestamp;
-use pipeline::log::{Batch, Received, Record};
+use pipeline::log::{Batch, Received};
 use pipeline::parking::{Parking, parked};
 use pipeline::trace::record_headers;
 use pipeline::{Context, LogError};
 use schemas::{HEADER_TRACEPARENT, Receipt, Topic};
+use store::OutboxMessage;
 
 use super::waiting::Waiting;
 
 /// The stage, as parked messages name it.
 const STAGE: &str = "notifiers";
 
-/// The record of a receipt.
-pub(super) fn record(receipt: &Receipt, traceparent: Option<&str>) -> Record {
+/// The message of a receipt.
+pub(super) fn message(receipt: &Receipt, traceparent: Option<&str>) -> OutboxMessage {
     #[expect(
         clippy::expect_used,
         reason = "text, numbers and times always have a JSON form"
     )]
-    let value = serde_json::to_vec(receipt).expect("a receipt has a JSON form");
-    Record {
+    let value = serde_json::to_string(receipt).expect("a receipt has a JSON form");
+    OutboxMessage {
+        topic: Topic::NOTIFICATIONS_RECEIPTS.name().to_owned(),
         key: receipt.fingerprint.to_string(),
-        value: Some(value.into()),
+        value,
         headers: record_headers(traceparent),
     }
 }
 
-/// The record that keeps a notification which could not be delivered, with the error.
-pub(super) fn parked_record(
+/// The message that keeps a notification which could not be delivered, with the error.
+pub(super) fn parked_message(
     topic: Topic,
     destination: &str,
     waiting: &Waiting,
     error: &str,
     now: Timestamp,
-) -> Option<Record> {
+) -> Option<OutboxMessage> {
     let headers = waiting
         .traceparent
         .iter()
@@ -49,28 +51,24 @@ pub(super) fn parked_record(
         partition: 0,
         records: Vec::new(),
     };
-    parked(&batch, &received, STAGE, error, now).map(|(_, record)| record)
+    let (topic, record) = parked(&batch, &received, STAGE, error, now)?;
+    Some(OutboxMessage {
+        topic: topic.name().to_owned(),
+        key: record.key,
+        // It is JSON, so it is text.
+        value: String::from_utf8(record.value?.into()).ok()?,
+        headers: record.headers,
+    })
 }
 
 /// Appends receipts and parked notifications; answers when all are safe. Receipts that the log will never take are
 /// parked.
-pub(super) async fn append(
-    context: &Context,
-    topic: Topic,
-    receipts: Vec<Record>,
-    failed: Vec<Record>,
-) -> Result<(), LogError> {
+pub(super) async fn publish(context: &Context, messages: &[OutboxMessage]) -> Result<(), LogError> {
     let parking = Parking {
         log: context.log.as_ref(),
         metrics: &context.metrics,
         stage: STAGE,
         now: context.clock.now(),
     };
-    if let (Some(parked), false) = (topic.parked(), failed.is_empty()) {
-        parking.append(parked, failed).await?;
-    }
-    if receipts.is_empty() {
-        return Ok(());
-    }
-    parking.append(Topic::NOTIFICATIONS_RECEIPTS, receipts).await
+    store::publish(&parking, messages, Topic::NOTIFICATIONS_RECEIPTS).await
 }

@@ -9,6 +9,7 @@
 
 mod backing;
 mod behaviours;
+mod counts;
 mod mariadb;
 mod outage;
 mod proxy;
@@ -71,7 +72,9 @@ on_each_database! {
     lists::what_cannot_be_read_is_called_corrupt,
     lists::l7_rows_that_cannot_be_read_are_left_out_and_named,
     lists::l5_rare_alerts_are_found_wherever_they_are,
-    deliveries::a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published,
+    deliveries::a_delivery_is_unfinished_until_it_is_sent,
+    deliveries::receipts_wait_in_the_outbox_of_their_owner_until_they_are_published,
+    deliveries::what_a_version_before_has_left_is_found,
     deliveries::deliveries_come_in_the_order_in_which_they_were_accepted,
     deliveries::many_deliveries_are_updated_each_with_its_own_values,
     deliveries::the_message_that_opened_an_episode_is_known,

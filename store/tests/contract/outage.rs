@@ -3,6 +3,7 @@
 use store::{Commit, Store, StoreError};
 
 use crate::backing::Backing;
+use crate::counts::through_proxy;
 use crate::mariadb;
 use crate::proxy::Proxy;
 use crate::samples::{history, state};
@@ -12,19 +13,7 @@ async fn a_mariadb_that_is_away_is_unavailable_and_works_again_when_it_is_back()
     let Some(backing) = Backing::mariadb().await else {
         return;
     };
-    let url = backing.url().unwrap();
-    let address = url
-        .rsplit_once('/')
-        .unwrap()
-        .0
-        .rsplit_once(['@', '/'])
-        .unwrap()
-        .1
-        .to_owned();
-    let proxy = Proxy::to(address.clone()).await;
-    let store = Store::open(&url.replace(&address, &format!("127.0.0.1:{}", proxy.port)))
-        .await
-        .unwrap();
+    let (proxy, store) = through_proxy(&backing).await;
     let claim = store.claim("daemon", 0, "test").await.unwrap();
     let commit = Commit {
         states: vec![(state(1), None)],

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::{Clock, Context};
-use schemas::Topic;
-use store::{Claim, Store, StoreError};
+use store::{Claim, OutboxMessage, Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -87,27 +86,33 @@ impl<T: Send + 'static> Background<T> {
 /// What was stored, or was not because somebody else owns the partition.
 pub(super) struct Written {
     pub(super) claim: Claim,
-    pub(super) entries: Vec<Entry>,
+    /// What is to be published now, and where it is stored.
+    pub(super) outbox: Option<(i64, Vec<OutboxMessage>)>,
     pub(super) fenced: bool,
 }
 
 /// Stores what became of notifications, however long the store is away. Doing it twice does no harm.
-pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, published: Vec<Uuid>) -> Written {
-    let updates: Vec<_> = entries.iter().map(|entry| entry.update.clone()).collect();
+pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, published: Vec<i64>) -> Written {
+    let (mut updates, mut messages) = (Vec::with_capacity(entries.len()), Vec::new());
+    for entry in entries {
+        updates.push(entry.update);
+        messages.extend(entry.messages);
+    }
     let mut wait = SHORTEST_WAIT;
     loop {
-        match store.update_deliveries(&claim, &updates, &published).await {
-            Ok(()) => {
+        let written = store.update_deliveries(&claim, &updates, &messages, &published);
+        match written.await {
+            Ok(row) => {
                 return Written {
                     claim,
-                    entries,
+                    outbox: row.map(|row| (row, messages)),
                     fenced: false,
                 };
             }
             Err(StoreError::Fenced(_)) => {
                 return Written {
                     claim,
-                    entries,
+                    outbox: None,
                     fenced: true,
                 };
             }
@@ -184,21 +189,19 @@ pub(super) async fn read_back(
     }
 }
 
-/// Partition, epoch and notification of each receipt that was published.
-pub(super) type Published = Vec<(u32, i64, Uuid)>;
+/// Partition, epoch and row of the outbox of what was published.
+pub(super) type Published = Vec<(u32, i64, i64)>;
 
-/// Publishes receipts, however long the log is away.
-pub(super) async fn publish(context: Context, topic: Topic, outgoing: Vec<Outgoing>) -> Published {
-    let mut published = Vec::with_capacity(outgoing.len());
-    let (mut receipts, mut parked) = (Vec::with_capacity(outgoing.len()), Vec::new());
+/// Publishes what is stored in the outbox, however long the log is away.
+pub(super) async fn publish(context: Context, outgoing: Vec<Outgoing>) -> Published {
+    let (mut published, mut messages) = (Vec::with_capacity(outgoing.len()), Vec::new());
     for one in outgoing {
-        published.push((one.partition, one.epoch, one.notification_id));
-        receipts.push(one.receipt);
-        parked.extend(one.parked);
+        published.push((one.partition, one.epoch, one.row));
+        messages.extend(one.messages);
     }
     let mut wait = SHORTEST_WAIT;
     loop {
-        match publishing::append(&context, topic, receipts.clone(), parked.clone()).await {
+        match publishing::publish(&context, &messages).await {
             Ok(()) => return published,
             Err(error) => {
                 if wait == SHORTEST_WAIT {

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use pipeline::Record;
 use schemas::ReceiptOutcome;
-use store::{DeliveryState, DeliveryUpdate};
-use uuid::Uuid;
+use store::{DeliveryState, DeliveryUpdate, OutboxMessage};
 
 use crate::delivery::queue::{Fate, Settled};
 use crate::delivery::waiting::Now;
@@ -14,18 +12,17 @@ use crate::delivery::{Desk, publishing};
 /// What became of a notification.
 pub(super) struct Entry {
     pub(super) update: DeliveryUpdate,
-    pub(super) traceparent: Option<String>,
-    /// What an operator finds, if it failed for good.
-    pub(super) parked: Option<Record>,
+    /// The receipt, if there is one, and what an operator finds, if it failed for good.
+    pub(super) messages: Vec<OutboxMessage>,
 }
 
-/// A receipt on its way to the log.
+/// Messages on their way to the log.
 pub(super) struct Outgoing {
     pub(super) partition: u32,
     pub(super) epoch: i64,
-    pub(super) notification_id: Uuid,
-    pub(super) receipt: Record,
-    pub(super) parked: Option<Record>,
+    /// Where they are stored.
+    pub(super) row: i64,
+    pub(super) messages: Vec<OutboxMessage>,
 }
 
 /// What is written down about what became of a notification.
@@ -67,7 +64,7 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
         Fate::Failed { failure, error } => {
             desk.metrics.outcome(channel, failure.name());
             tracing::warn!(notification = %waiting.id, %channel, failure = failure.name(), error, "not delivered");
-            parked = publishing::parked_record(desk.topic(), &place.destination, &waiting, &error, now);
+            parked = publishing::parked_message(desk.topic(), &place.destination, &waiting, &error, now);
             (
                 DeliveryState::Failed,
                 Some(ReceiptOutcome::Failed { failure, error }),
@@ -83,6 +80,8 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
         .context
         .tracer
         .span("notify", waiting.traceparent.as_deref(), began, now);
+    let receipt = outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now));
+    let receipt = receipt.map(|receipt| publishing::message(&receipt, traceparent.as_deref()));
     Entry {
         update: DeliveryUpdate {
             notification_id: waiting.id,
@@ -90,9 +89,7 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
             attempts: waiting.attempts,
             next_attempt_at,
             reference: sent_as,
-            receipt: outcome.map(|outcome| waiting.receipt(channel, &place.destination, outcome, now)),
         },
-        traceparent,
-        parked,
+        messages: parked.into_iter().chain(receipt).collect(),
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use store::Claim;
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 use crate::delivery::overflow::Overflow;
 use crate::delivery::waiting::{Place, Waiting};
@@ -16,12 +15,13 @@ type ToPlaces = Vec<(Arc<Place>, Waiting)>;
 
 /// What the courier is told.
 pub(super) enum Order {
-    /// This partition was claimed; this waits in it, more is left in the store, and these receipts were published.
+    /// This partition was claimed; this waits in it, more is left in the store, and these rows of the outbox were
+    /// published.
     Take {
         claim: Claim,
         waiting: ToPlaces,
         left: Overflow,
-        published: Vec<Uuid>,
+        published: Vec<i64>,
     },
     /// This was accepted.
     Accept { partition: u32, waiting: ToPlaces },
@@ -90,7 +90,7 @@ impl Handle {
         claim: Claim,
         waiting: ToPlaces,
         left: Overflow,
-        published: Vec<Uuid>,
+        published: Vec<i64>,
     ) {
         self.shared.fenced().remove(&claim.partition);
         self.order(Order::Take {

@@ -177,3 +177,37 @@ async fn receipts_wait_for_a_log_that_is_away() {
         "{ends:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn receipts_that_were_stored_and_not_published_are_published_by_the_next_owner() {
+    let mut world = World::new(Webhook).await;
+    let all = opens(Webhook, 0..50);
+    world.tell(&all).await;
+    tokio::time::sleep(SECOND / 20).await;
+    world.log.set_available(false);
+    tokio::time::sleep(30 * SECOND).await;
+    world.kill().await;
+    assert_eq!(world.made().len(), 50);
+    let claim = world.store.claim("notifiers.webhook", 0, "test").await.unwrap();
+    let stored: usize = {
+        let rows = world.store.outbox(&claim).await.unwrap();
+        rows.iter().map(|row| row.messages.len()).sum()
+    };
+    assert_eq!(stored, 50);
+    world.log.set_available(true);
+    world.start();
+    let ends = world.ends(&all).await;
+    assert!(
+        ends.values()
+            .all(|end| matches!(end, ReceiptOutcome::Sent { .. })),
+        "{ends:?}"
+    );
+    world.stop().await;
+    assert_eq!(world.made().len(), 50, "nothing was sent twice");
+    let claim = world.store.claim("notifiers.webhook", 0, "test").await.unwrap();
+    assert_eq!(
+        world.store.outbox(&claim).await.unwrap(),
+        [],
+        "what was published is removed"
+    );
+}

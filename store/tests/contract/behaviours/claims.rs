@@ -34,7 +34,7 @@ pub async fn whoever_lost_a_partition_cannot_write_it(backing: &Backing) {
         .await;
     assert!(matches!(accepted, Err(StoreError::Fenced(3))));
     assert!(matches!(
-        first.update_deliveries(&old, &[], &[]).await,
+        first.update_deliveries(&old, &[], &[], &[]).await,
         Err(StoreError::Fenced(3))
     ));
 
@@ -134,7 +134,7 @@ pub async fn partitions_commit_at_the_same_time_without_disturbing_each_other(ba
     for partition in 0..4 {
         let claim = backing.store.claim("daemon", partition, "test").await.unwrap();
         assert_eq!(claim.positions, [(Topic::ALERTS_DECORATED, 10)].into());
-        assert_eq!(backing.store.outbox(partition).await.unwrap().len(), 1);
+        assert_eq!(backing.store.outbox(&claim).await.unwrap().len(), 1);
     }
     let lines = backing
         .store

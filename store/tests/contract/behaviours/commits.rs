@@ -150,7 +150,7 @@ pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing)
     assert_eq!(store.history(fingerprint(2), 10, None).await.unwrap().rows, []);
     assert_eq!(store.ledger(fingerprint(2)).await.unwrap(), []);
     assert_eq!(store.next_due(0).await.unwrap(), None);
-    assert_eq!(store.outbox(0).await.unwrap(), []);
+    assert_eq!(store.outbox(&claim).await.unwrap(), []);
     assert_eq!(
         store.claim("daemon", 0, "test").await.unwrap().positions,
         [].into()
@@ -184,16 +184,16 @@ pub async fn the_outbox_keeps_its_order_until_rows_are_published(backing: &Backi
         messages: values.iter().map(|v| message("key", v)).collect(),
     };
     assert_eq!(
-        store.outbox(0).await.unwrap(),
+        store.outbox(&claim).await.unwrap(),
         [row(first, &["1", "2"]), row(second, &["3 🙂"])]
     );
 
     let third = write(&claim, &["4"], &[second, first]).await.unwrap();
-    assert_eq!(store.outbox(0).await.unwrap(), [row(third, &["4"])]);
+    assert_eq!(store.outbox(&claim).await.unwrap(), [row(third, &["4"])]);
     write(&claim, &[], &[third]).await;
     let fourth = write(&claim, &["5"], &[]).await.unwrap();
     assert!(fourth > third, "the id of a removed row does not come back");
-    assert_eq!(store.outbox(1).await.unwrap().len(), 1);
+    assert_eq!(store.outbox(&other).await.unwrap().len(), 1);
 }
 
 pub async fn a_large_outbox_row_comes_back_whole(backing: &Backing) {
@@ -218,7 +218,7 @@ pub async fn a_large_outbox_row_comes_back_whole(backing: &Backing) {
     };
     let large = write(messages.clone()).await;
     let small = write(vec![message("a", "1")]).await;
-    let outbox = store.outbox(0).await.unwrap();
+    let outbox = store.outbox(&claim).await.unwrap();
     assert!(
         outbox
             == [
@@ -240,7 +240,7 @@ pub async fn a_large_outbox_row_comes_back_whole(backing: &Backing) {
         .await
         .unwrap();
     assert_eq!(
-        store.outbox(0).await.unwrap().len(),
+        store.outbox(&claim).await.unwrap().len(),
         1,
         "all of its parts are gone"
     );
@@ -462,7 +462,7 @@ pub async fn data_survives_reopening(backing: &Backing) {
     let again = backing.again().await;
     again.migrate().await.unwrap();
     assert_eq!(again.alert(fingerprint(1)).await.unwrap(), Some(alert(1)));
-    assert_eq!(again.outbox(0).await.unwrap().len(), 1);
+    assert_eq!(again.outbox(&claim).await.unwrap().len(), 1);
     let claimed = again.claim("daemon", 0, "test").await.unwrap();
     assert_eq!(
         (claimed.epoch, claimed.positions),

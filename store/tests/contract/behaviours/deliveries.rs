@@ -1,10 +1,10 @@
 use domain::steps::{Deadline, DeadlineKind};
 use jiff::SignedDuration;
-use schemas::{Channel, Notification, NotificationKind, Receipt, ReceiptOutcome, Topic};
-use store::{Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Store};
+use schemas::{Channel, Notification, NotificationKind, ReceiptOutcome, Topic};
+use store::{Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, OutboxRow, Store};
 
 use crate::backing::Backing;
-use crate::samples::{alert, at, closed, fingerprint, history, ledger, notification, state_of};
+use crate::samples::{alert, at, closed, fingerprint, history, ledger, message, notification, state_of};
 
 const TOPIC: Topic = Topic::NOTIFICATIONS_SLACK;
 
@@ -12,33 +12,17 @@ async fn claimed(store: &Store) -> Claim {
     store.claim("notifiers.slack", 2, "test").await.unwrap()
 }
 
-fn receipt(notification: &Notification, outcome: ReceiptOutcome) -> Receipt {
-    Receipt {
-        notification_id: notification.notification_id,
-        fingerprint: notification.fingerprint,
-        episode: notification.episode,
-        sequence: notification.sequence,
-        channel: notification.channel,
-        destination: notification.destination.clone(),
-        kind: notification.kind,
-        outcome,
-        attempts: 1,
-        at: at(1),
-    }
-}
-
-fn update(notification: &Notification, state: DeliveryState, receipt: Option<Receipt>) -> DeliveryUpdate {
+fn update(notification: &Notification, state: DeliveryState) -> DeliveryUpdate {
     DeliveryUpdate {
         notification_id: notification.notification_id,
         state,
         attempts: 3,
         next_attempt_at: at(77),
         reference: Some("1712.5 🙂".to_owned()),
-        receipt,
     }
 }
 
-pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published(backing: &Backing) {
+pub async fn a_delivery_is_unfinished_until_it_is_sent(backing: &Backing) {
     let store = &backing.store;
     let claim = claimed(store).await;
     let new = notification(1);
@@ -59,73 +43,26 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
         std::slice::from_ref(&fresh)
     );
 
-    let error = "HTTP 500 💥".to_owned();
-    let late = receipt(
-        &new,
-        ReceiptOutcome::Retrying {
-            error,
-            next_attempt_at: at(77),
-        },
-    );
-    let again = update(&new, DeliveryState::Pending, Some(late.clone()));
-    store.update_deliveries(&claim, &[again], &[]).await.unwrap();
+    let again = update(&new, DeliveryState::Pending);
+    store.update_deliveries(&claim, &[again], &[], &[]).await.unwrap();
     let waiting = Delivery {
         attempts: 3,
         next_attempt_at: at(77),
         reference: Some("1712.5 🙂".to_owned()),
-        receipt: Some(late),
         ..fresh
     };
-    assert_eq!(
-        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
-        std::slice::from_ref(&waiting)
-    );
-
     // Accepted again, as after a crash: it stays as it is.
     store
         .accept(&claim, std::slice::from_ref(&new), (TOPIC, 2))
         .await
         .unwrap();
-    store
-        .update_deliveries(&claim, &[], &[new.notification_id])
-        .await
-        .unwrap();
-    let unsaid = Delivery {
-        receipt: None,
-        ..waiting
-    };
     assert_eq!(
         store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
-        std::slice::from_ref(&unsaid)
+        [waiting]
     );
 
-    // The receipt of the update stays, although one before it was published just now.
-    let sent = receipt(
-        &new,
-        ReceiptOutcome::Sent {
-            reference: None,
-            latency_ms: 5,
-        },
-    );
-    let done = update(&new, DeliveryState::Sent, Some(sent.clone()));
-    store
-        .update_deliveries(&claim, &[done], &[new.notification_id])
-        .await
-        .unwrap();
-    let unpublished = Delivery {
-        state: DeliveryState::Sent,
-        receipt: Some(sent),
-        ..unsaid
-    };
-    assert_eq!(
-        store.unfinished(&claim, 0, 100).await.unwrap().deliveries,
-        [unpublished]
-    );
-
-    store
-        .update_deliveries(&claim, &[], &[new.notification_id])
-        .await
-        .unwrap();
+    let done = update(&new, DeliveryState::Sent);
+    store.update_deliveries(&claim, &[done], &[], &[]).await.unwrap();
     assert_eq!(store.unfinished(&claim, 0, 100).await.unwrap().deliveries, []);
     store.accept(&claim, &[new], (TOPIC, 3)).await.unwrap();
     assert_eq!(
@@ -140,6 +77,91 @@ pub async fn a_delivery_is_unfinished_until_it_is_sent_and_its_receipt_published
     assert_eq!(known.unwrap(), [notification(1).notification_id]);
 }
 
+pub async fn receipts_wait_in_the_outbox_of_their_owner_until_they_are_published(backing: &Backing) {
+    let store = &backing.store;
+    let claim = claimed(store).await;
+    let others = [
+        store.claim("daemon", 2, "test").await.unwrap(),
+        store.claim("notifiers.email", 2, "test").await.unwrap(),
+        store.claim("notifiers.slack", 1, "test").await.unwrap(),
+    ];
+    store
+        .accept(&claim, &[notification(1)], (TOPIC, 1))
+        .await
+        .unwrap();
+    let [first, second] = ["first", "second"].map(|value| vec![message("1", value)]);
+    let sent = [update(&notification(1), DeliveryState::Sent)];
+    let row = store.update_deliveries(&claim, &sent, &first, &[]).await.unwrap();
+    let first = OutboxRow {
+        id: row.unwrap(),
+        messages: first,
+    };
+    assert_eq!(store.outbox(&claim).await.unwrap(), std::slice::from_ref(&first));
+    for other in &others {
+        assert_eq!(store.outbox(other).await.unwrap(), [], "{other:?}");
+    }
+    // Whoever lost the partition writes none.
+    let new = claimed(store).await;
+    let published = [first.id];
+    let lost = store.update_deliveries(&claim, &[], &second, &published);
+    assert!(matches!(lost.await, Err(store::StoreError::Fenced(2))));
+    assert_eq!(store.outbox(&new).await.unwrap(), std::slice::from_ref(&first));
+    // What was published goes with the next that is written.
+    let row = store.update_deliveries(&new, &[], &second, &published);
+    let second = OutboxRow {
+        id: row.await.unwrap().unwrap(),
+        messages: second,
+    };
+    assert_eq!(store.outbox(&new).await.unwrap(), std::slice::from_ref(&second));
+    let row = store
+        .update_deliveries(&new, &[], &[], &[second.id])
+        .await
+        .unwrap();
+    assert_eq!(row, None);
+    assert_eq!(store.outbox(&new).await.unwrap(), []);
+}
+
+pub async fn what_a_version_before_has_left_is_found(backing: &Backing) {
+    let store = &backing.store;
+    let claim = claimed(store).await;
+    store
+        .accept(&claim, &[notification(1), notification(2)], (TOPIC, 1))
+        .await
+        .unwrap();
+    let sent = [update(&notification(1), DeliveryState::Sent)];
+    store.update_deliveries(&claim, &sent, &[], &[]).await.unwrap();
+    let left = r#"UPDATE deliveries SET unfinished = 1, receipt = CONCAT('{"notification_id":"', notification_id,
+        '","fingerprint":"', fingerprint, '","episode":1,"sequence":1,"channel":"slack","destination":"x","kind":"open",
+        "outcome":{"type":"superseded"},"attempts":1,"at":"2026-09-01T10:00:00Z"}')"#;
+    let outbox = "INSERT INTO outbox (partition_number, messages) VALUES (2, '[]')";
+    if !backing.tamper(left).await || !backing.tamper(outbox).await {
+        return;
+    }
+    let deliveries = store.unfinished(&claim, 0, 100).await.unwrap().deliveries;
+    let receipts = deliveries.iter().map(|delivery| delivery.receipt.as_ref());
+    assert!(
+        receipts
+            .flatten()
+            .all(|receipt| receipt.outcome == ReceiptOutcome::Superseded)
+    );
+    let ids: Vec<_> = deliveries
+        .iter()
+        .filter_map(|delivery| Some(delivery.receipt.as_ref()?.notification_id))
+        .collect();
+    assert_eq!(ids, [1, 2].map(|n| notification(n).notification_id));
+    store.forget_receipts(&claim, &ids).await.unwrap();
+    let left = store.unfinished(&claim, 0, 100).await.unwrap().deliveries;
+    let left: Vec<_> = left
+        .iter()
+        .map(|delivery| (&delivery.notification, &delivery.receipt))
+        .collect();
+    assert_eq!(left, [(&notification(2), &None)], "it is still to be sent");
+    // A row without an owner is the daemon's.
+    let daemon = store.claim("daemon", 2, "test").await.unwrap();
+    assert_eq!(store.outbox(&claim).await.unwrap(), []);
+    assert_eq!(store.outbox(&daemon).await.unwrap().len(), 1);
+}
+
 pub async fn deliveries_come_in_the_order_in_which_they_were_accepted(backing: &Backing) {
     let store = &backing.store;
     let claim = claimed(store).await;
@@ -152,10 +174,10 @@ pub async fn deliveries_come_in_the_order_in_which_they_were_accepted(backing: &
     accept(&other, &[7]).await;
     accept(&claim, &[3, 1, 8, 3]).await;
     let gone = [
-        update(&notification(9), DeliveryState::Superseded, None),
-        update(&notification(1), DeliveryState::Failed, None),
+        update(&notification(9), DeliveryState::Superseded),
+        update(&notification(1), DeliveryState::Failed),
     ];
-    store.update_deliveries(&claim, &gone, &[]).await.unwrap();
+    store.update_deliveries(&claim, &gone, &[], &[]).await.unwrap();
     let order: Vec<_> = store
         .unfinished(&claim, 0, 100)
         .await
@@ -176,10 +198,10 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
         attempts: number,
         next_attempt_at: at(number.into()),
         reference: (number % 2 == 0).then(|| number.to_string()),
-        ..update(new, DeliveryState::Pending, None)
+        ..update(new, DeliveryState::Pending)
     };
     let updates: Vec<_> = (0..).zip(&notifications).map(change).collect();
-    store.update_deliveries(&claim, &updates, &[]).await.unwrap();
+    store.update_deliveries(&claim, &updates, &[], &[]).await.unwrap();
     let stored = store.unfinished(&claim, 0, 230).await.unwrap().deliveries;
     assert_eq!(stored.len(), 230);
     for (delivery, update) in stored.iter().zip(&updates) {
@@ -189,35 +211,23 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
         assert_eq!(delivery.reference, update.reference);
     }
 
-    // Most end alike, each with its own receipt; of what was tried again before it ended, the end counts.
+    // Most end alike; of what was tried again before it ended, the end counts.
     let end = |(number, new): (u32, &Notification)| DeliveryUpdate {
         reference: (number % 7 == 0).then(|| number.to_string()),
-        ..update(
-            new,
-            DeliveryState::Sent,
-            Some(receipt(new, ReceiptOutcome::Superseded)),
-        )
+        ..update(new, DeliveryState::Sent)
     };
     let ends: Vec<_> = (0..).zip(&notifications).map(end).collect();
     let both: Vec<_> = updates.iter().take(20).chain(&ends).cloned().collect();
-    store.update_deliveries(&claim, &both, &[]).await.unwrap();
-    let stored = store.unfinished(&claim, 0, 231).await.unwrap().deliveries;
-    assert_eq!(stored.len(), 230);
-    for (delivery, end) in stored.iter().zip(&ends) {
-        assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Sent, 3));
-        assert_eq!(delivery.reference, end.reference);
-        assert_eq!(delivery.receipt, end.receipt);
-    }
-    let without: Vec<_> = ends
-        .iter()
-        .map(|end| DeliveryUpdate {
-            receipt: None,
-            ..end.clone()
-        })
-        .collect();
-    store.update_deliveries(&claim, &without, &[]).await.unwrap();
+    store.update_deliveries(&claim, &both, &[], &[]).await.unwrap();
     let stored = store.unfinished(&claim, 0, 231).await.unwrap().deliveries;
     assert!(stored.is_empty(), "nothing is left to do for them");
+    for (new, end) in notifications.iter().zip(&ends) {
+        let opened_as = store
+            .opened_as(new.fingerprint, new.episode, new.channel, &new.destination)
+            .await
+            .unwrap();
+        assert_eq!(opened_as, end.reference);
+    }
 }
 
 pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
@@ -246,14 +256,10 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
     };
     let others = DeliveryUpdate {
         reference: Some("later".to_owned()),
-        ..update(&later, DeliveryState::Sent, None)
+        ..update(&later, DeliveryState::Sent)
     };
     store
-        .update_deliveries(
-            &claim,
-            &[others, update(&open, DeliveryState::Pending, None)],
-            &[],
-        )
+        .update_deliveries(&claim, &[others, update(&open, DeliveryState::Pending)], &[], &[])
         .await
         .unwrap();
     assert_eq!(
@@ -262,7 +268,7 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         "not sent yet"
     );
     store
-        .update_deliveries(&claim, &[update(&open, DeliveryState::Sent, None)], &[])
+        .update_deliveries(&claim, &[update(&open, DeliveryState::Sent)], &[], &[])
         .await
         .unwrap();
     assert_eq!(
@@ -297,9 +303,9 @@ pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &B
     store.accept(&claim, &notifications, (TOPIC, 1)).await.unwrap();
     // The fourth is not sent, the sixth is young, and the first belongs to an open alert.
     let sent: Vec<_> = [1, 2, 3, 5, 6]
-        .map(|n| update(&notification(n), DeliveryState::Sent, None))
+        .map(|n| update(&notification(n), DeliveryState::Sent))
         .into();
-    store.update_deliveries(&claim, &sent, &[]).await.unwrap();
+    store.update_deliveries(&claim, &sent, &[], &[]).await.unwrap();
     let old = notification(5).created_at + SignedDuration::from_millis(1);
     let removed = [
         store.prune(old, 2).await.unwrap(),
