@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pipeline::log::From;
 use pipeline::trace::record_headers;
 use pipeline::{Context, LogError, Record};
 use schemas::Topic;
 use schemas::config::{ConfigEntry, Revision};
 use store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
+
+use self::topic::OnTopic;
+
+mod topic;
 
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How long is waited for a change before a sign of life.
@@ -43,9 +46,10 @@ impl Publisher {
         let context = context.clone();
         tokio::spawn(async move {
             let task = context.health.task("configuration publisher");
+            let mut on_topic = OnTopic::default();
             let work = async {
                 loop {
-                    publish_patiently(&context, &store, &task, &sender).await;
+                    publish_patiently((&context, &store), &mut on_topic, &task, &sender).await;
                     // Or compared again all the same: another publisher may have written what it had read before.
                     for _ in 0..COMPARED_AFTER_WAITS {
                         task.progress();
@@ -75,13 +79,13 @@ impl Publisher {
 }
 
 async fn publish_patiently(
-    context: &Context,
-    store: &Store,
+    (context, store): (&Context, &Store),
+    on_topic: &mut OnTopic,
     task: &pipeline::health::Task,
     published: &watch::Sender<Option<u64>>,
 ) {
     loop {
-        match publish(context, store).await {
+        match publish(context, store, on_topic).await {
             Ok(revision) => {
                 published.send_replace(Some(revision));
                 return;
@@ -101,10 +105,10 @@ async fn publish_patiently(
 /// Writes to the topic until it says what the database says; answers the revision.
 ///
 /// Several processes publish, and one may be held up between reading and writing: what it writes then is older than what
-/// another one has written meanwhile. So each reads again after it has written.
-async fn publish(context: &Context, store: &Store) -> Result<u64, PublishError> {
+/// another one has written meanwhile. So each reads on after it has written.
+async fn publish(context: &Context, store: &Store, on_topic: &mut OnTopic) -> Result<u64, PublishError> {
     loop {
-        let (revision, missing) = compared(context, store).await?;
+        let (revision, missing) = compared(context, store, on_topic).await?;
         if missing.is_empty() {
             store.site_published(revision).await?;
             return Ok(revision);
@@ -115,9 +119,14 @@ async fn publish(context: &Context, store: &Store) -> Result<u64, PublishError> 
 
 /// The revision of the database, and what is to be written for the topic to say the same: what the topic lacks, removals
 /// of what it should not have, and the revision last.
-async fn compared(context: &Context, store: &Store) -> Result<(u64, Vec<Record>), PublishError> {
+async fn compared(
+    context: &Context,
+    store: &Store,
+    on_topic: &mut OnTopic,
+) -> Result<(u64, Vec<Record>), PublishError> {
     // The topic first: what the database says then is no older.
-    let on_topic = read_topic(context).await?;
+    on_topic.read_on(context.log.as_ref()).await?;
+    let on_topic = on_topic.values();
     let site = store.site().await?;
     let revision = ConfigEntry::Revision(Revision {
         revision: site.revision,
@@ -150,21 +159,6 @@ fn record(key: String, value: Option<Bytes>) -> Record {
     }
 }
 
-/// The newest value of each key on the topic.
-async fn read_topic(context: &Context) -> Result<BTreeMap<String, Bytes>, LogError> {
-    let mut follower = context.log.follow(Topic::CONFIG, From::Start).await?;
-    let mut values = BTreeMap::new();
-    while !follower.caught_up() {
-        for record in follower.next().await?.records {
-            match record.value {
-                Some(value) => drop(values.insert(record.key, value)),
-                None => drop(values.remove(&record.key)),
-            }
-        }
-    }
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -189,7 +183,11 @@ mod tests {
     }
 
     async fn agree(context: &Context, store: &Store) -> bool {
-        compared(context, store).await.unwrap().1.is_empty()
+        compared(context, store, &mut OnTopic::default())
+            .await
+            .unwrap()
+            .1
+            .is_empty()
     }
 
     async fn world() -> (Context, Store) {
@@ -201,15 +199,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn l4_a_publisher_that_was_held_up_takes_nothing_newer_back() {
         let (context, store) = world().await;
+        let mut on_topic = OnTopic::default();
         change(&store, "first").await;
-        let (_, held_up) = compared(&context, &store).await.unwrap();
+        let (_, held_up) = compared(&context, &store, &mut OnTopic::default()).await.unwrap();
         change(&store, "second").await;
-        assert_eq!(publish(&context, &store).await.unwrap(), 2);
+        assert_eq!(publish(&context, &store, &mut on_topic).await.unwrap(), 2);
 
         // It goes on: writes, and reads again.
         context.log.append(Topic::CONFIG, held_up).await.unwrap();
         assert!(!agree(&context, &store).await);
-        assert_eq!(publish(&context, &store).await.unwrap(), 2);
+        assert_eq!(publish(&context, &store, &mut on_topic).await.unwrap(), 2);
         assert!(agree(&context, &store).await);
         let mut followed = site::follow(&context);
         let site = site::complete(&mut followed).await;
@@ -221,7 +220,7 @@ mod tests {
     async fn l4_what_a_publisher_that_is_gone_wrote_too_late_is_put_right_within_a_minute() {
         let (context, store) = world().await;
         change(&store, "first").await;
-        let (_, held_up) = compared(&context, &store).await.unwrap();
+        let (_, held_up) = compared(&context, &store, &mut OnTopic::default()).await.unwrap();
         change(&store, "second").await;
         let publishers = [(); 2].map(|()| Publisher::start(&context, store.clone()));
         for publisher in &publishers {
