@@ -15,6 +15,8 @@ pub(crate) struct DaemonMetrics {
     pub(crate) ignored: IntCounterVec,
     /// Transactions.
     pub(crate) commits: IntCounter,
+    /// Alerts that were evaluated again after a change of the site.
+    pub(crate) reevaluated: IntCounter,
     /// How late deadlines fired.
     pub(crate) lateness: Histogram,
     /// From the acceptance of an event or command to its commit.
@@ -41,6 +43,10 @@ impl DaemonMetrics {
             commits: metrics.register(IntCounter::new(
                 "reveille_daemon_commits_total",
                 "Transactions of the daemon.",
+            )),
+            reevaluated: metrics.register(IntCounter::new(
+                "reveille_daemon_reevaluated_total",
+                "Alerts that were evaluated again after a change of the site.",
             )),
             lateness: metrics.register(Histogram::with_opts(
                 HistogramOpts::new(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Site;
+use domain::site::Affected;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::log::{Batch, Positions, Received};
 use pipeline::parking::Parking;
@@ -65,18 +66,22 @@ struct Partition {
     review: Option<Review>,
 }
 
-/// How far the alerts of a partition were looked at again. Its end is stored as the partition's position on the
-/// configuration: the revision under which nobody is held back any more by what is gone. Whoever claims the partition
-/// under another revision looks at all that are open, since it does not know what held them back.
-#[derive(Clone, Copy)]
+/// Which alerts of a partition are looked at again, and how far that is. Its end is stored as the partition's position on
+/// the configuration: the revision under which no step is held back any more by what is gone. A daemon that claims the
+/// partition under another revision looks at all that are open, since it does not know what held them back.
+#[derive(Clone)]
 struct Review {
+    of: Affected,
     after: (Timestamp, Option<Fingerprint>),
 }
 
 impl Review {
-    const BEGINNING: Self = Self {
-        after: (Timestamp::MIN, None),
-    };
+    fn of(of: Affected) -> Self {
+        Self {
+            of,
+            after: (Timestamp::MIN, None),
+        }
+    }
 }
 
 #[async_trait]
@@ -123,8 +128,8 @@ impl Stage for Daemon {
         let loaded = self
             .states(batch.partition, fingerprints.into_iter().collect())
             .await?;
-        let site = Arc::clone(&self.site.borrow());
         let now = self.context.clock.now();
+        let site = self.current_site(now);
         let mut work = Work::new(now, &site, loaded.states);
         let mut parked = false;
         for (record, message) in &read {
@@ -247,7 +252,7 @@ impl Daemon {
         }
         let reviewed = claim.positions.get(&Topic::CONFIG).copied();
         let partition = Partition {
-            review: (reviewed != site.revision).then_some(Review::BEGINNING),
+            review: (reviewed != site.revision).then(|| Review::of(Affected::All)),
             site,
             claim,
             recent: Recent::of_one_in(self.context.log.partitions(Topic::ALERTS_DECORATED)),
@@ -281,6 +286,11 @@ impl Daemon {
             self.came_to_nothing(claim.partition, (topic, resumed_at));
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> &DaemonMetrics {
+        &self.metrics
     }
 
     /// Whether any partition is assigned.
@@ -394,7 +404,7 @@ impl Daemon {
             .map_err(stage_error)?;
         let fingerprints: Vec<_> = due.iter().map(|(fingerprint, _)| *fingerprint).collect();
         let loaded = self.states(number, fingerprints).await?;
-        let site = Arc::clone(&self.site.borrow());
+        let site = self.current_site(now);
         let mut work = Work::new(now, &site, loaded.states);
         for (fingerprint, due_at) in &due {
             self.metrics
@@ -415,20 +425,33 @@ impl Daemon {
         Ok(())
     }
 
-    /// Looks again, a part at a time, at the alerts of all partitions whose site may tell more than before.
-    async fn review(&mut self, now: Timestamp) -> Result<(), StageError> {
+    /// The site as it is now. What a change of it affects is noted before anything is decided under it: a silence that comes
+    /// and goes while a batch is committed is among those that were there.
+    fn current_site(&mut self, now: Timestamp) -> Arc<Site> {
         let site = Arc::clone(&self.site.borrow());
-        let mut reviewed = Vec::new();
-        for (number, partition) in &mut self.partitions {
-            if !Arc::ptr_eq(&partition.site, &site) {
-                if site.may_tell_more_than(&partition.site, now) {
-                    partition.review = Some(Review::BEGINNING);
-                }
-                partition.site = Arc::clone(&site);
+        for partition in self.partitions.values_mut() {
+            if Arc::ptr_eq(&partition.site, &site) {
+                continue;
             }
-            reviewed.extend(partition.review.map(|review| (*number, review)));
+            let affected = site.affected_since(&partition.site, now);
+            if !affected.is_none() {
+                let unfinished = partition.review.take().map(|review| review.of);
+                partition.review = Some(Review::of(match unfinished {
+                    Some(unfinished) => unfinished.and(affected),
+                    None => affected,
+                }));
+            }
+            partition.site = Arc::clone(&site);
         }
-        for (number, review) in reviewed {
+        site
+    }
+
+    /// Looks again, a part at a time, at the alerts of all partitions that a change of the site affects.
+    async fn review(&mut self, now: Timestamp) -> Result<(), StageError> {
+        let site = self.current_site(now);
+        let reviews = self.partitions.iter();
+        let reviews = reviews.filter_map(|(number, partition)| Some((*number, partition.review.clone()?)));
+        for (number, review) in reviews.collect::<Vec<_>>() {
             self.look_again(number, review, &site, now).await?;
         }
         Ok(())
@@ -441,28 +464,67 @@ impl Daemon {
         site: &Site,
         now: Timestamp,
     ) -> Result<(), StageError> {
-        let scheduled = self
-            .store
-            .scheduled(number, review.after, DEADLINES_AT_ONCE)
-            .await
-            .map_err(stage_error)?;
+        let (scheduled, next) = self.affected(number, &review).await?;
         let fingerprints: Vec<_> = scheduled.iter().map(|(fingerprint, _)| *fingerprint).collect();
         let loaded = self.states(number, fingerprints).await?;
         let mut work = Work::new(now, site, loaded.states);
         for (fingerprint, due_at) in &scheduled {
-            work.look_again(*fingerprint, *due_at);
+            if work
+                .state(*fingerprint)
+                .is_some_and(|state| review.of.contains(&state.alert))
+            {
+                work.look_again(*fingerprint, *due_at);
+                self.metrics.reevaluated.inc();
+            }
         }
-        let next = scheduled.last().filter(|_| scheduled.len() == DEADLINES_AT_ONCE);
-        let next = next.map(|(fingerprint, due_at)| Review {
-            after: (*due_at, Some(*fingerprint)),
-        });
         let end = site.revision.filter(|_| next.is_none());
         if end.is_some() || !work.is_nothing() {
             self.carry_out(number, work, end.map(|revision| (Topic::CONFIG, revision)))
                 .await?;
+        } else {
+            self.owned(number)?.recent.keep(work.into_states());
         }
         self.owned(number)?.review = next;
         Ok(())
+    }
+
+    /// The next alerts of a review, with their deadlines, and where it goes on, if it does.
+    async fn affected(
+        &self,
+        number: u32,
+        review: &Review,
+    ) -> Result<(Vec<(Fingerprint, Timestamp)>, Option<Review>), StageError> {
+        let store = &self.store;
+        let scheduled = match &review.of {
+            Affected::All => store.scheduled(number, review.after, DEADLINES_AT_ONCE).await,
+            Affected::Some(alerts) => match alerts.silenced_until() {
+                Some(until) => {
+                    store
+                        .silenced(number, review.after, until, DEADLINES_AT_ONCE)
+                        .await
+                }
+                None => Ok(Vec::new()),
+            },
+        };
+        let mut scheduled = scheduled.map_err(stage_error)?;
+        let next = scheduled.last().filter(|_| scheduled.len() == DEADLINES_AT_ONCE);
+        let next = next.map(|(fingerprint, due_at)| Review {
+            of: review.of.clone(),
+            after: (*due_at, Some(*fingerprint)),
+        });
+        if let (Affected::Some(alerts), None) = (&review.of, &next)
+            && !alerts.heartbeats.is_empty()
+        {
+            let heartbeats: Vec<_> = alerts.heartbeats.iter().copied().collect();
+            let of_heartbeats = store
+                .scheduled_among(number, &heartbeats)
+                .await
+                .map_err(stage_error)?;
+            // One of them may be silenced, too.
+            scheduled.retain(|(fingerprint, _)| !alerts.heartbeats.contains(fingerprint));
+            scheduled.extend(of_heartbeats);
+        }
+        Ok((scheduled, next))
     }
 
     /// Commits the work, with the position after it and after all that came to nothing before, and publishes it.

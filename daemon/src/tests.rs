@@ -97,6 +97,14 @@ impl World {
         self.site.send_replace(Arc::new(site));
     }
 
+    /// Removes an entry, as the next revision of the site.
+    fn remove_from_site(&self, key: &str) {
+        let mut site = Site::clone(&self.site.borrow());
+        site.apply(key, None);
+        self.site.send_replace(Arc::new(site));
+        self.change_site([]);
+    }
+
     /// A silence for alerts of this name that has begun and ends so many seconds from now.
     fn silence(&self, name: &str, seconds: i64) -> ConfigEntry {
         let now = self.clock.now();
@@ -654,6 +662,106 @@ async fn more_alerts_than_are_looked_at_at_once_are_all_told_and_the_others_are_
     let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
     assert_eq!(told.len(), 1200);
     assert_eq!(world.log.records(Topic::ALERTS_CHANGED).len(), changes + 601);
+}
+
+#[tokio::test]
+async fn a_change_of_silences_evaluates_only_the_alerts_that_it_held_back() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon.wake().await.unwrap();
+    world.change_site([world.silence("disk", 3600)]);
+    let expiring = [("cpu", true), ("fan", true), ("disk", true), ("ram", false)];
+    for (name, expires) in expiring {
+        let mut event = content(&world.event(name, EventStatus::Firing));
+        let in_an_hour = world.clock.now() + Duration::from_secs(1800);
+        event.event.expires_at = expires.then_some(in_an_hour);
+        let batch = batch(Topic::ALERTS_DECORATED, world.offset, &event);
+        daemon.process(&batch).await.unwrap();
+    }
+    let before = daemon.metrics().reevaluated.get();
+    world.change_site([world.silence("disk", 7200)]);
+    daemon.wake().await.unwrap();
+    assert_eq!(daemon.metrics().reevaluated.get() - before, 0, "it lasts longer");
+    let cpu = world.silence("cpu", 3600);
+    world.change_site([cpu]);
+    daemon.wake().await.unwrap();
+    assert_eq!(
+        daemon.metrics().reevaluated.get() - before,
+        1,
+        "only what it no longer concerns"
+    );
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<_> = told.into_iter().map(|told| told.alert.name).collect();
+    assert_eq!(told, ["cpu", "fan", "ram", "disk"]);
+    world.change_site([world.silence("cpu", 0)]);
+    daemon.wake().await.unwrap();
+    assert_eq!(
+        daemon.metrics().reevaluated.get() - before,
+        1,
+        "whose people were notified before it began is not held back"
+    );
+}
+
+#[tokio::test]
+async fn a_silence_that_goes_before_the_daemon_has_looked_at_its_coming_holds_nothing_back() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    daemon.wake().await.unwrap();
+    world.change_site([world.silence("disk", 3600)]);
+    let event = world.event("disk", EventStatus::Firing);
+    daemon.process(&event).await.unwrap();
+    world.change_site([world.silence("disk", 0)]);
+    daemon.wake().await.unwrap();
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.len(), 1);
+}
+
+#[tokio::test]
+async fn an_open_alert_whose_heartbeat_is_removed_is_ended_with_a_line_that_says_so() {
+    let mut world = World::new(vec![step(0)]).await;
+    let mut daemon = world.daemon("one").await;
+    let declared = |name: &str| {
+        ConfigEntry::Heartbeat(Heartbeat {
+            name: name.to_owned(),
+            integration: "default".to_owned(),
+            period_seconds: 300,
+            grace_seconds: 0,
+            severity: Severity::Critical,
+            labels: [].into(),
+            alert: None,
+            by_client: None,
+        })
+    };
+    world.change_site(["nightly", "hourly"].map(declared));
+    daemon.wake().await.unwrap();
+    for name in ["nightly", "hourly"] {
+        let mut failed = content(&world.event(name, EventStatus::Firing));
+        failed.event.fingerprint = domain::identity::of_heartbeat("default", name);
+        failed.event.heartbeat = Some(name.to_owned());
+        failed.event.monitoring_system = "heartbeat".to_owned();
+        failed.event.integration = "default".to_owned();
+        failed.event.object = name.to_owned();
+        let batch = batch(Topic::ALERTS_DECORATED, world.offset, &failed);
+        daemon.process(&batch).await.unwrap();
+    }
+    let open = async |world: &World| -> Vec<String> {
+        let open = world.store.open_alerts(None, 10).await.unwrap();
+        open.into_iter().map(|alert| alert.object).collect()
+    };
+    assert_eq!(open(&world).await.len(), 2);
+    assert!(daemon.wake_at().unwrap() > world.clock.now());
+
+    world.remove_from_site("heartbeat/nightly");
+    daemon.wake().await.unwrap();
+    assert_eq!(open(&world).await, ["hourly"]);
+    let fingerprint = domain::identity::of_heartbeat("default", "nightly");
+    let page = world.store.history(fingerprint, 10, None).await.unwrap();
+    assert_eq!(page.rows[0].kind(), HistoryKind::Closed);
+    let said = domain::words::message(&page.rows[0].happening);
+    assert!(said.contains("nightly was removed from the site"), "{said}");
+    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    assert_eq!(told.last().unwrap().kind, NotificationKind::Close);
+    assert!(daemon.wake_at().unwrap() > world.clock.now(), "and then no more");
 }
 
 #[tokio::test]

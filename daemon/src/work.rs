@@ -178,6 +178,11 @@ impl<'a> Work<'a> {
         self.take(fingerprint, outcome, None, None);
     }
 
+    /// What the alert is so far, if it is known.
+    pub(crate) fn state(&self, fingerprint: Fingerprint) -> Option<&AlertState> {
+        self.states.get(&fingerprint)
+    }
+
     /// Whether there is nothing to commit but positions.
     pub(crate) fn is_nothing(&self) -> bool {
         self.kept.is_empty()

@@ -20,6 +20,14 @@ pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a str>) -> Fingerprint 
     Fingerprint::from_bytes(bytes)
 }
 
+/// The monitoring system of every heartbeat's alert.
+pub const HEARTBEAT: &str = "heartbeat";
+
+/// The fingerprint of a heartbeat's alert, however it is called.
+pub fn of_heartbeat(integration: &str, name: &str) -> Fingerprint {
+    fingerprint([integration, HEARTBEAT, name])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

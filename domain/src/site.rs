@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::config::{Bot, ConfigEntry, Environment, Heartbeat, Integration, Rules, Scenario, Silence};
-use schemas::{Alert, Channel};
+use schemas::{Alert, Channel, Fingerprint};
 
+use crate::identity;
 use crate::mapping::CompiledMapping;
 use crate::silence::{self, CompiledSilence, SilenceIndex};
 use crate::topic_filter;
@@ -72,6 +73,70 @@ pub struct Site {
     keys: BTreeMap<String, String>,
     /// Names of the heartbeats that alerts call, by integration.
     called_by_alerts: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The alerts that a change of the site may affect, so that they are evaluated again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Affected {
+    /// All that are open.
+    All,
+    /// Only some.
+    Some(AffectedAlerts),
+}
+
+/// Some alerts that a change of the site may affect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AffectedAlerts {
+    /// Those of which a step is held back by one of these silences, as they were before the change.
+    pub silences: Vec<Arc<CompiledSilence>>,
+    /// Those of removed heartbeats.
+    pub heartbeats: BTreeSet<Fingerprint>,
+}
+
+impl Affected {
+    /// Whether it is no alert.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Some(alerts) if *alerts == AffectedAlerts::default())
+    }
+
+    /// The alerts of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Some(mut alerts), Self::Some(others)) => {
+                for silence in others.silences {
+                    if !alerts.silences.contains(&silence) {
+                        alerts.silences.push(silence);
+                    }
+                }
+                alerts.heartbeats.extend(others.heartbeats);
+                Self::Some(alerts)
+            }
+            _ => Self::All,
+        }
+    }
+
+    /// Whether it is this alert, if that is held back by a silence or belongs to a heartbeat.
+    pub fn contains(&self, alert: &Alert) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(alerts) => {
+                alerts.silences.iter().any(|silence| silence.matches(alert))
+                    || alerts.heartbeats.contains(&alert.fingerprint)
+            }
+        }
+    }
+}
+
+impl AffectedAlerts {
+    /// Those that a silence holds back have a deadline that is not later: it is the end of the silence, if nothing comes
+    /// before. `None` if there are no silences.
+    pub fn silenced_until(&self) -> Option<Timestamp> {
+        self.silences
+            .iter()
+            .map(|silence| silence.silence().ends_at)
+            .max()
+    }
 }
 
 impl Site {
@@ -212,9 +277,23 @@ impl Site {
         silencing.into_iter()
     }
 
-    /// Whether somebody who was not told under the site before might be under this one.
-    pub fn may_tell_more_than(&self, before: &Site, now: Timestamp) -> bool {
-        self.scenarios != before.scenarios || silence::lifted(&before.silences, &self.silences, now)
+    /// The alerts that are to be evaluated again after a change of the site: people may be notified of them now, or their
+    /// heartbeat is gone.
+    pub fn affected_since(&self, before: &Site, now: Timestamp) -> Affected {
+        if self.scenarios != before.scenarios {
+            return Affected::All;
+        }
+        let is_removed = |heartbeat: &&Heartbeat| {
+            let declared = self.heartbeats.get(&heartbeat.name);
+            declared.is_none_or(|declared| declared.integration != heartbeat.integration)
+        };
+        let removed = before.heartbeats.values().filter(is_removed);
+        let heartbeats =
+            removed.map(|heartbeat| identity::of_heartbeat(&heartbeat.integration, &heartbeat.name));
+        Affected::Some(AffectedAlerts {
+            silences: silence::lifted(&before.silences, &self.silences, now),
+            heartbeats: heartbeats.collect(),
+        })
     }
 
     /// The bot of a channel: the named one, or the only one there is.

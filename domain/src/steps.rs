@@ -11,7 +11,7 @@ use schemas::{
 
 use crate::Site;
 use crate::state::{AlertState, Expiry, StepState};
-use crate::transition::{Change, text};
+use crate::transition::{Change, heartbeat, text};
 use crate::window::Window;
 
 /// Nobody will see it: the year 9999.
@@ -24,6 +24,8 @@ pub struct Deadline {
     pub due_at: Timestamp,
     /// What.
     pub kind: DeadlineKind,
+    /// A silence holds a step of the alert back: another silence in its place, or none, may notify its people before then.
+    pub is_silenced: bool,
 }
 
 /// What happens to an alert by itself.
@@ -43,6 +45,16 @@ pub enum DeadlineKind {
     Text,
     /// Nothing happens to the open alert by itself, but another site may.
     Site,
+}
+
+impl Deadline {
+    fn of(kind: DeadlineKind, due_at: Timestamp) -> Self {
+        Self {
+            due_at,
+            kind,
+            is_silenced: false,
+        }
+    }
 }
 
 impl DeadlineKind {
@@ -86,34 +98,31 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
             alert.assignment.as_ref().and_then(|assignment| assignment.until),
         ),
         (DeadlineKind::Expiry, state.expiry.as_ref().map(Expiry::due_at)),
+        (DeadlineKind::Expiry, heartbeat::removal_deadline(state, site)),
         (DeadlineKind::Text, text::deadline(state, site.pace)),
     ];
     let ends = ends
         .into_iter()
-        .filter_map(|(kind, at)| at.map(|due_at| Deadline { due_at, kind }));
+        .filter_map(|(kind, at)| at.map(|due_at| Deadline::of(kind, due_at)));
     let scenario = site.scenarios.get(&alert.scenario).filter(|_| state.is_open());
-    let steps = scenario
+    let steps: Vec<_> = scenario
         .into_iter()
         .flat_map(numbered)
         .filter_map(|(_, occurrence, step)| {
             let mut known = state.steps.iter();
             let known = known.find(|known| known.is_of(step, occurrence));
-            let due_at = step_deadline(alert, step, known, site, now)?;
-            Some(Deadline {
-                due_at,
-                kind: DeadlineKind::Step,
-            })
-        });
-    ends.chain(steps).min_by_key(|deadline| deadline.due_at)
+            step_deadline(alert, step, known, site, now)
+        })
+        .collect();
+    let is_silenced = steps.iter().any(|step| step.is_silenced);
+    let first = ends.chain(steps).min_by_key(|deadline| deadline.due_at)?;
+    Some(Deadline { is_silenced, ..first })
 }
 
 /// As [`next_deadline`], but every open alert has one, at the end of time if need be: so those that a changed site may
 /// concern are found.
 pub fn kept_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<Deadline> {
-    let on_a_change = Deadline {
-        due_at: END_OF_TIME,
-        kind: DeadlineKind::Site,
-    };
+    let on_a_change = Deadline::of(DeadlineKind::Site, END_OF_TIME);
     next_deadline(state, site, now).or_else(|| state.is_open().then_some(on_a_change))
 }
 
@@ -139,16 +148,17 @@ fn step_deadline(
     known: Option<&StepState>,
     site: &Site,
     now: Timestamp,
-) -> Option<Timestamp> {
+) -> Option<Deadline> {
     if known.is_some_and(|known| known.told) {
         return None;
     }
+    let at = |due_at| Deadline::of(DeadlineKind::Step, due_at);
     let due_at = known
         .and_then(|known| known.due_at)
         .unwrap_or_else(|| nominal_due_at(alert, step));
     let due_at = (due_at > now).then_some(due_at);
     if known.is_some_and(|known| known.held_since.is_none()) {
-        return due_at;
+        return due_at.map(at);
     }
     let silence_end = silence(alert, site, now).map(|silence| silence.ends_at);
     let window = step.window.as_ref().and_then(|window| Window::parse(window).ok());
@@ -156,7 +166,11 @@ fn step_deadline(
         .filter(|window| !window.contains(now))
         .and_then(|window| window.next_opening(now));
     // While a silence lasts the opening of the window changes nothing.
-    due_at.into_iter().chain(silence_end.or(opening)).min()
+    let first = due_at.into_iter().chain(silence_end.or(opening)).min()?;
+    Some(Deadline {
+        is_silenced: silence_end.is_some(),
+        ..at(first)
+    })
 }
 
 /// The silence that holds the alert back longest, if one does.

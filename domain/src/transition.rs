@@ -24,7 +24,7 @@ mod events;
 pub(crate) mod examples;
 pub(crate) mod expiry;
 mod guess;
-mod heartbeat;
+pub(crate) mod heartbeat;
 #[cfg(test)]
 mod properties;
 mod receipts;
@@ -169,6 +169,7 @@ fn deadline(change: &mut Change<'_>) {
             assignee: assignment.assignee,
         });
     }
+    heartbeat::end_removed(change);
     if ended.is_empty() {
         change.ignored = Some(Ignored::Overtaken);
     }

@@ -281,6 +281,9 @@ pub fn reason(reason: &Reason) -> String {
         Reason::AtSource { by } => format!("{by} did so at the source"),
         Reason::SourceSilent { since } => format!("its source has been silent since {since:.0}"),
         Reason::HeartbeatMissed { heartbeat } => format!("heartbeat {heartbeat} was not called in time"),
+        Reason::HeartbeatRemoved { heartbeat } => {
+            format!("heartbeat {heartbeat} was removed from the site, so no call will end it")
+        }
         Reason::SeveralTexts => {
             "its color says that a problem has ended, but different texts have opened the \
              alert, so it stays open: the next message in words, or a person, ends it"

@@ -382,6 +382,11 @@ pub enum Reason {
         /// Name of the heartbeat.
         heartbeat: String,
     },
+    /// The heartbeat of the alert was removed from the site: no call will end the alert.
+    HeartbeatRemoved {
+        /// Name of the heartbeat.
+        heartbeat: String,
+    },
     /// A color says that a problem has ended, but not which of several.
     SeveralTexts,
     /// An event of an episode that has ended came late, and changed nothing.

@@ -148,6 +148,7 @@ fn commit(batch: u64, sequence: u64, published: Vec<i64>) -> Result<Commit, Fail
             Some(Deadline {
                 due_at,
                 kind: DeadlineKind::Step,
+                is_silenced: false,
             }),
         ));
     }

@@ -63,7 +63,7 @@ fn rows<T, R>(of: &[T], row: impl FnMut(&T) -> Result<R, StoreError>) -> Result<
 
 async fn put_states(session: &mut Session, states: Vec<Vec<Value>>) -> Result<(), StoreError> {
     let into = "alerts (fingerprint, partition_number, status, environment, severity, operator_state, opened_at, \
-                changed_at, closed_at, due_at, due_kind, document)";
+                changed_at, closed_at, due_at, due_kind, silenced, document)";
     let replaced = [
         "partition_number",
         "status",
@@ -75,10 +75,11 @@ async fn put_states(session: &mut Session, states: Vec<Vec<Value>>) -> Result<()
         "closed_at",
         "due_at",
         "due_kind",
+        "silenced",
         "document",
     ];
     let end = session.dialect().or_replace("fingerprint", &replaced);
-    session.insert(into, &row(12), states, &end).await
+    session.insert(into, &row(13), states, &end).await
 }
 
 /// A line that is there already means that two write the same alert, and fails.
@@ -122,6 +123,7 @@ fn state_row(
         alert.closed_at.into(),
         deadline.map(|deadline| deadline.due_at).into(),
         deadline.map(|deadline| deadline.kind.name()).into(),
+        deadline.is_some_and(|deadline| deadline.is_silenced).into(),
         document("a new state", state)?,
     ])
 }

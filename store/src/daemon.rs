@@ -85,6 +85,53 @@ impl Store {
         deadlines(&rows, session.what())
     }
 
+    /// Those of [`Store::scheduled`] of which a silence may hold a step back, and whose deadline is not later than `until`.
+    pub async fn silenced(
+        &self,
+        partition: u32,
+        (after, fingerprint): (Timestamp, Option<Fingerprint>),
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
+        let mut session = self.read(format!("deadlines of partition {partition}")).await?;
+        let select = "SELECT fingerprint, due_at FROM alerts WHERE partition_number = ? AND silenced = 1 \
+                      AND due_at <= ? AND due_at >= ? AND (due_at > ? OR fingerprint > ?) \
+                      ORDER BY due_at, fingerprint LIMIT ?";
+        let fingerprint = fingerprint.map_or_else(String::new, |fingerprint| fingerprint.to_string());
+        let values = vec![
+            partition.into(),
+            until.into(),
+            after.into(),
+            after.into(),
+            fingerprint.into(),
+            count(limit),
+        ];
+        let rows = session.fetch(select, values).await?;
+        deadlines(&rows, session.what())
+    }
+
+    /// Which of these alerts belong to the partition and have a deadline, and that.
+    pub async fn scheduled_among(
+        &self,
+        partition: u32,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
+        let mut session = self.read(format!("deadlines of partition {partition}")).await?;
+        let mut found = Vec::new();
+        for fingerprints in fingerprints.chunks(FINGERPRINTS) {
+            let mut values = values(fingerprints);
+            let select = format!(
+                "SELECT fingerprint, due_at FROM alerts WHERE fingerprint IN ({}) AND partition_number = ? \
+                 AND due_at IS NOT NULL ORDER BY fingerprint",
+                list(values.len())
+            );
+            values.push(partition.into());
+            let rows = session.fetch(Statement::kept(select), values).await?;
+            found.extend(deadlines(&rows, session.what())?);
+        }
+        Ok(found)
+    }
+
     /// When the next deadline of the partition is.
     pub async fn next_due(&self, partition: u32) -> Result<Option<Timestamp>, StoreError> {
         let mut session = self.read(format!("deadlines of partition {partition}")).await?;

@@ -15,6 +15,7 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0004_trails.sql"),
     include_str!("../migrations/mariadb/0005_opsgenie.sql"),
     include_str!("../migrations/mariadb/0006_outbox_scope.sql"),
+    include_str!("../migrations/mariadb/0007_silenced.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
@@ -23,6 +24,7 @@ const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0004_trails.sql"),
     include_str!("../migrations/sqlite/0005_opsgenie.sql"),
     include_str!("../migrations/sqlite/0006_outbox_scope.sql"),
+    include_str!("../migrations/sqlite/0007_silenced.sql"),
 ];
 
 impl Store {

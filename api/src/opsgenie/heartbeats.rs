@@ -32,8 +32,6 @@ const DESCRIPTION_MAX: usize = 10_000;
 const MESSAGE_MAX: usize = 130;
 const TAGS_MAX: usize = 20;
 const TAG_MAX: usize = 50;
-/// The type of source of every heartbeat's alert.
-const HEARTBEAT: &str = "heartbeat";
 const TAGS: &str = "tags";
 const PRIORITY: &str = "priority";
 /// How long a client waits until its change can be seen by a call.
@@ -378,7 +376,7 @@ fn interval_of(heartbeat: &Heartbeat, unit: &str) -> (u64, &'static str) {
 }
 
 async fn shown(reading: &Reading, heartbeat: &Heartbeat) -> Result<Value, Refusal> {
-    let fingerprint = domain::fingerprint([heartbeat.integration.as_str(), HEARTBEAT, &heartbeat.name]);
+    let fingerprint = domain::identity::of_heartbeat(&heartbeat.integration, &heartbeat.name);
     let alert = reading
         .api
         .store

@@ -91,6 +91,11 @@ pub(super) fn answer(change: &mut Change<'_>, asked_at: Timestamp, since: Timest
         return;
     }
     if let Some(name) = expiry.heartbeat.clone() {
+        if !heartbeat::is_awaited(change) {
+            change.state.expiry = None;
+            change.keep();
+            return;
+        }
         heartbeat::missed(change, &name, since);
         return;
     }

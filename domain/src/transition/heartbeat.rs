@@ -6,10 +6,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
-use schemas::{Actor, DecoratedEvent, EventStatus, Reason, Status};
+use schemas::{Actor, DecoratedEvent, EventStatus, Happening, Reason, Status, What};
 
 use super::{Change, Effect, Ignored, amendment, events, expiry};
 use crate::state::AlertState;
+use crate::{Site, identity};
+
+/// What has been open for so long without a declared heartbeat is ended.
+const REMOVED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is kept of the first call: an alert that has no episode yet.
 pub(super) fn armed(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
@@ -104,6 +108,40 @@ pub(super) fn is_awaited(change: &Change<'_>) -> bool {
     declared.is_some_and(|heartbeat| {
         heartbeat.integration == change.state.alert.integration && !heartbeat.is_disabled()
     })
+}
+
+/// Whether it is the open alert of a heartbeat that the site no longer declares: no call will end it.
+pub(crate) fn is_removed(state: &AlertState, site: &Site) -> bool {
+    let alert = &state.alert;
+    let (integration, name) = (&alert.integration, &alert.object);
+    let declared = || site.heartbeats.get(name);
+    state.is_open()
+        && alert.monitoring_system == identity::HEARTBEAT
+        && alert.fingerprint == identity::of_heartbeat(integration, name)
+        && declared().is_none_or(|heartbeat| heartbeat.integration != *integration)
+        // What this version cannot read is not removed.
+        && !site.unusable.contains_key(&format!("{}/{name}", identity::HEARTBEAT))
+}
+
+/// When an alert is ended whose heartbeat is gone. Not at once when a call has just opened it: the daemon may not know yet
+/// of a heartbeat that was just declared.
+pub(crate) fn removal_deadline(state: &AlertState, site: &Site) -> Option<Timestamp> {
+    let opened_at = state.alert.opened_at;
+    is_removed(state, site).then(|| opened_at.checked_add(REMOVED_AFTER).unwrap_or(Timestamp::MAX))
+}
+
+/// Ends the alert if its heartbeat is gone.
+pub(super) fn end_removed(change: &mut Change<'_>) {
+    if is_removed(&change.state, change.site) {
+        let heartbeat = change.state.alert.object.clone();
+        let happening = Happening {
+            actor: Actor::System,
+            what: What::Closed { output: None },
+            reasons: vec![Reason::HeartbeatRemoved { heartbeat }],
+        };
+        change.state.ended = None;
+        events::close(change, happening, None);
+    }
 }
 
 /// No call has come.

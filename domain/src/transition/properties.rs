@@ -14,7 +14,7 @@ use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::{Effect, Input, transition};
 use crate::Pace;
 use crate::state::AlertState;
-use crate::steps::next_deadline;
+use crate::steps::{Deadline, kept_deadline, next_deadline};
 use schemas::config::Step;
 
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ enum Happening {
     Time(i64),
     /// One of three silences is made or made anew: whom it concerns, and for how long.
     Silenced(u8, bool, i64),
-    /// The silence is ended early, and the alert is looked at again.
+    /// The silence is ended early.
     Expired(u8),
 }
 
@@ -92,6 +92,8 @@ struct World {
     history: u64,
     lines: Vec<HistoryEntry>,
     version: u64,
+    /// As the daemon has stored it.
+    deadline: Option<Deadline>,
 }
 
 impl World {
@@ -159,6 +161,12 @@ impl World {
                 );
             }
         }
+        let kept = |state: &AlertState| kept_deadline(state, site, at(self.now));
+        let kept = outcome.state.as_ref().and_then(kept);
+        let moved = self.deadline.map(|stored| stored.due_at) != kept.map(|kept| kept.due_at);
+        if outcome.effect != Effect::Nothing || (moved && matches!(input, Input::Deadline)) {
+            self.deadline = kept;
+        }
         self.outbox.extend(outcome.notifications.clone());
         self.told.extend(outcome.notifications);
         self.state = outcome.state;
@@ -177,6 +185,34 @@ impl World {
         }
     }
 
+    /// Changes a silence, and looks at the alert as the daemon does: when it is due, and if the change affects it.
+    fn change_silence(&mut self, site: &mut crate::Site, changed: schemas::config::Silence) {
+        if self.deadline.is_some_and(|stored| stored.due_at <= at(self.now)) {
+            self.wake_all(site);
+        }
+        let before = site.clone();
+        put(site, changed);
+        let affected = site.affected_since(&before, at(self.now));
+        let Some(state) = &self.state else { return };
+        let found = |stored: Deadline| {
+            let crate::site::Affected::Some(alerts) = &affected else {
+                return true;
+            };
+            let until = alerts.silenced_until();
+            stored.is_silenced && until.is_some_and(|until| stored.due_at <= until)
+        };
+        if affected.contains(&state.alert) && self.deadline.is_some_and(found) {
+            self.wake_all(site);
+        } else {
+            let outcome = transition(self.state.clone(), Input::Deadline, at(self.now), site);
+            assert_eq!(
+                outcome.notifications,
+                [],
+                "an alert that is not looked at has nothing to notify of"
+            );
+        }
+    }
+
     fn happens(&mut self, happening: &Happening, site: &mut crate::Site) {
         self.now += 1;
         match happening {
@@ -191,6 +227,8 @@ impl World {
                 self.take(Input::Event(&event), site);
             }
             Happening::Repeats if self.offset > 0 => {
+                // Or a step would be held back by another rule since it was looked at.
+                self.wake_all(site);
                 let before = self.state.clone();
                 let event = event(self.offset, EventStatus::Firing, Severity::Urgent, "again");
                 self.take(Input::Event(&event), site);
@@ -228,6 +266,7 @@ impl World {
                 site,
             ),
             Happening::SaidAgain(which) if !self.receipts.is_empty() => {
+                self.wake_all(site);
                 let (receipt, before) = (which.get(&self.receipts).clone(), self.state.clone());
                 self.take(Input::Receipt(&receipt), site);
                 assert_eq!(self.state, before, "what is known changes nothing");
@@ -240,12 +279,11 @@ impl World {
             Happening::Silenced(id, concerned, seconds) => {
                 let matcher = if *concerned { "team=pay" } else { "team=ship" };
                 let ends = self.now + seconds;
-                put(site, silence(u128::from(*id), &[matcher], self.now, ends));
-                self.wake_all(site);
+                self.change_silence(site, silence(u128::from(*id), &[matcher], self.now, ends));
             }
             Happening::Expired(id) => {
-                put(site, silence(u128::from(*id), &["team=pay"], self.now, self.now));
-                self.wake_all(site);
+                let ended = silence(u128::from(*id), &["team=pay"], self.now, self.now);
+                self.change_silence(site, ended);
             }
         }
     }

@@ -1,11 +1,11 @@
 use crate::words;
 use proptest::prelude::*;
 use schemas::config::{ClientHeartbeat, ConfigEntry, Heartbeat};
-use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
+use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Reason, Severity, Status};
 
-use crate::transition::Effect;
 use crate::transition::examples::{at, event};
 use crate::transition::world::World;
+use crate::transition::{Effect, Input};
 
 const NAME: &str = "nightly-backup";
 
@@ -123,6 +123,59 @@ fn c2_a_heartbeat_that_is_disabled_is_not_waited_for() {
     world.site.apply(&entry.key(), Some(entry));
     world.lives_on();
     assert_eq!((world.openings(), world.due()), (0, None));
+}
+
+/// A call of the heartbeat under the identity that collectors give it.
+fn identified_call(second: i64, status: EventStatus) -> DecoratedEvent {
+    let mut call = call(second, 240);
+    call.event.status = status;
+    call.event.monitoring_system = crate::identity::HEARTBEAT.to_owned();
+    call.event.object = NAME.to_owned();
+    call.event.fingerprint = crate::identity::of_heartbeat("default", NAME);
+    call
+}
+
+#[test]
+fn an_alert_that_a_call_opens_after_its_heartbeat_was_removed_is_ended_soon() {
+    let mut world = world();
+    let key = format!("heartbeat/{NAME}");
+    world.site.apply(&key, None);
+    world.says(identified_call(0, EventStatus::Firing));
+    world.reads_all();
+    assert!(world.is_open(), "the daemon may not know of it yet");
+    assert_eq!(world.due(), Some(60));
+    world.now = 60;
+    let ended = world.wakes().unwrap();
+    let line = &ended.history[0];
+    assert_eq!(line.kind(), HistoryKind::Closed);
+    let heartbeat = NAME.to_owned();
+    assert_eq!(line.happening.reasons, [Reason::HeartbeatRemoved { heartbeat }]);
+    assert_eq!((world.is_open(), world.due()), (false, None));
+}
+
+#[test]
+fn a_heartbeat_that_this_version_cannot_read_is_not_removed() {
+    let mut world = world();
+    let key = format!("heartbeat/{NAME}");
+    world.site.apply(&key, None);
+    world.site.cannot_use(&key, &"no");
+    world.says(identified_call(0, EventStatus::Firing));
+    world.reads_all();
+    world.now = 60;
+    world.take(Input::Deadline);
+    assert!(world.is_open());
+}
+
+#[test]
+fn a_heartbeat_that_is_removed_while_the_question_is_under_way_opens_nothing() {
+    let mut world = world();
+    world.says(identified_call(0, EventStatus::Resolved));
+    world.reads_all();
+    world.now = 300;
+    world.wakes().unwrap();
+    world.site.apply(&format!("heartbeat/{NAME}"), None);
+    world.reads_all();
+    assert_eq!((world.is_open(), world.due()), (false, None));
 }
 
 #[test]

@@ -131,6 +131,7 @@ pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing)
     let due = Deadline {
         due_at: at(1),
         kind: DeadlineKind::Step,
+        is_silenced: false,
     };
     let second = Commit {
         states: vec![(state(2), Some(due))],
@@ -254,6 +255,7 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
         Some(Deadline {
             due_at: at(seconds),
             kind: DeadlineKind::SnoozeEnd,
+            is_silenced: false,
         })
     };
     let write = async |claim, states| {
@@ -300,10 +302,46 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
         "whatever is due or not, after the place"
     );
 
+    let silenced = |seconds| {
+        due(seconds).map(|due| Deadline {
+            is_silenced: true,
+            ..due
+        })
+    };
+    write(&claim, vec![(state(1), silenced(30)), (state(3), silenced(20))]).await;
+    write(&other, vec![(state(5), silenced(5))]).await;
+    assert_eq!(
+        store.silenced(0, beginning, at(29), 10).await.unwrap(),
+        [(fingerprint(3), at(20))]
+    );
+    assert_eq!(
+        store.silenced(0, beginning, at(99), 1).await.unwrap(),
+        [(fingerprint(3), at(20))]
+    );
+    assert_eq!(
+        store
+            .silenced(0, (at(20), Some(fingerprint(3))), at(99), 10)
+            .await
+            .unwrap(),
+        [(fingerprint(1), at(30))],
+        "after the place, and of this partition"
+    );
+    assert_eq!(
+        store
+            .scheduled_among(0, &[1, 4, 5, 9].map(fingerprint))
+            .await
+            .unwrap(),
+        [(fingerprint(1), at(30))],
+        "with a deadline, and of this partition"
+    );
+    write(&claim, vec![(state(1), due(30)), (state(3), due(20))]).await;
+    assert_eq!(store.silenced(0, beginning, at(99), 10).await.unwrap(), []);
+
     // What is due at the end of time is read as such.
     let last = Deadline {
         due_at: jiff::Timestamp::MAX,
         kind: DeadlineKind::Expiry,
+        is_silenced: false,
     };
     write(&claim, vec![(state(4), Some(last))]).await;
     let after = store

@@ -378,6 +378,7 @@ pub async fn alerts_that_closed_long_ago_are_removed_with_all_that_belongs_to_th
     let deadline = Deadline {
         due_at: at(1_000),
         kind: DeadlineKind::SnoozeEnd,
+        is_silenced: false,
     };
     let settled = schemas::LedgerState::Closed;
     let commit = Commit {
