@@ -15,6 +15,9 @@ use super::*;
 use crate::accept::records;
 use crate::sources::json::{Node, Object};
 
+mod mail;
+mod slack;
+
 /// How many bodies one run of a test has.
 const BODIES: u32 = 400;
 const SECONDS: &str = "REVEILLE_TEST_FUZZ_SECONDS";

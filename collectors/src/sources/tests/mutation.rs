@@ -137,7 +137,7 @@ pub(super) fn mutated(
     damages: &[Damage],
     corpus: &[Vec<u8>],
 ) -> Vec<u8> {
-    let mut body = match fields(body) {
+    let body = match fields(body) {
         Some(mut fields) => {
             for mutation in mutations {
                 mutation.apply(&mut fields, corpus);
@@ -149,6 +149,11 @@ pub(super) fn mutated(
         }
         None => body.to_vec(),
     };
+    damaged(body, damages)
+}
+
+/// A body whose bytes were damaged.
+pub(super) fn damaged(mut body: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
     for damage in damages {
         damage.apply(&mut body);
     }

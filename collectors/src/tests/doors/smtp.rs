@@ -40,6 +40,7 @@ fn rules() -> ConfigEntry {
 struct Client {
     world: World,
     stream: BufReader<TcpStream>,
+    address: std::net::SocketAddr,
     door: JoinHandle<()>,
 }
 
@@ -53,9 +54,18 @@ impl Client {
         let address = listener.local_addr().unwrap();
         let door = tokio::spawn(world.collectors.clone().serve_smtp(listener, connections(&world)));
         let stream = BufReader::new(TcpStream::connect(address).await.unwrap());
-        let mut client = Self { world, stream, door };
+        let mut client = Self {
+            world,
+            stream,
+            address,
+            door,
+        };
         assert_eq!(client.answer().await, "220 reveille ESMTP");
         client
+    }
+
+    async fn connected(&self) -> BufReader<TcpStream> {
+        BufReader::new(TcpStream::connect(self.address).await.unwrap())
     }
 
     /// The last line of an answer.
@@ -278,4 +288,32 @@ async fn s6_each_wrong_recipient_waits_longer_and_is_counted() {
         text.contains(r#"reveille_wrong_credentials_total{kind="sender"} 5"#),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn s6_the_eighth_wrong_recipient_closes_the_connection_and_no_other() {
+    let mut client = Client::greeted().await;
+    let good = client.connected().await;
+    for number in 1..=8 {
+        let answer = client.send("guess@localhost", DISK_FULL).await;
+        assert!(answer.starts_with("550 "), "{number}: {answer}");
+        if number < 8 {
+            assert!(client.say("RSET").await.starts_with("250 "), "{number}");
+        }
+    }
+    assert_eq!(
+        client.answer().await,
+        "421 4.7.0 too many recipients without a valid key"
+    );
+    let mut rest = String::new();
+    assert_eq!(client.stream.read_line(&mut rest).await.unwrap(), 0, "{rest}");
+
+    let later = client.connected().await;
+    for stream in [good, later] {
+        client.stream = stream;
+        assert_eq!(client.answer().await, "220 reveille ESMTP");
+        let answer = client.send("email-key@localhost", DISK_FULL).await;
+        assert_eq!(answer, "250 2.0.0 the alert is safe");
+    }
+    assert_eq!(client.world.collected().len(), 2);
 }
