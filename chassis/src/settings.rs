@@ -27,6 +27,8 @@ const SPOOL_BYTES: u64 = 256 * 1024 * 1024;
 /// The memory of bodies in work. One key has half of it, which has to hold the largest body with what is unpacked of it.
 const BODY_MEMORY_BYTES: usize = 4 * schemas::config::Limits::LARGEST_BODY as usize;
 
+/// The least bound of the bytes of bodies that are kept after they were refused.
+const REJECTED_BYTES_MIN: u64 = 64 << 20;
 /// Shorter tokens can be guessed.
 const ACCESS_TOKEN_LENGTH_MIN: usize = 16;
 
@@ -111,6 +113,10 @@ pub struct Settings {
     pub history_days: Option<u32>,
     /// For how many days a closed alert is kept; 400 when not set.
     pub closed_alerts_days: Option<u32>,
+    /// For how many days bodies that were refused are kept; 30 when not set.
+    pub rejected_days: Option<u32>,
+    /// How many bytes of them are kept at most; no bound when not set.
+    pub rejected_bytes: Option<u64>,
     /// How many seconds pass between two writes of the time at which an alert was last heard of; 60 when not set.
     pub last_seen_seconds: Option<u32>,
     /// How many seconds pass between two lines of the history that say only that an alert's text has changed; 60 when not
@@ -177,6 +183,8 @@ const NAMES: &[&str] = &[
     "deliveries_days",
     "history_days",
     "closed_alerts_days",
+    "rejected_days",
+    "rejected_bytes",
     "last_seen_seconds",
     "text_changes_seconds",
     "alertmanager_version",
@@ -294,6 +302,18 @@ impl Settings {
         let kept = [self.deliveries_days, self.history_days, self.closed_alerts_days];
         if kept.contains(&Some(0)) {
             return Err("at least 1: what ended less than a day ago is still in use");
+        }
+        if self.rejected_days == Some(0) {
+            return Err("at least 1: what is refused at night is looked at in the morning");
+        }
+        if name == "rejected_bytes"
+            && self
+                .rejected_bytes
+                .is_some_and(|bytes| bytes < REJECTED_BYTES_MIN)
+        {
+            return Err(
+                "at least 67108864 (64 MiB): each partition of the topic has an equal part, and holds whole bodies",
+            );
         }
         if name == "aerospike_closed_seconds"
             && self.aerospike_closed_seconds.is_some_and(|seconds| seconds < 60)
@@ -578,6 +598,8 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "deliveries_days"
             | "history_days"
             | "closed_alerts_days"
+            | "rejected_days"
+            | "rejected_bytes"
             | "aerospike_closed_seconds"
             | "bridge_clients"
             | "connections"

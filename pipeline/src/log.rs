@@ -132,6 +132,31 @@ pub enum From {
     End,
 }
 
+/// How long bodies that were refused are kept (the topic `ingest.rejected`), where it is not as `schemas/topics.toml` says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RejectedRetention {
+    /// For so many days.
+    pub days: Option<u32>,
+    /// At most so many bytes in all partitions, of which each has an equal part; the oldest go first.
+    pub bytes: Option<u64>,
+}
+
+impl RejectedRetention {
+    /// The hours that records of this topic are kept; 0 = for ever.
+    fn hours(self, topic: Topic) -> u64 {
+        match self.days {
+            Some(days) if topic == Topic::INGEST_REJECTED => u64::from(days) * 24,
+            _ => topic.settings().retention,
+        }
+    }
+
+    /// The most bytes of one of so many partitions of this topic.
+    fn bytes_of_partition(self, topic: Topic, partitions: u32) -> Option<u64> {
+        let bytes = self.bytes.filter(|_| topic == Topic::INGEST_REJECTED);
+        bytes.map(|bytes| bytes / u64::from(partitions.max(1)))
+    }
+}
+
 /// Which records a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {

@@ -16,7 +16,7 @@ use crate::server::{SenderKey, Server};
 
 /// Look at the bodies that were refused, and post them again.
 ///
-/// Collectors keep what a known sender posted and they could not use, for 30 days, with the reason; the decorator keeps
+/// Collectors keep what a known sender posted and they could not use, for 30 days (`rejected_days`), with the reason; the decorator keeps
 /// what a rule dropped.
 #[derive(Args)]
 pub(crate) struct Arguments {

@@ -12,6 +12,7 @@ use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
 use collectors::Collectors;
+use pipeline::log::RejectedRetention;
 use pipeline::log::embedded::OpenError;
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
 use pipeline::log::spooled::{SpoolError, SpooledLog};
@@ -171,6 +172,14 @@ pub(crate) fn bridge_limits(settings: &Settings) -> bridge::Limits {
     }
 }
 
+/// How long bodies that were refused are kept.
+pub(crate) fn rejected_retention(settings: &Settings) -> RejectedRetention {
+    RejectedRetention {
+        days: settings.rejected_days,
+        bytes: settings.rejected_bytes,
+    }
+}
+
 /// For how long the daemon keeps what is over.
 pub(crate) fn retention(settings: &Settings) -> daemon::Retention {
     daemon::Retention::of_days(
@@ -238,6 +247,7 @@ fn kafka_settings(settings: &Settings, stage: Stage) -> anyhow::Result<KafkaSett
         client_id: format!("reveille-{}", stage.name()),
         instance: settings.kafka_instance()?,
         properties: settings.kafka_properties.clone(),
+        rejected: rejected_retention(settings),
     })
 }
 

@@ -54,7 +54,11 @@ pub(crate) async fn run(
     let data = DataFolder::open(data)?;
     let listener = server::listen(listen, "--listen").await?;
     let admin_listener = server::listen(admin_listen, "--admin-listen").await?;
-    let log = EmbeddedLog::open(data.log(), process.clock.clone())?;
+    let log = EmbeddedLog::open_keeping(
+        data.log(),
+        process.clock.clone(),
+        stages::rejected_retention(&settings),
+    )?;
     let store = data.database().await?;
     let stored = store.site().await?;
     let site_key = data.site_key(&settings, &stored, options.new_secret_key)?;

@@ -25,8 +25,8 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::AbortHandle;
 
 use super::{
-    Consumer, Extent, Follower, From, Log, LogError, Positions, Received, Record, check_size, partition_of,
-    record_size,
+    Consumer, Extent, Follower, From, Log, LogError, Positions, Received, Record, RejectedRetention,
+    check_size, partition_of, record_size,
 };
 use crate::{Clock, Health};
 use codec::Unreadable;
@@ -213,7 +213,20 @@ impl EmbeddedLog {
     ///
     /// When it is not called on a tokio runtime.
     pub fn open(folder: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
-        let mut log = Self::open_for_ever(folder, clock)?;
+        Self::open_keeping(folder, clock, RejectedRetention::default())
+    }
+
+    /// The same, with another retention of what was refused.
+    ///
+    /// # Panics
+    ///
+    /// When it is not called on a tokio runtime.
+    pub fn open_keeping(
+        folder: impl AsRef<Path>,
+        clock: Clock,
+        rejected: RejectedRetention,
+    ) -> Result<Self, OpenError> {
+        let mut log = Self::open_in(folder, clock, rejected)?;
         let retention = tokio::spawn(ask_for_retention(log.work.clone(), log.clock.clone()));
         log.retention = Some(retention.abort_handle());
         Ok(log)
@@ -221,8 +234,16 @@ impl EmbeddedLog {
 
     /// Opens a log whose records do not go with time, but when [`EmbeddedLog::forget`] says so.
     pub fn open_for_ever(folder: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_in(folder, clock, RejectedRetention::default())
+    }
+
+    fn open_in(
+        folder: impl AsRef<Path>,
+        clock: Clock,
+        rejected: RejectedRetention,
+    ) -> Result<Self, OpenError> {
         let folder = folder.as_ref().to_owned();
-        Self::open_store(folder.clone(), clock).map_err(|error| match error {
+        Self::open_store(folder.clone(), clock, rejected).map_err(|error| match error {
             StorageError::Fjall(fjall::Error::Locked) | StorageError::Locked => OpenError::InUse { folder },
             StorageError::Damaged(damage) => OpenError::Damaged { folder, damage },
             error => OpenError::Storage {
@@ -232,7 +253,7 @@ impl EmbeddedLog {
         })
     }
 
-    fn open_store(folder: PathBuf, clock: Clock) -> Result<Self, StorageError> {
+    fn open_store(folder: PathBuf, clock: Clock, rejected: RejectedRetention) -> Result<Self, StorageError> {
         let opened = Opened::open(&folder)?;
         let mut topics = BTreeMap::new();
         for topic in Topic::ALL.iter().copied() {
@@ -247,7 +268,7 @@ impl EmbeddedLog {
         });
 
         let (work, receiver) = mpsc::channel();
-        let writer = Writer::new(opened, Arc::clone(&shared), receiver)?;
+        let writer = Writer::new(opened, Arc::clone(&shared), receiver, rejected)?;
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run())?;

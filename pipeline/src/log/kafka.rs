@@ -19,7 +19,8 @@ use schemas::Topic;
 use tokio::sync::oneshot;
 
 use super::{
-    Consumer, Extent, Follower, From, Log, LogError, Received, Record, check_size, partition_of, record_size,
+    Consumer, Extent, Follower, From, Log, LogError, Received, Record, RejectedRetention, check_size,
+    partition_of, record_size,
 };
 use lookup::Lookup;
 use members::Members;
@@ -51,6 +52,8 @@ pub struct KafkaSettings {
     pub instance: Option<String>,
     /// Properties of librdkafka that go over ours, such as `security.protocol`.
     pub properties: BTreeMap<String, String>,
+    /// How long bodies that were refused are kept.
+    pub rejected: RejectedRetention,
 }
 
 /// The log on Apache Kafka.

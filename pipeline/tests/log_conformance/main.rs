@@ -14,6 +14,7 @@
 
 mod behaviours;
 mod durability;
+mod retention;
 
 /// Runs each behaviour on the log that `$open` gives; it answers with the log and whatever must live as long.
 macro_rules! suite {

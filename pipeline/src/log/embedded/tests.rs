@@ -167,6 +167,53 @@ async fn a_compacted_topic_with_a_retention_forgets_what_nobody_wrote_again() {
 }
 
 #[tokio::test]
+async fn rejected_bodies_are_kept_for_as_long_and_up_to_as_many_bytes_as_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejected = Topic::INGEST_REJECTED;
+    let partitions = u64::from(rejected.embedded_partitions());
+    let kept = RejectedRetention {
+        days: Some(2),
+        bytes: Some(10_000 * partitions),
+    };
+    let open = || EmbeddedLog::open_keeping(folder.path(), Clock::system(), kept).unwrap();
+    let log = open();
+    let body = "x".repeat(3_000);
+    // One key, so one partition.
+    let append = async |log: &EmbeddedLog, topic| {
+        log.append(topic, vec![record("zabbix", Some(&body))])
+            .await
+            .unwrap();
+    };
+    for _ in 0..5 {
+        append(&log, rejected).await;
+        append(&log, TOPIC).await;
+    }
+    retain(&log, 1).await;
+    assert_eq!(
+        keys(&log, rejected).await.len(),
+        3,
+        "three of 3 kB are less than 10 kB"
+    );
+    assert_eq!(keys(&log, TOPIC).await.len(), 5, "it is no other topic's bound");
+
+    // What was there before is counted.
+    drop(log);
+    let log = open();
+    append(&log, rejected).await;
+    retain(&log, 1).await;
+    assert_eq!(keys(&log, rejected).await.len(), 3);
+    retain(&log, 47).await;
+    assert_eq!(keys(&log, rejected).await.len(), 3);
+    retain(&log, 49).await;
+    assert_eq!(
+        keys(&log, rejected).await.len(),
+        1,
+        "offsets go on from the last one"
+    );
+    assert_eq!(keys(&log, TOPIC).await.len(), 5);
+}
+
+#[tokio::test]
 async fn a_reader_far_behind_gets_what_has_left_memory_and_what_has_not() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), Clock::system());

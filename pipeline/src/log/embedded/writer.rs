@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::codec::{self, Unreadable};
 use super::damage::{self, Damage};
 use super::{BLOCK_CACHE, Groups, JOURNALS, Shared, StorageError, failed, keyspace_options};
-use crate::log::{LogError, Received};
+use crate::log::{LogError, Received, RejectedRetention};
 
 /// One sync takes at most so many bytes, so that the first caller does not wait for an endless queue.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -82,6 +82,9 @@ pub(super) struct Writer {
     /// Of the compacted topics: where the newest record of each key is.
     newest: NewestRecords,
     retention: Option<Retention>,
+    rejected: RejectedRetention,
+    /// How many bytes the partitions have whose bytes are bounded.
+    sizes: BTreeMap<(Topic, u32), u64>,
 }
 
 /// A record to write at an offset, or none to remove what is there.
@@ -284,14 +287,17 @@ impl Writer {
         opened: Opened,
         shared: Arc<Shared>,
         work: Receiver<Work>,
+        rejected: RejectedRetention,
     ) -> Result<Self, StorageError> {
         Ok(Self {
             opened: Some(opened),
             tried_at: Instant::now(),
             newest: newest_of_all(&shared)?,
+            sizes: sizes_of_bounded(&shared, rejected)?,
             shared,
             work,
             retention: None,
+            rejected,
         })
     }
 
@@ -364,7 +370,11 @@ impl Writer {
         for (key, offset) in unsaved {
             batch.insert(&opened.positions, key, offset.to_be_bytes());
         }
+        let mut added: Vec<((Topic, u32), u64)> = Vec::new();
         for ((topic, number, offset), encoded) in changes {
+            if let (Some(encoded), true) = (&encoded, self.sizes.contains_key(&(topic, number))) {
+                added.push(((topic, number), size(encoded)));
+            }
             let Some(log) = self.shared.topics.get(&topic) else {
                 continue;
             };
@@ -377,7 +387,11 @@ impl Writer {
                 None => batch.remove(&keyspace, place),
             }
         }
-        Ok(batch.commit()?)
+        batch.commit()?;
+        for (place, bytes) in added {
+            *self.sizes.entry(place).or_default() += bytes;
+        }
+        Ok(())
     }
 
     fn opened(&self) -> Result<&Opened, StorageError> {
@@ -428,6 +442,7 @@ impl Writer {
             log.read_again(*topic, &opened)?;
         }
         self.newest = newest_of_all(&self.shared)?;
+        self.sizes = sizes_of_bounded(&self.shared, self.rejected)?;
         // What was to be saved with the write that failed.
         for group in self.shared.groups().by_name.values_mut() {
             group.unsaved = group.positions.clone();
@@ -546,16 +561,20 @@ impl Writer {
         let Some(keyspace) = self.shared.topics.get(&topic).and_then(super::TopicLog::keyspace) else {
             return Ok(0);
         };
-        let old = if let Some(newest) = self.newest.get_mut(&place) {
-            old_of_keys(topic, newest, now)
+        let (kept, bound) = (kept(topic, self.rejected), bound(topic, self.rejected));
+        let (old, bytes) = if let Some(newest) = self.newest.get_mut(&place) {
+            (old_of_keys(kept, newest, now), 0)
         } else {
-            let end = self
-                .shared
-                .partition(topic, number)
-                .map_or((0, 0), |partition| (partition.first, partition.end));
-            old_records(&keyspace, topic, number, end, now)?
+            let partition = self.shared.partition(topic, number);
+            let extent = partition.map_or((0, 0), |partition| (partition.first, partition.end));
+            let excess = bound.zip(self.sizes.get(&place));
+            let excess = excess.map_or(0, |(bound, size)| size.saturating_sub(bound));
+            old_records(&keyspace, number, extent, (kept, now), excess)?
         };
         self.remove(place, &keyspace, &old)?;
+        if let Some(size) = self.sizes.get_mut(&place) {
+            *size = size.saturating_sub(bytes);
+        }
         Ok(old.len())
     }
 
@@ -641,8 +660,11 @@ fn supersede(
 }
 
 /// Old removals of keys, and what is too old for its topic, in order; not the last record, as offsets go on from there.
-fn old_of_keys(topic: Topic, newest: &mut BTreeMap<String, Newest>, now: Timestamp) -> Vec<u64> {
-    let kept = kept(topic);
+fn old_of_keys(
+    kept: Option<SignedDuration>,
+    newest: &mut BTreeMap<String, Newest>,
+    now: Timestamp,
+) -> Vec<u64> {
     let last = newest.values().map(|entry| entry.offset).max();
     let is_old = |entry: &Newest| {
         let age = now.duration_since(entry.appended_at);
@@ -661,30 +683,68 @@ fn old_of_keys(topic: Topic, newest: &mut BTreeMap<String, Newest>, now: Timesta
 }
 
 /// How long the topic's records are kept; for ever when none.
-fn kept(topic: Topic) -> Option<SignedDuration> {
-    let hours = i64::try_from(topic.settings().retention).unwrap_or(i64::MAX);
+fn kept(topic: Topic, rejected: RejectedRetention) -> Option<SignedDuration> {
+    let hours = i64::try_from(rejected.hours(topic)).unwrap_or(i64::MAX);
     (hours > 0).then(|| SignedDuration::from_hours(hours))
 }
 
-/// The oldest records, as far as they are too old; not the last one, as offsets go on from there.
+/// The most bytes of one partition of the topic, if there is a bound.
+fn bound(topic: Topic, rejected: RejectedRetention) -> Option<u64> {
+    rejected.bytes_of_partition(topic, topic.embedded_partitions())
+}
+
+/// What a record counts for against a bound of bytes.
+fn size(encoded: &[u8]) -> u64 {
+    u64::try_from(encoded.len()).unwrap_or(u64::MAX)
+}
+
+/// How many bytes each partition has whose bytes are bounded; reads these topics.
+fn sizes_of_bounded(
+    shared: &Shared,
+    rejected: RejectedRetention,
+) -> Result<BTreeMap<(Topic, u32), u64>, StorageError> {
+    let mut sizes = BTreeMap::new();
+    for (topic, log) in &shared.topics {
+        if bound(*topic, rejected).is_none() {
+            continue;
+        }
+        let keyspace = log.keyspace();
+        for number in 0..topic.embedded_partitions() {
+            let mut bytes = 0;
+            let records = keyspace
+                .iter()
+                .flat_map(|keyspace| keyspace.prefix(number.to_be_bytes()));
+            for record in records {
+                bytes += size(&record.into_inner()?.1);
+            }
+            sizes.insert((*topic, number), bytes);
+        }
+    }
+    Ok(sizes)
+}
+
+/// The oldest records, as far as they are too old or there are so many bytes too much, and how many bytes they have; not
+/// the last one, as offsets go on from there.
 fn old_records(
     keyspace: &Keyspace,
-    topic: Topic,
     number: u32,
     (first, end): (u64, u64),
-    now: Timestamp,
-) -> Result<Vec<u64>, StorageError> {
-    let mut old = Vec::new();
-    let Some(kept) = kept(topic) else {
-        return Ok(old);
-    };
+    (kept, now): (Option<SignedDuration>, Timestamp),
+    excess: u64,
+) -> Result<(Vec<u64>, u64), StorageError> {
+    let (mut old, mut bytes) = (Vec::new(), 0);
+    if kept.is_none() && excess == 0 {
+        return Ok((old, bytes));
+    }
     let range = codec::place(number, first)..codec::place(number, end.saturating_sub(1).max(first));
     for record in keyspace.range(range).take(REMOVED_AT_ONCE) {
         let (place, value) = record.into_inner()?;
-        if now.duration_since(codec::appended_at(&value)?) <= kept {
+        let age = now.duration_since(codec::appended_at(&value)?);
+        if bytes >= excess && kept.is_none_or(|kept| age <= kept) {
             break;
         }
+        bytes += size(&value);
         old.push(codec::offset_of(&place)?);
     }
-    Ok(old)
+    Ok((old, bytes))
 }
