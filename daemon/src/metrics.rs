@@ -17,6 +17,8 @@ pub(crate) struct DaemonMetrics {
     pub(crate) commits: IntCounter,
     /// Alerts that were evaluated again after a change of the site.
     pub(crate) reevaluated: IntCounter,
+    /// What was written of alerts: whole states, or only when their sources were last heard of.
+    pub(crate) written: IntCounterVec,
     /// How late deadlines fired.
     pub(crate) lateness: Histogram,
     /// From the acceptance of an event or command to its commit.
@@ -47,6 +49,13 @@ impl DaemonMetrics {
             reevaluated: metrics.register(IntCounter::new(
                 "reveille_daemon_reevaluated_total",
                 "Alerts that were evaluated again after a change of the site.",
+            )),
+            written: metrics.register(IntCounterVec::new(
+                Opts::new(
+                    "reveille_daemon_states_written_total",
+                    "What was written of alerts: whole states, or only the time of their last event.",
+                ),
+                &["what"],
             )),
             lateness: metrics.register(Histogram::with_opts(
                 HistogramOpts::new(

@@ -554,6 +554,10 @@ impl Daemon {
             }
         };
         self.metrics.commits.inc();
+        for (what, written) in [("state", commit.states.len()), ("last_seen", commit.seen.len())] {
+            let written = u64::try_from(written).unwrap_or(u64::MAX);
+            self.metrics.written.with_label_values(&[what]).inc_by(written);
+        }
         self.uncommitted.remove(&number);
         let now = self.context.clock.now();
         for accepted_at in accepted_at {

@@ -1,6 +1,6 @@
 //! What comes of a batch: a pure fold of transitions over the states they concern.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::steps::{Deadline, kept_deadline};
 use domain::transition::{Effect, Ignored};
@@ -69,6 +69,8 @@ pub(crate) struct Work<'a> {
     states: HashMap<Fingerprint, AlertState>,
     /// Alerts whose state must be written.
     kept: BTreeMap<Fingerprint, ()>,
+    /// Of which only the time of the last event is to be written, unless the state is.
+    seen: BTreeSet<Fingerprint>,
     changes: BTreeMap<Fingerprint, AlertChange>,
     pub(crate) history: Vec<HistoryEntry>,
     ledger: BTreeMap<(Fingerprint, u32, String), (Fingerprint, LedgerEntry)>,
@@ -96,6 +98,7 @@ impl<'a> Work<'a> {
             site,
             states,
             kept: BTreeMap::new(),
+            seen: BTreeSet::new(),
             changes: BTreeMap::new(),
             history: Vec::new(),
             ledger: BTreeMap::new(),
@@ -172,7 +175,8 @@ impl<'a> Work<'a> {
             .state
             .as_ref()
             .map(|state| kept_deadline(state, self.site, self.now));
-        if deadline.is_some_and(|deadline| deadline.is_none_or(|deadline| deadline.due_at != stored)) {
+        // One that is stored for an earlier time than is needed is another one when it comes.
+        if deadline.is_some_and(|deadline| deadline.is_none_or(|deadline| deadline.due_at < stored)) {
             self.kept.insert(fingerprint, ());
         }
         self.take(fingerprint, outcome, None, None);
@@ -186,6 +190,7 @@ impl<'a> Work<'a> {
     /// Whether there is nothing to commit but positions.
     pub(crate) fn is_nothing(&self) -> bool {
         self.kept.is_empty()
+            && self.seen.is_empty()
             && self.changes.is_empty()
             && self.history.is_empty()
             && self.ledger.is_empty()
@@ -203,8 +208,10 @@ impl<'a> Work<'a> {
         if let Some(ignored) = outcome.ignored {
             self.ignored.push(ignored.name());
         }
-        if outcome.effect > Effect::Note {
+        if outcome.effect > Effect::Seen {
             self.kept.insert(fingerprint, ());
+        } else if outcome.effect == Effect::Seen {
+            self.seen.insert(fingerprint);
         }
         if outcome.effect != Effect::Nothing {
             self.accepted_at.extend(accepted_at);
@@ -291,8 +298,13 @@ impl<'a> Work<'a> {
                 record_headers(None),
             ));
         }
+        let states = self.states_to_write();
+        let seen = self.seen.iter();
+        let seen =
+            seen.filter_map(|fingerprint| Some((*fingerprint, self.states.get(fingerprint)?.last_seen())));
         let commit = Commit {
-            states: self.states_to_write(),
+            seen: seen.collect(),
+            states,
             history: self.history,
             ledger: self.ledger.into_values().collect(),
             outbox,
@@ -307,7 +319,8 @@ impl<'a> Work<'a> {
         let kept = std::mem::take(&mut self.kept);
         kept.into_keys()
             .filter_map(|fingerprint| self.states.remove(&fingerprint))
-            .map(|state| {
+            .map(|mut state| {
+                state.writes += 1;
                 let deadline = kept_deadline(&state, self.site, self.now);
                 (state, deadline)
             })

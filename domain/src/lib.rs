@@ -24,5 +24,5 @@ pub use identity::fingerprint;
 pub use mapping::CompiledMapping;
 pub use silence::CompiledSilence;
 pub use site::{Pace, Site};
-pub use state::AlertState;
+pub use state::{AlertState, LastSeen};
 pub use transition::{Input, Outcome, transition};

@@ -73,6 +73,9 @@ pub struct AlertState {
     /// When a change of the text was last recorded in this episode, and whether there is a later one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextRecord>,
+    /// How often the whole state was written. A [`LastSeen`] belongs to one of these writes.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub writes: u64,
     /// What is open where, or could not be opened. Kept in rows of its own, so not a part of the document; rows that
     /// are settled otherwise are left out.
     #[serde(skip)]
@@ -191,7 +194,59 @@ pub struct Expiry {
     pub heartbeat: Option<String>,
 }
 
+/// What a refresh changes in a state that stays as it is otherwise. It is written by itself, since it is small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSeen {
+    /// [`AlertState::writes`] of the state that it belongs to: a state that was written since then knows better.
+    pub writes: u64,
+    /// [`schemas::Alert::last_event_at`].
+    pub last_event_at: Timestamp,
+    /// [`Expiry::heard_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
+    /// [`Expiry::expires_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// [`AlertState::origin`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// [`AlertState::newest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Accepted>,
+    /// [`AlertState::heard`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Accepted>,
+}
+
 impl AlertState {
+    /// When the source was last heard of.
+    pub fn last_seen(&self) -> LastSeen {
+        let expiry = self.expiry.as_ref();
+        LastSeen {
+            writes: self.writes,
+            last_event_at: self.alert.last_event_at,
+            heard_at: expiry.map(|expiry| expiry.heard_at),
+            expires_at: expiry.map(|expiry| expiry.expires_at),
+            origin: self.origin,
+            newest: self.newest,
+            heard: self.heard,
+        }
+    }
+
+    /// Takes over when the source was last heard of, if that belongs to this state.
+    pub fn take_last_seen(&mut self, seen: LastSeen) {
+        if seen.writes != self.writes {
+            return;
+        }
+        self.alert.last_event_at = seen.last_event_at;
+        if let (Some(expiry), Some(heard_at), Some(expires_at)) =
+            (&mut self.expiry, seen.heard_at, seen.expires_at)
+        {
+            (expiry.heard_at, expiry.expires_at) = (heard_at, expires_at);
+        }
+        (self.origin, self.newest, self.heard) = (seen.origin, seen.newest, seen.heard);
+    }
+
     /// Whether the problem is there.
     pub fn is_open(&self) -> bool {
         self.alert.status == Status::Open
@@ -211,6 +266,11 @@ pub fn operator_state(alert: &Alert) -> OperatorState {
     } else {
         OperatorState::Active
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_never(writes: &u64) -> bool {
+    *writes == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

@@ -78,6 +78,9 @@ pub enum Effect {
     Nothing,
     /// Its document is as it was; lines of the history or rows of the ledger are new.
     Note,
+    /// Only what [`AlertState::last_seen`] tells has changed, and nobody else can see a difference but in the time of the
+    /// last event.
+    Seen,
     /// It must be kept, but nobody else can see a difference.
     Keep,
     /// It must be kept and everybody be told: the alert has a new version.
@@ -283,6 +286,11 @@ impl<'a> Change<'a> {
             question: self.question,
             ignored: self.ignored,
         }
+    }
+
+    /// When the source was last heard of must be kept.
+    pub(crate) fn seen(&mut self) {
+        self.effect = self.effect.max(Effect::Seen);
     }
 
     /// The state must be kept.

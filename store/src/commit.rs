@@ -10,7 +10,7 @@ use crate::connection::{Session, list, row};
 use crate::opsgenie::put_outcomes;
 use crate::outbox::{outbox_rows, put_outbox, remove_published};
 use crate::values::{Value, count, document, hash, name, status};
-use crate::{Claim, Commit, Store, StoreError};
+use crate::{Claim, Commit, Store, StoreError, last_seen};
 
 impl Store {
     /// Does all of it or nothing; answers the id of the outbox row, if one was written.
@@ -19,6 +19,7 @@ impl Store {
         let states = rows(&commit.states, |(state, deadline)| {
             state_row(claim.partition, state, *deadline)
         })?;
+        let seen = rows(&commit.seen, last_seen::row)?;
         let history = rows(&commit.history, history_row)?;
         let ledger = rows(&commit.ledger, ledger_row)?;
         let outbox = outbox_rows(&commit.outbox)?;
@@ -27,6 +28,7 @@ impl Store {
         let mut session = self.write(what).await?;
         fence(&mut session, claim).await?;
         put_states(&mut session, states).await?;
+        last_seen::put(&mut session, seen).await?;
         put_history(&mut session, history).await?;
         put_ledger(&mut session, ledger).await?;
         remove_published(&mut session, &commit.published).await?;

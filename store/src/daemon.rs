@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 
 use crate::connection::{Session, Statement, list, padded};
 use crate::values::{Reader, Value, count};
-use crate::{Loaded, Store, StoreError};
+use crate::{Loaded, Store, StoreError, last_seen};
 
 /// The most fingerprints in one statement.
 const FINGERPRINTS: usize = 1000;
@@ -157,7 +157,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let values = values(fingerprints);
         let select = format!(
-            "SELECT fingerprint, document FROM alerts WHERE fingerprint IN ({})",
+            "SELECT alerts.fingerprint, alerts.document, {} FROM alerts {} WHERE alerts.fingerprint IN ({})",
+            last_seen::COLUMN,
+            last_seen::join(session.dialect()),
             list(values.len())
         );
         for row in session.fetch(Statement::kept(select), values).await? {
@@ -166,16 +168,16 @@ impl Store {
                 what: session.what(),
             };
             let fingerprint = reader.fingerprint(0)?;
-            self.keep_readable(
-                loaded,
-                "alerts",
-                fingerprint,
-                reader.document(1),
-                |loaded, state| {
-                    self.unreadable().readable("alerts", fingerprint);
-                    loaded.states.insert(fingerprint, state);
-                },
-            )?;
+            let state = reader.document::<AlertState>(1).and_then(|mut state| {
+                if let Some(seen) = last_seen::read(&reader, 2)? {
+                    state.take_last_seen(seen);
+                }
+                Ok(state)
+            });
+            self.keep_readable(loaded, "alerts", fingerprint, state, |loaded, state| {
+                self.unreadable().readable("alerts", fingerprint);
+                loaded.states.insert(fingerprint, state);
+            })?;
         }
         Ok(())
     }

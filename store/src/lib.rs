@@ -12,6 +12,7 @@ mod daemon;
 mod deliveries;
 mod dialect;
 mod error;
+mod last_seen;
 mod listing;
 mod migrations;
 mod model;

@@ -4,13 +4,12 @@ use domain::CompiledFilter;
 use jiff::Timestamp;
 use schemas::live::Filter;
 use schemas::{Alert, Fingerprint, Status};
-use serde::de::DeserializeOwned;
 
 use crate::connection::{Session, Statement, list};
 use crate::dialect::Dialect;
-use crate::records::{Shown, ShownWithEnd};
+use crate::records::Shown;
 use crate::values::{Reader, Value, count, name, status};
-use crate::{AlertQuery, Page, StatusWanted, Store, StoreError};
+use crate::{AlertQuery, Page, StatusWanted, Store, StoreError, last_seen};
 
 /// The most alerts whose documents are looked at for one page; what was found is then answered, with a cursor to go on.
 const DOCUMENTS_MAX: usize = 20_000;
@@ -169,7 +168,7 @@ impl Store {
                 what: session.what(),
             };
             let place = place(&reader)?;
-            let shown = reader.document::<Shown>(2);
+            let shown = Shown::read(&reader, 2);
             let shown = self.unreadable().skip("alerts", place.fingerprint, shown)?;
             rows.push((place, shown.map(|shown| shown.alert)));
         }
@@ -185,7 +184,7 @@ impl Store {
         after: Option<Fingerprint>,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        let shown: Vec<Shown> = self.open_documents(after, limit).await?;
+        let shown = self.open_documents(after, limit).await?;
         Ok(shown.into_iter().map(|shown| shown.alert).collect())
     }
 
@@ -195,24 +194,26 @@ impl Store {
         after: Option<Fingerprint>,
         limit: usize,
     ) -> Result<Vec<(Alert, Option<Timestamp>)>, StoreError> {
-        let shown: Vec<ShownWithEnd> = self.open_documents(after, limit).await?;
-        let with_end = |shown: ShownWithEnd| (shown.alert, shown.expiry.map(|end| end.expires_at));
+        let shown = self.open_documents(after, limit).await?;
+        let with_end = |shown: Shown| (shown.alert, shown.expiry.map(|end| end.expires_at));
         Ok(shown.into_iter().map(with_end).collect())
     }
 
-    async fn open_documents<T: DeserializeOwned>(
+    async fn open_documents(
         &self,
         mut after: Option<Fingerprint>,
         limit: usize,
-    ) -> Result<Vec<T>, StoreError> {
+    ) -> Result<Vec<Shown>, StoreError> {
         let mut session = self.read("the open alerts").await?;
         // First which, then what: whatever else is looked at is not read whole.
         let select = format!(
-            "SELECT alerts.fingerprint, alerts.document FROM \
+            "SELECT alerts.fingerprint, alerts.document, {} FROM \
              (SELECT fingerprint FROM alerts {} WHERE status = 'open' AND fingerprint > ? \
              ORDER BY fingerprint LIMIT ?) AS wanted \
-             JOIN alerts ON alerts.fingerprint = wanted.fingerprint ORDER BY alerts.fingerprint",
-            self.dialect().by_index("alerts_open")
+             JOIN alerts ON alerts.fingerprint = wanted.fingerprint {} ORDER BY alerts.fingerprint",
+            last_seen::COLUMN,
+            self.dialect().by_index("alerts_open"),
+            last_seen::join(self.dialect())
         );
         let mut alerts = Vec::new();
         loop {
@@ -226,7 +227,7 @@ impl Store {
                     what: session.what(),
                 };
                 let fingerprint = reader.fingerprint(0)?;
-                let shown = reader.document::<T>(1);
+                let shown = Shown::read(&reader, 1);
                 let shown = self.unreadable().skip("alerts", fingerprint, shown)?;
                 alerts.extend(shown);
                 after = Some(fingerprint);
@@ -295,13 +296,15 @@ impl Scan<'_> {
         values.push(count(limit));
         let column = self.newest.column();
         let text = format!(
-            "SELECT found.place, found.fingerprint, alerts.document FROM \
+            "SELECT found.place, found.fingerprint, alerts.document, {seen} FROM \
              (SELECT {column} AS place, fingerprint FROM alerts {index} WHERE {place}{columns} \
              ORDER BY {column} DESC, fingerprint DESC LIMIT ?) AS found \
-             {join} alerts ON alerts.fingerprint = found.fingerprint \
+             {join} alerts ON alerts.fingerprint = found.fingerprint {join_seen} \
              ORDER BY found.place DESC, found.fingerprint DESC",
             index = dialect.by_index(self.newest.index()),
             join = dialect.join_in_order(),
+            seen = last_seen::COLUMN,
+            join_seen = last_seen::join(dialect),
         );
         (text, values)
     }

@@ -16,6 +16,7 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0005_opsgenie.sql"),
     include_str!("../migrations/mariadb/0006_outbox_scope.sql"),
     include_str!("../migrations/mariadb/0007_silenced.sql"),
+    include_str!("../migrations/mariadb/0008_last_seen.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
@@ -25,6 +26,7 @@ const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0005_opsgenie.sql"),
     include_str!("../migrations/sqlite/0006_outbox_scope.sql"),
     include_str!("../migrations/sqlite/0007_silenced.sql"),
+    include_str!("../migrations/sqlite/0008_last_seen.sql"),
 ];
 
 impl Store {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::AlertState;
 use domain::steps::Deadline;
+use domain::{AlertState, LastSeen};
 use jiff::Timestamp;
 use schemas::live::Filter;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry, Notification, Receipt, Topic};
@@ -30,6 +30,8 @@ pub struct Claim {
 pub struct Commit {
     /// States that are new or have changed, each with the next thing that will happen to it by itself.
     pub states: Vec<(AlertState, Option<Deadline>)>,
+    /// When sources were last heard of, of alerts whose states stay as they are stored.
+    pub seen: Vec<(Fingerprint, LastSeen)>,
     /// New lines of the history, of alerts that are among the states or were stored before.
     pub history: Vec<HistoryEntry>,
     /// Ledger rows that are new or have changed, of such alerts too.

@@ -6,19 +6,15 @@ use serde::Deserialize;
 
 use crate::connection::Statement;
 use crate::values::{Reader, count};
-use crate::{Page, Store, StoreError};
+use crate::{Page, Store, StoreError, last_seen};
 
-/// The part of a stored state that everybody may see.
+/// The part of a stored state that everybody may see, and until when what the source said holds.
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     pub(crate) alert: Alert,
-}
-
-/// The same, and until when what the source said holds.
-#[derive(Deserialize)]
-pub(crate) struct ShownWithEnd {
-    pub(crate) alert: Alert,
     pub(crate) expiry: Option<End>,
+    #[serde(default)]
+    writes: u64,
 }
 
 #[derive(Deserialize)]
@@ -26,23 +22,39 @@ pub(crate) struct End {
     pub(crate) expires_at: Timestamp,
 }
 
+impl Shown {
+    /// Reads a document and, in the column after it, when the source was last heard of.
+    pub(crate) fn read(reader: &Reader<'_>, column: usize) -> Result<Self, StoreError> {
+        let mut shown: Self = reader.document(column)?;
+        let seen = last_seen::read(reader, column + 1)?;
+        if let Some(seen) = seen.filter(|seen| seen.writes == shown.writes) {
+            shown.alert.last_event_at = seen.last_event_at;
+            if let (Some(end), Some(expires_at)) = (&mut shown.expiry, seen.expires_at) {
+                end.expires_at = expires_at;
+            }
+        }
+        Ok(shown)
+    }
+}
+
 impl Store {
     /// One alert.
     pub async fn alert(&self, fingerprint: Fingerprint) -> Result<Option<Alert>, StoreError> {
         let mut session = self.read(format!("alert {fingerprint}")).await?;
+        let select = format!(
+            "SELECT alerts.document, {} FROM alerts {} WHERE alerts.fingerprint = ?",
+            last_seen::COLUMN,
+            last_seen::join(self.dialect())
+        );
         let rows = session
-            .fetch(
-                "SELECT document FROM alerts WHERE fingerprint = ?",
-                vec![fingerprint.into()],
-            )
+            .fetch(Statement::kept(select), vec![fingerprint.into()])
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let shown: Shown = Reader {
+        let reader = Reader {
             row,
             what: session.what(),
-        }
-        .document(0)?;
-        Ok(Some(shown.alert))
+        };
+        Ok(Some(Shown::read(&reader, 0)?.alert))
     }
 
     /// A page of an alert's history, newest first.

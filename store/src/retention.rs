@@ -90,7 +90,7 @@ impl Store {
         let mut removed = 0;
         if !still.is_empty() {
             let alerts = self.dialect().alerts(still.len());
-            for table in ["history", "ledger"] {
+            for table in ["history", "ledger", "last_seen"] {
                 let text = format!("DELETE FROM {table} WHERE alert IN ({alerts})");
                 session.execute(Statement::once(text), still.clone()).await?;
             }

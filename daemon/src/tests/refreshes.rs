@@ -93,6 +93,62 @@ async fn what_came_to_nothing_is_committed_a_second_later() {
     assert_eq!(begins_at(&world).await, 5);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_changes_nothing_writes_a_small_row_and_what_it_says_outlives_the_daemon() {
+    let mut world = World::new(vec![]).await;
+    let mut daemon = world.daemon("one").await;
+    let say = |world: &mut World| {
+        let mut firing = content(&world.event("disk", EventStatus::Firing));
+        let lifetime = Duration::from_secs(300);
+        firing.event.expires_at = Some(world.clock.now() + lifetime);
+        batch(Topic::ALERTS_DECORATED, world.offset, &firing)
+    };
+    daemon.process(&say(&mut world)).await.unwrap();
+    let written = |daemon: &Daemon| {
+        let written = &daemon.metrics().written;
+        ["state", "last_seen"].map(|what| written.with_label_values(&[what]).get())
+    };
+    assert_eq!(written(&daemon), [1, 0]);
+    let opened_at = world.clock.now();
+    let fingerprint = domain::fingerprint(["disk"]);
+    for minute in 1..=4 {
+        let due = opened_at + jiff::SignedDuration::from_secs(61 * minute);
+        world.clock.sleep_until(due).await;
+        daemon.process(&say(&mut world)).await.unwrap();
+        assert_eq!(written(&daemon), [1, u64::try_from(minute).unwrap()]);
+        let shown = world.store.alert(fingerprint).await.unwrap().unwrap();
+        assert_eq!(shown.last_event_at, world.clock.now());
+    }
+    let last_at = world.clock.now();
+    let ends = world.store.open_alerts_with_ends(None, 10).await.unwrap();
+    assert_eq!(ends[0].1, Some(last_at + Duration::from_secs(300)));
+    let listed = world
+        .store
+        .alerts(&store::AlertQuery {
+            limit: 10,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(listed.rows[0].last_event_at, last_at);
+
+    // Another daemon knows until when it holds: the deadline that is stored comes, and nothing is asked.
+    let mut daemon = world.daemon("two").await;
+    world.clock.sleep_until(last_at + Duration::from_secs(290)).await;
+    daemon.wake().await.unwrap();
+    assert_eq!(world.log.records(Topic::ALERTS_COLLECTED).len(), 0);
+    assert_eq!(written(&daemon), [1, 0], "with its next deadline");
+    world.clock.sleep_until(last_at + Duration::from_secs(361)).await;
+    daemon.wake().await.unwrap();
+    assert_eq!(
+        world.log.records(Topic::ALERTS_COLLECTED).len(),
+        1,
+        "now it is asked"
+    );
+    let shown = world.store.alert(fingerprint).await.unwrap().unwrap();
+    assert_eq!(shown.last_event_at, last_at);
+}
+
 #[tokio::test]
 async fn what_came_to_nothing_before_a_commit_is_never_read_again_after_it() {
     let mut world = World::new(vec![]).await;

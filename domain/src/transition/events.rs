@@ -127,6 +127,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         is_guessed: false,
         has_several_texts: false,
         run_began_at: None,
+        writes: 0,
         ledger: Vec::new(),
     }
 }
@@ -351,7 +352,7 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         change.state.alert = before;
         if newer {
             change.state.alert.last_event_at = change.now;
-            change.keep();
+            change.seen();
         }
     }
     expiry::refresh(change, event);

@@ -37,12 +37,18 @@ pub(super) fn of(event: &AlertEvent, now: Timestamp) -> Option<Expiry> {
 /// Takes over what a further event says of its end. It is kept if anything else is, or if it has moved too far.
 pub(super) fn refresh(change: &mut Change<'_>, event: &AlertEvent) {
     let newer = of(event, change.now);
-    let moved = match (&change.state.expiry, &newer) {
-        (Some(known), Some(newer)) => known.moves_to(newer),
-        (known, newer) => known.is_some() || newer.is_some(),
+    let (moved, only_moved) = match (&change.state.expiry, &newer) {
+        (Some(known), Some(newer)) => (known.moves_to(newer), known.only_moves_to(newer)),
+        (None, None) => (false, true),
+        _ => (true, false),
     };
-    if moved || change.effect != Effect::Nothing {
-        change.state.expiry = newer;
+    if !moved && change.effect == Effect::Nothing {
+        return;
+    }
+    change.state.expiry = newer;
+    if only_moved {
+        change.seen();
+    } else {
         change.keep();
     }
 }
@@ -126,6 +132,18 @@ impl Expiry {
 
     fn moves_to(&self, newer: &Expiry) -> bool {
         self.asked_at.is_some() || newer.expires_at.duration_since(self.expires_at).abs() >= self.slack()
+    }
+
+    /// Whether nothing but the time of the last word changes: the deadline that is kept comes too early, and is another one
+    /// then.
+    fn only_moves_to(&self, newer: &Expiry) -> bool {
+        newer.expires_at >= self.expires_at
+            && *self
+                == Expiry {
+                    heard_at: self.heard_at,
+                    expires_at: self.expires_at,
+                    ..newer.clone()
+                }
     }
 
     fn begin_anew(&mut self, now: Timestamp) {

@@ -88,9 +88,12 @@ fn succeeded(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     amendment::end(&mut change.state);
     events::take_over(&mut change.state.alert, decorated);
     let aged = change.now.duration_since(before.last_event_at) >= change.site.pace.last_seen;
-    if aged || change.state.alert != before {
+    if change.state.alert != before {
         change.state.alert.last_event_at = change.now;
         change.keep();
+    } else if aged {
+        change.state.alert.last_event_at = change.now;
+        change.seen();
     }
     expiry::refresh(change, event);
     if change.effect == Effect::Nothing {

@@ -101,15 +101,22 @@ impl World {
         self.is_read_back(input, site);
         let mut before = self.state.clone();
         let outcome = transition(self.state.take(), input, at(self.now), site);
-        if let (Effect::Nothing, Some(before), Some(after)) = (outcome.effect, &mut before, &outcome.state) {
+        if let (Effect::Nothing | Effect::Seen, Some(before), Some(after)) =
+            (outcome.effect, &mut before, &outcome.state)
+        {
+            if outcome.effect == Effect::Seen {
+                before.take_last_seen(after.last_seen());
+            }
             (before.origin, before.newest, before.heard) = (after.origin, after.newest, after.heard);
             assert_eq!(
                 after, before,
                 "what is not written has not changed, but for what was seen last"
             );
         }
-        if outcome.effect > Effect::Note {
-            self.stored.clone_from(&outcome.state);
+        match (outcome.effect, &mut self.stored, &outcome.state) {
+            (Effect::Nothing | Effect::Note, _, _) => {}
+            (Effect::Seen, Some(stored), Some(after)) => stored.take_last_seen(after.last_seen()),
+            (_, stored, after) => stored.clone_from(after),
         }
         if let (Effect::Note, Some(stored), Some(after)) = (outcome.effect, &self.stored, &outcome.state) {
             let mut stored = document(stored);
@@ -163,8 +170,11 @@ impl World {
         }
         let kept = |state: &AlertState| kept_deadline(state, site, at(self.now));
         let kept = outcome.state.as_ref().and_then(kept);
-        let moved = self.deadline.map(|stored| stored.due_at) != kept.map(|kept| kept.due_at);
-        if outcome.effect != Effect::Nothing || (moved && matches!(input, Input::Deadline)) {
+        let stored = self.deadline.map(|stored| stored.due_at);
+        let has_come = stored.is_some_and(|due_at| due_at <= at(self.now));
+        let earlier = kept.is_none_or(|kept| stored.is_none_or(|due_at| kept.due_at < due_at));
+        let looked_at = matches!(input, Input::Deadline) && (has_come || earlier);
+        if outcome.effect > Effect::Seen || looked_at {
             self.deadline = kept;
         }
         self.outbox.extend(outcome.notifications.clone());

@@ -38,7 +38,7 @@ fn an_alert_opens_once_and_refreshes_write_nothing() {
         (Effect::Nothing, Some(Ignored::Refresh))
     );
     let later = story.fires(61, Severity::Critical, "99 %");
-    assert_eq!((later.effect, later.history.len()), (Effect::Keep, 0));
+    assert_eq!((later.effect, later.history.len()), (Effect::Seen, 0));
     assert_eq!((story.alert().version, story.alert().last_event_at), (1, at(61)));
 }
 

@@ -36,8 +36,10 @@ impl World {
     /// Only what must be kept is kept, as in the database.
     pub fn take(&mut self, input: Input<'_>) -> Outcome {
         let outcome = transition(self.state.clone(), input, at(self.now), &self.site);
-        if outcome.effect != Effect::Nothing {
-            self.state.clone_from(&outcome.state);
+        match (outcome.effect, &mut self.state, &outcome.state) {
+            (Effect::Nothing, _, _) => {}
+            (Effect::Seen, Some(kept), Some(state)) => kept.take_last_seen(state.last_seen()),
+            (_, kept, state) => kept.clone_from(state),
         }
         if let Some(question) = outcome.question.clone() {
             self.says(DecoratedEvent {

@@ -56,6 +56,7 @@ on_each_database! {
     commits::the_outbox_keeps_its_order_until_rows_are_published,
     commits::a_large_outbox_row_comes_back_whole,
     commits::deadlines_come_most_overdue_first_and_follow_the_state,
+    commits::the_time_of_a_last_event_is_read_everywhere_and_belongs_to_one_writing_of_the_state,
     commits::only_ledger_rows_that_are_unsettled_or_failed_are_loaded,
     commits::many_alerts_are_loaded_at_once,
     commits::migrating_again_and_at_the_same_time_does_no_harm,

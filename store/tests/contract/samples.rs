@@ -97,6 +97,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         is_guessed: false,
         has_several_texts: false,
         run_began_at: None,
+        writes: 0,
         ledger: Vec::new(),
     }
 }

@@ -253,7 +253,7 @@ fn calls_that_come_often_are_not_kept_each_time() {
     for second in 1..=600 {
         world.now = second;
         world.is_called(240);
-        kept += i32::from(world.reads_all().effect == Effect::Keep);
+        kept += i32::from(world.reads_all().effect == Effect::Seen);
     }
     assert_eq!(kept, 10, "once a minute");
 }

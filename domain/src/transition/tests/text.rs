@@ -75,7 +75,7 @@ fn the_pace_is_a_setting() {
     );
     assert_eq!(
         story.fires(13, Severity::Critical, "3 requests").effect,
-        Effect::Keep
+        Effect::Seen
     );
 }
 

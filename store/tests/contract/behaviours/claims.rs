@@ -125,6 +125,7 @@ pub async fn partitions_commit_at_the_same_time_without_disturbing_each_other(ba
                     published,
                     positions: [(Topic::ALERTS_DECORATED, round)].into(),
                     outcomes: Vec::new(),
+                    seen: Vec::new(),
                 };
                 published = store.commit(&claim, &commit).await.unwrap().into_iter().collect();
             }

@@ -5,7 +5,7 @@ use domain::state::{Expiry, StepState};
 use domain::steps::{Deadline, DeadlineKind};
 use schemas::alert::Snooze;
 use schemas::{Channel, LedgerState, Reason, Topic, What};
-use store::{Commit, OutboxRow, StoreError};
+use store::{AlertQuery, Commit, OutboxRow, StoreError};
 use tokio::task::JoinSet;
 
 use crate::backing::Backing;
@@ -141,6 +141,7 @@ pub async fn a_commit_that_fails_in_its_middle_leaves_nothing(backing: &Backing)
         published: Vec::new(),
         positions: [(Topic::ALERTS_DECORATED, 5)].into(),
         outcomes: Vec::new(),
+        seen: Vec::new(),
     };
     let failed = store.commit(&claim, &second).await.unwrap_err();
     assert!(
@@ -245,6 +246,78 @@ pub async fn a_large_outbox_row_comes_back_whole(backing: &Backing) {
         1,
         "all of its parts are gone"
     );
+}
+
+pub async fn the_time_of_a_last_event_is_read_everywhere_and_belongs_to_one_writing_of_the_state(
+    backing: &Backing,
+) {
+    let store = &backing.store;
+    let claim = store.claim("daemon", 0, "test").await.unwrap();
+    let mut state = state(1);
+    state.writes = 1;
+    state.expiry = Some(Expiry {
+        heard_at: at(1),
+        lifetime_seconds: 300,
+        expires_at: at(301),
+        asked_at: None,
+        heartbeat: None,
+    });
+    let write = async |commit: Commit| {
+        store.commit(&claim, &commit).await.unwrap();
+    };
+    write(Commit {
+        states: vec![(state.clone(), None)],
+        ..Commit::default()
+    })
+    .await;
+    let (fingerprint, mut heard) = (fingerprint(1), state.clone());
+    heard.alert.last_event_at = at(60);
+    let expiry = heard.expiry.as_mut().unwrap();
+    (expiry.heard_at, expiry.expires_at) = (at(60), at(360));
+    // Twice, as it is written again and again.
+    for last_event_at in [at(50), at(60)] {
+        let mut seen = heard.last_seen();
+        seen.last_event_at = last_event_at;
+        write(Commit {
+            seen: vec![(fingerprint, seen)],
+            ..Commit::default()
+        })
+        .await;
+    }
+    let loaded = async || {
+        store
+            .load(&[fingerprint])
+            .await
+            .unwrap()
+            .remove(&fingerprint)
+            .unwrap()
+    };
+    assert_eq!(loaded().await, heard);
+    let shown = async || {
+        let query = AlertQuery {
+            limit: 10,
+            ..AlertQuery::default()
+        };
+        let (alert, end) = store.open_alerts_with_ends(None, 10).await.unwrap().remove(0);
+        let others = [
+            store.alert(fingerprint).await.unwrap().unwrap(),
+            store.alerts(&query).await.unwrap().rows.remove(0),
+            store.open_alerts(None, 10).await.unwrap().remove(0),
+        ];
+        assert!(others.iter().all(|other| *other == alert), "{others:?}");
+        (alert.last_event_at, end)
+    };
+    assert_eq!(shown().await, (at(60), Some(at(360))));
+
+    // The next state knows better, though its source was last heard of before.
+    state.writes = 2;
+    write(Commit {
+        states: vec![(state.clone(), None)],
+        ..Commit::default()
+    })
+    .await;
+    assert_eq!(loaded().await, state);
+    assert_eq!(shown().await, (state.alert.last_event_at, Some(at(301))));
 }
 
 pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Backing) {
