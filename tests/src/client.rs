@@ -71,6 +71,12 @@ impl Client {
         })
     }
 
+    /// The same, with the API at another address.
+    #[must_use]
+    pub fn with_api(&self, api: SocketAddr) -> Self {
+        Self { api, ..self.clone() }
+    }
+
     /// Posts any body to a source's path.
     pub async fn post(&self, source: &str, key: &str, body: impl Into<reqwest::Body>) -> Result<Answer> {
         let url = format!(
@@ -107,6 +113,11 @@ impl Client {
     /// Reads anything of the API.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         answer(self.http.get(format!("http://{}{path}", self.api))).await
+    }
+
+    /// Posts JSON to any path of the API.
+    pub async fn send_to_api(&self, path: &str, body: &Value) -> Result<Answer> {
+        answer(self.http.post(format!("http://{}{path}", self.api)).json(body)).await
     }
 
     /// All alerts of a query such as `state=any`, page by page.

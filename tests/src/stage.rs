@@ -179,6 +179,16 @@ impl Stage {
             .collect())
     }
 
+    /// Waits until `/readyz` names something that it waits for.
+    pub async fn waits(&self, what: &str, within: Duration) -> Result<()> {
+        let name = format!("{} waits for {what}", self.name);
+        until(&name, within, async || {
+            let waits = self.waits_for().await?;
+            Ok(waits.iter().any(|named| named.contains(what)).then_some(()))
+        })
+        .await
+    }
+
     /// The sum of a metric over all series whose labels contain `labels`; nothing if there is none.
     pub async fn metric(&self, name: &str, labels: &str) -> Result<Option<f64>> {
         let answer = self.admin("/metrics").await?;

@@ -167,6 +167,14 @@ impl World {
         Ok(world)
     }
 
+    /// Starts another api beside the first one; answers a client that speaks to it and the same collectors.
+    pub fn another_api(&mut self) -> Result<Client> {
+        let listen = places::free_address()?;
+        let settings = self.settings()?;
+        self.start_stage("api", &settings, Some(listen))?;
+        Ok(self.client.with_api(listen))
+    }
+
     /// Where Riemann's clients are listened for; only `up` does.
     pub fn riemann(&self) -> Result<SocketAddr> {
         self.riemann.context("nobody listens for Riemann's clients")
@@ -304,8 +312,10 @@ impl World {
     fn settings(&self) -> Result<BTreeMap<&'static str, String>> {
         let services = self.services.as_ref().context("there are no services")?;
         let key = self.data.path().join("secret-key");
-        std::fs::write(&key, STANDARD.encode(rand::random::<[u8; 32]>()))
-            .context("writing the secret key")?;
+        if !key.exists() {
+            std::fs::write(&key, STANDARD.encode(rand::random::<[u8; 32]>()))
+                .context("writing the secret key")?;
+        }
         let mut settings = BTreeMap::from([
             ("kafka", services.kafka.address().to_owned()),
             ("database", services.mariadb.url().to_owned()),

@@ -90,6 +90,35 @@ impl Kafka {
         process.works(START, async || asked(&address).await).await
     }
 
+    /// Sets something of a topic, such as `max.message.bytes=20000`.
+    pub async fn set_topic(&mut self, topic: &str, setting: &str) -> Result<()> {
+        let address = self.address.clone();
+        let own = self.own()?;
+        let mut command = own.java();
+        command.args([
+            "kafka.admin.ConfigCommand",
+            "--bootstrap-server",
+            &address,
+            "--alter",
+        ]);
+        command.args([
+            "--entity-type",
+            "topics",
+            "--entity-name",
+            topic,
+            "--add-config",
+            setting,
+        ]);
+        let mut process = Process::spawn("kafka configs", command, &own.log)?;
+        let status = process.wait(START).await?;
+        ensure!(
+            status.success(),
+            "{setting} of {topic} was not set; {}",
+            process.last_words()
+        );
+        Ok(())
+    }
+
     fn own(&mut self) -> Result<&mut Own> {
         self.own
             .as_mut()
