@@ -16,6 +16,9 @@ pub mod spooled;
 
 /// The most records that a batch has.
 const MAX_BATCH_RECORDS: usize = 500;
+/// The most bytes that the records of a batch have together, unless it is one record. A stage holds a record many times over
+/// until what it makes of it is committed: parsed, in each notification, in each row.
+pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 /// A record to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,6 +234,36 @@ fn max_record_bytes(topic: Topic) -> usize {
         2 * READ_BY_STAGES
     } else {
         READ_BY_STAGES
+    }
+}
+
+fn received_size(record: &Received) -> usize {
+    let headers: usize = record
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    record.key.len() + headers + record.value.as_ref().map_or(0, Bytes::len)
+}
+
+/// How full a batch is.
+#[derive(Debug, Default)]
+struct Fill {
+    records: usize,
+    bytes: usize,
+}
+
+impl Fill {
+    /// Counts a record if the batch has room for it, as it always has for the first one.
+    fn takes(&mut self, record: &Received) -> bool {
+        let bytes = self.bytes + received_size(record);
+        let fits = self.records < MAX_BATCH_RECORDS && bytes <= MAX_BATCH_BYTES;
+        if !fits && self.records > 0 {
+            return false;
+        }
+        self.records += 1;
+        self.bytes = bytes;
+        true
     }
 }
 

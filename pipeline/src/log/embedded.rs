@@ -26,7 +26,7 @@ use tokio::task::AbortHandle;
 
 use super::{
     Consumer, Extent, Follower, From, Log, LogError, Positions, Received, Record, RejectedRetention,
-    check_size, partition_of, record_size,
+    check_size, partition_of, received_size, record_size,
 };
 use crate::{Clock, Health};
 use codec::Unreadable;
@@ -56,7 +56,7 @@ const BLOCK_CACHE: u64 = 4 * 1024 * 1024;
 /// The size of one of them.
 const BLOCK: u32 = 16 * 1024;
 /// What each topic gathers in memory before it goes from the journal to its table, in bytes.
-const MEMTABLE: u64 = 8 * 1024 * 1024;
+const MEMTABLE: u64 = 4 * 1024 * 1024;
 /// The journals may take so much of the disk; they are read when the log is opened.
 const JOURNALS: u64 = 128 * 1024 * 1024;
 /// The newest records of a partition that are kept in memory for its readers.
@@ -587,13 +587,4 @@ impl Partition {
             self.tail_bytes -= removed.as_ref().map_or(0, received_size);
         }
     }
-}
-
-fn received_size(record: &Received) -> usize {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    record.key.len() + headers + record.value.as_ref().map_or(0, bytes::Bytes::len)
 }

@@ -10,8 +10,8 @@ use schemas::Topic;
 use tokio::sync::Notify;
 
 use super::{
-    Batch, Consumer, Delivery, Extent, Follower, From, Log, LogError, MAX_BATCH_RECORDS, Positions, Received,
-    Record, check_size, partition_of,
+    Batch, Consumer, Delivery, Extent, Fill, Follower, From, Log, LogError, Positions, Received, Record,
+    check_size, partition_of,
 };
 
 /// A log in memory; clones are the same log.
@@ -187,9 +187,10 @@ impl State {
             let from = partition
                 .records
                 .partition_point(|record| record.offset < *position);
+            let mut fill = Fill::default();
             let records: Vec<_> = partition.records[from..]
                 .iter()
-                .take(MAX_BATCH_RECORDS)
+                .take_while(|record| fill.takes(record))
                 .cloned()
                 .collect();
             if !records.is_empty() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use pipeline::log::{Batch, Consumer, Delivery, Follower, From, Log, Positions, Received, partition_of};
+use pipeline::log::{
+    Batch, Consumer, Delivery, Follower, From, Log, MAX_BATCH_BYTES, Positions, Received, partition_of,
+};
 use pipeline::{LogError, Record};
 use schemas::Topic;
 
@@ -405,6 +407,26 @@ pub async fn many_appends_at_once_are_all_there(run: &Run) {
             .all(|values| values.len() == 20 && values.is_sorted()),
         "{by_key:?}"
     );
+}
+
+pub async fn s7_a_batch_of_large_records_has_bounded_bytes(run: &Run) {
+    const LARGE_BYTES: usize = 300_000;
+    let text = "x".repeat(LARGE_BYTES);
+    run.append(TOPIC, &[("a", text.as_str()); 20]).await;
+    let mut consumer = run.started("reader", &[TOPIC], &Positions::new()).await;
+    let mut seen = 0;
+    while seen < 20 {
+        let Ok(Delivery::Batch(batch)) = consumer.next().await else {
+            continue;
+        };
+        let bytes: usize = batch.records.iter().map(value_bytes).sum();
+        assert!(batch.records.len() == 1 || bytes <= MAX_BATCH_BYTES, "{bytes}");
+        seen += run.ours(batch).len();
+    }
+}
+
+fn value_bytes(record: &Received) -> usize {
+    record.value.as_ref().map_or(0, |value| value.len())
 }
 
 pub async fn l2_a_partition_tells_its_extent_and_gives_single_records(run: &Run) {

@@ -55,6 +55,7 @@ all_suites![
     a_follower_folds_the_compacted_topic_to_its_latest_state,
     a_record_that_is_too_large_is_refused_and_the_next_one_is_taken,
     many_appends_at_once_are_all_there,
+    s7_a_batch_of_large_records_has_bounded_bytes,
     l2_a_partition_tells_its_extent_and_gives_single_records,
 ];
 

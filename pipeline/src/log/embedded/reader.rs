@@ -8,13 +8,8 @@ use fjall::Keyspace;
 use schemas::Topic;
 use tokio::sync::Notify;
 
-use super::{Group, Member, Partition, Shared, StorageError, codec, received_size};
-use crate::log::{
-    Batch, Consumer, Delivery, Follower, From, LogError, MAX_BATCH_RECORDS, Positions, Received,
-};
-
-/// A batch has at most so many bytes (or one record).
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+use super::{Group, Member, Partition, Shared, StorageError, codec};
+use crate::log::{Batch, Consumer, Delivery, Fill, Follower, From, LogError, Positions, Received};
 
 /// Where one reader is in one partition.
 struct Cursor {
@@ -38,23 +33,12 @@ fn find(partition: &Partition, position: u64) -> Found {
     match partition.tail.front() {
         Some(oldest) if oldest.offset <= position => {
             let from = partition.tail.partition_point(|record| record.offset < position);
-            let mut size = 0;
-            let records = partition.tail.range(from..).take(MAX_BATCH_RECORDS);
-            Found::InMemory(
-                records
-                    .take_while(|record| fits(&mut size, record))
-                    .cloned()
-                    .collect(),
-            )
+            let mut fill = Fill::default();
+            let records = partition.tail.range(from..);
+            Found::InMemory(records.take_while(|record| fill.takes(record)).cloned().collect())
         }
         _ => Found::OnDisk(position.max(partition.first), partition.end),
     }
-}
-
-fn fits(size: &mut usize, record: &Received) -> bool {
-    let first = *size == 0;
-    *size += received_size(record).max(1);
-    first || *size <= BATCH_BYTES
 }
 
 fn read_disk(
@@ -64,11 +48,11 @@ fn read_disk(
     end: u64,
 ) -> Result<Vec<Received>, StorageError> {
     let range = codec::place(partition, from)..codec::place(partition, end);
-    let (mut records, mut size) = (Vec::new(), 0);
-    for record in keyspace.range(range).take(MAX_BATCH_RECORDS) {
+    let (mut records, mut fill) = (Vec::new(), Fill::default());
+    for record in keyspace.range(range) {
         let (place, value) = record.into_inner()?;
         let record = codec::decode(&place, &value)?;
-        if !fits(&mut size, &record) {
+        if !fill.takes(&record) {
             break;
         }
         records.push(record);

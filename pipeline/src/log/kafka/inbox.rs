@@ -17,7 +17,7 @@ use schemas::Topic;
 use tokio::sync::Notify;
 
 use super::log_client;
-use crate::log::{Batch, Delivery, LogError, MAX_BATCH_RECORDS, Received};
+use crate::log::{Batch, Delivery, Fill, LogError, MAX_BATCH_RECORDS, Received};
 
 /// When so much waits, the thread reads no more.
 const FULL_RECORDS: usize = 4 * MAX_BATCH_RECORDS;
@@ -37,6 +37,8 @@ pub(super) struct State {
     deliveries: VecDeque<Delivery>,
     records: usize,
     bytes: usize,
+    /// Of the last batch of each partition.
+    fill: BTreeMap<(Topic, u32), Fill>,
     /// Assigned by the broker, and not delivered to the stage yet.
     undelivered: Option<TopicPartitionList>,
     /// The assignment that was delivered to the stage last, if it holds and was not started yet. A start that comes late
@@ -238,9 +240,12 @@ impl State {
                 Delivery::Batch(batch) if batch.topic == topic && batch.partition == partition => Some(batch),
                 _ => None,
             });
+        let fill = self.fill.entry((topic, partition)).or_default();
         match waiting {
-            Some(batch) if batch.records.len() < MAX_BATCH_RECORDS => batch.records.push(record),
+            Some(batch) if fill.takes(&record) => batch.records.push(record),
             _ => {
+                *fill = Fill::default();
+                fill.takes(&record);
                 self.deliveries.push_back(Delivery::Batch(Batch {
                     topic,
                     partition,
