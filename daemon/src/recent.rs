@@ -10,7 +10,7 @@ use schemas::Fingerprint;
 /// So many states are remembered of all partitions together.
 const STATES_MAX: usize = 10_000;
 /// So many bytes of text these may have together.
-const TEXT_BYTES_MAX: usize = 48 * 1024 * 1024;
+const TEXT_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// What is remembered of one partition. It is good as long as the claim is: no other process may write the states.
 pub(crate) struct Recent {
@@ -26,7 +26,8 @@ pub(crate) struct Recent {
 struct Remembered {
     turn: u64,
     bytes: usize,
-    state: AlertState,
+    /// Large, and a table has room for more than are in it.
+    state: Box<AlertState>,
 }
 
 impl Recent {
@@ -52,7 +53,7 @@ impl Recent {
         let mut states = HashMap::new();
         for fingerprint in fingerprints {
             if let Some(remembered) = self.forget(*fingerprint) {
-                states.insert(*fingerprint, remembered.state);
+                states.insert(*fingerprint, *remembered.state);
             }
         }
         states
@@ -68,6 +69,7 @@ impl Recent {
             let (turn, bytes) = (self.turn, text_bytes(&state));
             self.bytes += bytes;
             self.turns.insert(turn, fingerprint);
+            let state = Box::new(state);
             self.states.insert(fingerprint, Remembered { turn, bytes, state });
             while (self.states.len() > self.most || self.bytes > self.most_bytes)
                 && let Some((_, oldest)) = self.turns.first_key_value()

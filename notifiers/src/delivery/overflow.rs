@@ -12,11 +12,11 @@ use super::waiting::{Amount, Place};
 /// How many notifications of one destination are in memory,
 pub(crate) const HELD_PER_DESTINATION: usize = 10_000;
 /// and how much they take.
-pub(crate) const HELD_PER_DESTINATION_BYTES: usize = 32 << 20;
+pub(crate) const HELD_PER_DESTINATION_BYTES: usize = 16 << 20;
 /// How many notifications of a channel are in memory,
 const HELD: usize = 50_000;
 /// and how much they take, before the bounds per destination shrink
-const HELD_BYTES: usize = 96 << 20;
+const HELD_BYTES: usize = 48 << 20;
 /// to these.
 const HELD_PER_DESTINATION_WHEN_FULL: usize = 100;
 const HELD_PER_DESTINATION_WHEN_FULL_BYTES: usize = 256 << 10;
@@ -227,7 +227,7 @@ mod tests {
     fn l1_what_waits_for_dead_destinations_takes_bounded_memory_however_much_and_large_it_is() {
         let one = held_of(1, 50_000, 6_000);
         assert!(
-            one.count > 4_000 && one.bytes <= HELD_PER_DESTINATION_BYTES + 7_000,
+            one.count > 2_000 && one.bytes <= HELD_PER_DESTINATION_BYTES + 7_000,
             "{one:?}"
         );
         assert_eq!(held_of(1, 12_000, 100).count, HELD_PER_DESTINATION);
