@@ -96,6 +96,19 @@ impl Client {
         self.post(source, key, body.to_string()).await
     }
 
+    /// Posts a JSON body until it is taken; tells how often it was answered that there is no room yet.
+    pub async fn ingest_until_taken(&self, source: &str, key: &str, body: &Value) -> Result<usize> {
+        let mut refused = 0;
+        loop {
+            let answer = self.ingest(source, key, body).await?;
+            if answer.status == StatusCode::OK {
+                return Ok(refused);
+            }
+            ensure!(answer.status == StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+            refused += 1;
+        }
+    }
+
     /// Posts a body that is signed as Standard Webhooks has it.
     pub async fn post_signed(&self, source: &str, key: &str, body: &str) -> Result<Answer> {
         let (id, time) = ("msg_1", Timestamp::now().as_second().to_string());
