@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
 
+mod allocator;
 mod apply;
 mod data_folder;
 mod demo;
@@ -22,10 +23,6 @@ mod trial;
 mod up;
 mod variables;
 mod watchdog;
-
-/// Alerts are made of many small texts, which this allocator gives out and takes back at half the cost of the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A streaming alert pipeline: monitoring systems post alerts to it, and it tells the right people, once.
 #[derive(Parser)]
@@ -78,6 +75,16 @@ enum Command {
     Log(log::Arguments),
 }
 
+impl Command {
+    /// Whether it runs until it is ended.
+    const fn serves(&self) -> bool {
+        !matches!(
+            self,
+            Self::Apply(_) | Self::Import(_) | Self::Rejected(_) | Self::Try(_) | Self::Log(_)
+        )
+    }
+}
+
 #[derive(Args)]
 struct Up {
     /// Folder that holds everything; made when it is not there.
@@ -124,6 +131,9 @@ fn main() -> ExitCode {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     chassis::install_cryptography();
     let cli = Cli::parse();
+    if cli.command.serves() {
+        allocator::give_memory_back_soon();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(domain::expression::EVALUATION_STACK_BYTES)
