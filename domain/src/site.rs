@@ -280,7 +280,7 @@ impl Site {
     /// The alerts that are to be evaluated again after a change of the site: people may be notified of them now, or their
     /// heartbeat is gone.
     pub fn affected_since(&self, before: &Site, now: Timestamp) -> Affected {
-        if self.scenarios != before.scenarios {
+        if self.scenarios != before.scenarios || self.bots != before.bots {
             return Affected::All;
         }
         let is_removed = |heartbeat: &&Heartbeat| {

@@ -11,7 +11,7 @@ use schemas::{
 
 use crate::Site;
 use crate::state::{AlertState, Expiry, StepState};
-use crate::transition::{Change, heartbeat, text};
+use crate::transition::{Change, again, heartbeat, text};
 use crate::window::Window;
 
 /// Nobody will see it: the year 9999.
@@ -111,7 +111,7 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
         .filter_map(|(_, occurrence, step)| {
             let mut known = state.steps.iter();
             let known = known.find(|known| known.is_of(step, occurrence));
-            step_deadline(alert, step, known, site, now)
+            step_deadline(state, step, known, site, now)
         })
         .collect();
     let is_silenced = steps.iter().any(|step| step.is_silenced);
@@ -143,16 +143,17 @@ fn name(step: &Step) -> (Channel, &str, u64) {
 /// When a step that was not told yet is to be evaluated again: when its delay is over, and when what holds it back ends by
 /// itself. Whatever else holds it back ends with something that happens to the alert, which evaluates every step.
 fn step_deadline(
-    alert: &Alert,
+    state: &AlertState,
     step: &Step,
     known: Option<&StepState>,
     site: &Site,
     now: Timestamp,
 ) -> Option<Deadline> {
-    if known.is_some_and(|known| known.told) {
-        return None;
-    }
     let at = |due_at| Deadline::of(DeadlineKind::Step, due_at);
+    if known.is_some_and(|known| known.told) {
+        return row_of(state, step).and_then(again::retry_at).map(at);
+    }
+    let alert = &state.alert;
     let due_at = known
         .and_then(|known| known.due_at)
         .unwrap_or_else(|| nominal_due_at(alert, step));
@@ -222,7 +223,11 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
         change.state.steps.len() - 1
     });
     if change.state.steps[known].told {
-        return;
+        let row = row_of(&change.state, step);
+        if !row.is_some_and(|row| again::is_due(row, &change.state.alert, change.site, change.now)) {
+            return;
+        }
+        change.state.steps[known].is_due_again(change.now);
     }
     let reasons = suppression(&change.state.alert, step, change.site, change.now);
     let nominal = nominal_due_at(&change.state.alert, step);
@@ -310,21 +315,26 @@ fn window_closed(step: &Step, now: Timestamp) -> Option<Reason> {
 }
 
 fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step) {
+    let open = row_index(&change.state, step);
+    let failed = open
+        .map(|row| &change.state.ledger[row])
+        .filter(|row| row.state == LedgerState::Failed);
+    let again = failed.map(|row| Reason::NotDelivered {
+        error: row.error.clone().unwrap_or_default(),
+    });
     let alert = &change.state.alert;
     let episode = alert.episode;
-    let open = change.state.ledger.iter().position(|entry| {
-        entry.episode == episode && entry.channel == step.channel && entry.destination == step.destination
-    });
     let reason = format!("{} {}: {}", alert.severity, alert.name, alert.output);
     let happening = Happening {
         actor: actor(scenario, index),
         what: What::Notifying { target: target(step) },
-        reasons: Vec::new(),
+        reasons: again.into_iter().collect(),
     };
     change.note(happening, None);
     match open {
         Some(row) if change.state.ledger[row].state == LedgerState::Failed => {
             change.state.ledger[row].state = LedgerState::Opening;
+            change.state.ledger[row].failed = None;
             change.hand_out(row, NotificationKind::Open, HistoryKind::Opened, &reason);
         }
         // A later step to the same destination reminds of what is open there.
@@ -348,10 +358,25 @@ fn tell(change: &mut Change<'_>, scenario: &Scenario, index: usize, step: &Step)
                 opened_at: now,
                 changed_at: now,
                 error: None,
+                failed: None,
             });
             change.hand_out(row, NotificationKind::Open, HistoryKind::Opened, &reason);
         }
     }
+}
+
+/// The row of the ledger that a step has opened in this episode.
+fn row_of<'s>(state: &'s AlertState, step: &Step) -> Option<&'s LedgerEntry> {
+    row_index(state, step).and_then(|index| state.ledger.get(index))
+}
+
+fn row_index(state: &AlertState, step: &Step) -> Option<usize> {
+    let is_of = |row: &LedgerEntry| {
+        row.episode == state.alert.episode
+            && row.channel == step.channel
+            && row.destination == step.destination
+    };
+    state.ledger.iter().position(is_of)
 }
 
 fn target(step: &Step) -> Target {
@@ -380,6 +405,14 @@ impl StepState {
             held_since: None,
             suppressed_by: Vec::new(),
         }
+    }
+
+    /// What it has opened could not be delivered, and is to be tried again.
+    fn is_due_again(&mut self, now: Timestamp) {
+        self.told = false;
+        self.due_at = Some(now);
+        self.held_since = None;
+        self.suppressed_by.clear();
     }
 
     /// Takes note of whether the step is held back now, and moves its due time by the time that a hold has lasted which has ended.

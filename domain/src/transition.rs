@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::state::{AlertState, operator_state};
 use crate::{Site, steps, words};
 
+pub(crate) mod again;
 mod amendment;
 mod clock_skew;
 mod commands;

@@ -69,7 +69,8 @@ pub fn message(happening: &Happening) -> String {
         What::Commented { comment } => format!("commented: {comment}"),
         What::Uncommented { comment } => format!("took back the comment: {comment}"),
         What::Refused { action } => format!("{action} was not done: {}", joined(reasons)),
-        What::Notifying { target } => format!("{} is told", place(target)),
+        What::Notifying { target } if reasons.is_empty() => format!("{} is told", place(target)),
+        What::Notifying { target } => format!("{} is told again, as {}", place(target), joined(reasons)),
         What::HeldBack { target: None } => format!("nobody is told: {}", joined(reasons)),
         What::HeldBack { target: Some(target) } => {
             format!("{} is not told: {}", place(target), joined(reasons))
@@ -280,6 +281,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Expired => "its time is over".to_owned(),
         Reason::AtSource { by } => format!("{by} did so at the source"),
         Reason::SourceSilent { since } => format!("its source has been silent since {since:.0}"),
+        Reason::NotDelivered { error } => format!("the opening could not be delivered: {error}"),
         Reason::HeartbeatMissed { heartbeat } => format!("heartbeat {heartbeat} was not called in time"),
         Reason::HeartbeatRemoved { heartbeat } => {
             format!("heartbeat {heartbeat} was removed from the site, so no call will end it")

@@ -377,6 +377,11 @@ pub enum Reason {
         /// Since when.
         since: Timestamp,
     },
+    /// What was to be delivered before could not be.
+    NotDelivered {
+        /// The provider's answer.
+        error: String,
+    },
     /// A heartbeat was not called in time.
     HeartbeatMissed {
         /// Name of the heartbeat.

@@ -29,7 +29,7 @@ pub use history::{
     Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, Target, What,
 };
 pub use notification::{
-    Channel, DeliveryFailure, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
+    Channel, DeliveryFailure, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,
 };
 pub use topics::Topic;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Alert, Fingerprint, HistoryKind};
+use crate::{Alert, Fingerprint, HistoryKind, Severity};
 
 /// Where a person is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -217,6 +217,21 @@ pub struct LedgerEntry {
     /// The last error of the channel, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What was so when the open could not be delivered for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedOpen>,
+}
+
+/// What was so when an open could not be delivered for good: when it is no longer so, the open is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedOpen {
+    /// When it became known.
+    pub at: Timestamp,
+    /// How bad the alert was.
+    pub severity: Severity,
+    /// Hash of the bot, as it was configured; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<Fingerprint>,
 }
 
 /// How far a ledger row is.

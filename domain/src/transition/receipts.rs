@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use schemas::{Actor, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, Target, What};
 
-use super::{Change, Effect, Ignored, Outcome};
+use super::{Change, Effect, Ignored, Outcome, again};
 use crate::{AlertState, Site};
 
 /// What becomes of an alert of which a channel says what it delivered. Of most it is a line of the history and a row of the
@@ -82,6 +82,9 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
                 failure: *failure,
                 error: error.clone(),
             };
+            if receipt.kind == NotificationKind::Open {
+                entry.failed = Some(again::failed(entry, &change.state.alert, change.site, receipt.at));
+            }
             (after_failure(entry.state, receipt.kind), Some(not_delivered))
         }
         ReceiptOutcome::Superseded if receipt.kind == NotificationKind::Close => (LedgerState::Closed, None),

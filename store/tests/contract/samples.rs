@@ -137,6 +137,7 @@ pub fn ledger(episode: u32, destination: &str, state: LedgerState) -> LedgerEntr
         opened_at: at(episode.into()),
         changed_at: at(episode.into()),
         error: None,
+        failed: None,
     }
 }
 

@@ -146,10 +146,13 @@ fn an_alert_that_a_call_opens_after_its_heartbeat_was_removed_is_ended_soon() {
     assert_eq!(world.due(), Some(60));
     world.now = 60;
     let ended = world.wakes().unwrap();
-    let line = &ended.history[0];
-    assert_eq!(line.kind(), HistoryKind::Closed);
-    let heartbeat = NAME.to_owned();
-    assert_eq!(line.happening.reasons, [Reason::HeartbeatRemoved { heartbeat }]);
+    assert_eq!(ended.history[0].kind(), HistoryKind::Closed);
+    let heartbeat = ended.history[0].happening.reasons.first();
+    assert!(
+        matches!(heartbeat, Some(Reason::HeartbeatRemoved { .. })),
+        "{:?}",
+        ended.history
+    );
     assert_eq!((world.is_open(), world.due()), (false, None));
 }
 
