@@ -5,7 +5,7 @@
 //! field that they know.
 
 use axum::extract::Request;
-use axum::http::{Method, StatusCode, Uri, header, uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -45,6 +45,8 @@ enum Shape {
 
 const ALERTA: &str = "post alerts to /api/alert";
 const ILERT: &str = "post events to /api/events, /api/v1/events or /api/v1/events/TYPE/KEY";
+const GOALERT: &str =
+    "post alerts to /api/v2/generic/incoming, or to grafana, prometheusalertmanager or site24x7 in its place";
 const OTLP: &str = "post logs to /v1/logs; traces and metrics are not taken";
 const SLACK: &str = "post messages to /services/…/…/KEY or /slack/KEY";
 const OPSGENIE: &str = "alerts are at /v2/alerts, heartbeats at /v2/heartbeats, and both below /jsm/ops/integration; \
@@ -53,7 +55,7 @@ const OURS: &str = "senders post to /monitoring-system/NAME, with one of the nam
                     the API";
 
 /// The beginnings of addresses, whose they are, and where to go instead. The first that fits counts.
-const FAMILIES: [(&str, Shape, &str); 28] = [
+const FAMILIES: [(&str, Shape, &str); 32] = [
     ("/v2/enqueue", Shape::PagerDuty, "post events to /v2/enqueue"),
     (
         "/v2/change",
@@ -67,11 +69,11 @@ const FAMILIES: [(&str, Shape, &str); 28] = [
     ),
     ("/v2", Shape::Opsgenie, OPSGENIE),
     ("/jsm", Shape::Opsgenie, OPSGENIE),
-    (
-        "/api/v2/generic",
-        Shape::GoAlert,
-        "post alerts to /api/v2/generic/incoming",
-    ),
+    ("/api/v2/generic", Shape::GoAlert, GOALERT),
+    ("/api/v2/grafana", Shape::GoAlert, GOALERT),
+    ("/api/v2/heartbeat", Shape::GoAlert, GOALERT),
+    ("/api/v2/prometheusalertmanager", Shape::GoAlert, GOALERT),
+    ("/api/v2/site24x7", Shape::GoAlert, GOALERT),
     (
         "/api/v2",
         Shape::Alertmanager,
@@ -121,7 +123,8 @@ async fn complete(mut request: Request, next: Next) -> Response {
         *request.uri_mut() = uri;
     }
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    keep_private(response.headers_mut());
     let status = response.status();
     let nothing_served = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
         && !response.headers().contains_key(header::CONTENT_TYPE)
@@ -134,10 +137,22 @@ async fn complete(mut request: Request, next: Next) -> Response {
     let methods = allowed.as_ref().and_then(|methods| methods.to_str().ok());
     let message = message(&method, &path, status, methods, hint);
     let mut answer = shape.answer(status, &message);
+    keep_private(answer.headers_mut());
     if let Some(allowed) = allowed {
         answer.headers_mut().insert(header::ALLOW, allowed);
     }
     answer
+}
+
+/// What is answered is for the one who asks now: no cache keeps it, and no browser guesses its type.
+fn keep_private(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }
 
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
@@ -344,5 +359,29 @@ mod tests {
             (404, None, "no such thing".to_owned())
         );
         assert_eq!(ask("GET", "/api/v2/silence/a").await, (404, None, String::new()));
+    }
+
+    #[tokio::test]
+    async fn s9_no_answer_is_kept_by_a_cache_or_read_as_another_type() {
+        for (method, address) in [
+            ("GET", "/"),
+            ("POST", "/v2/enqueue"),
+            ("GET", "/known"),
+            ("GET", "/api/v2/silence/a"),
+            ("GET", "/nothing"),
+            ("GET", "/v2/enqueue"),
+        ] {
+            let request = Request::builder().method(method).uri(address);
+            let response = routes()
+                .oneshot(request.body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(
+                response.headers()[header::X_CONTENT_TYPE_OPTIONS],
+                "nosniff",
+                "{address}"
+            );
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store", "{address}");
+        }
     }
 }
