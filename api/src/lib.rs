@@ -41,6 +41,8 @@ pub struct Api {
     started_at: jiff::Timestamp,
     usage: integrations::Usage,
     alertmanager_version: Arc<str>,
+    /// Held while this process changes single entries of the site, so that many changes at once wait for each other and do not fail.
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Api {
@@ -55,6 +57,7 @@ impl Api {
             store,
             key,
             alertmanager_version: ALERTMANAGER_VERSION.into(),
+            changing: Arc::default(),
         }
     }
 

@@ -148,7 +148,7 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
     })
 }
 
-/// How often a change is tried when others change the site at the same time.
+/// How often a change is tried when other processes change the site at the same time.
 const ATTEMPTS: usize = 10;
 
 /// What is to become of single entries, and what the caller is answered.
@@ -165,6 +165,7 @@ pub(crate) async fn change<T, E: From<ApiError>>(
     decide: impl Fn(BTreeMap<String, ConfigEntry>, Timestamp) -> Result<EntryChange<T>, E>,
 ) -> Result<(T, Option<u64>), E> {
     for _ in 0..ATTEMPTS {
+        let changing = api.changing.lock().await;
         let stored = api.store.site().await.map_err(ApiError::from)?;
         let EntryChange { set, remove, answer } = decide(entries(&stored), api.context.clock.now())?;
         if set.is_empty() && remove.is_empty() {
@@ -176,6 +177,7 @@ pub(crate) async fn change<T, E: From<ApiError>>(
             .collect();
         match api.store.change_site(stored.revision, &set, &remove).await {
             Ok(revision) => {
+                drop(changing);
                 // It is stored; should the log be away, the stages read it as soon as that is back.
                 api.publisher.publish(revision).await;
                 return Ok((answer, Some(revision)));

@@ -553,3 +553,18 @@ async fn c5_an_alertmanager_can_be_watched() {
             && metrics.contains(&format!("version=\"{version}\"}} 1"))
     );
 }
+
+#[tokio::test]
+async fn c1_many_silences_at_once_are_all_made() {
+    let world = World::new().await;
+    let mut posting = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let body = posted("alertname", &format!("disk-{number}"));
+        let request = Request::post("/api/v2/silences").body(Body::from(body.to_string()));
+        posting.spawn(world.api.routes().oneshot(request.unwrap()));
+    }
+    while let Some(answer) = posting.join_next().await {
+        assert_eq!(answer.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(world.get("/api/v2/silences").await.as_array().unwrap().len(), 40);
+}

@@ -132,7 +132,12 @@ impl Reader {
     }
 
     fn is_word(&self, word: &str) -> bool {
-        matches!(self.peek(), Some(Token::Word(text)) if text.eq_ignore_ascii_case(word))
+        let sign = match word {
+            "AND" => "&&",
+            "OR" => "||",
+            _ => word,
+        };
+        matches!(self.peek(), Some(Token::Word(text)) if text.eq_ignore_ascii_case(word) || text == sign)
     }
 
     fn skip_word(&mut self, word: &str) -> bool {
