@@ -17,6 +17,8 @@ use crate::refusal::Refusal;
 pub(crate) const LARGEST: usize = Limits::LARGEST_BODY as usize;
 /// How much of a body that is refused is still read, so that its sender gets to reading our answer.
 pub(crate) const DRAINED: usize = 64 * 1024 * 1024;
+/// How many bytes of a packed body are unpacked to find the key in it; senders whose keys are there send 512 KiB at the most.
+const UNPACKED_WITHOUT_KEY: usize = 1024 * 1024;
 /// How long that may take, and how long an answer may.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How much is unpacked at once.
@@ -138,6 +140,14 @@ impl Held {
             self.bytes.extend_from_slice(&chunk);
         }
         Ok(())
+    }
+
+    /// The same to look for the key in it. As anybody can send it, little is unpacked.
+    pub(crate) fn unpacked_for_key(&mut self, headers: &HeaderMap) -> Result<Option<Vec<u8>>, Refusal> {
+        let limit = std::mem::replace(&mut self.limit, UNPACKED_WITHOUT_KEY);
+        let unpacked = self.unpacked(headers);
+        self.limit = limit;
+        unpacked
     }
 
     /// The body as its sender meant it: unpacked, if it is packed.

@@ -227,8 +227,10 @@ impl Collector {
             }
             (Err(Refusal::Key { .. }), Some(find)) => {
                 let held = body::read(body, &headers, &self.budget, Owner::Unknown, body::LARGEST).await;
-                let held = held.map_err(|(refusal, _)| refusal)?;
-                keys.extend(find(&held.bytes));
+                let mut held = held.map_err(|(refusal, _)| refusal)?;
+                let unpacked = held.unpacked_for_key(&headers)?;
+                keys.extend(find(unpacked.as_deref().unwrap_or(&held.bytes)));
+                drop(unpacked);
                 let key = self.key(&call.source, owner, &keys, measured)?;
                 let held = held.give_to_key(&key.hash, body_limit(&key)).await;
                 (key, held)

@@ -31,6 +31,10 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
         // As Opsgenie has it, and Jira Service Management.
         .route("/v2/heartbeats/{name}/ping", any(pinged))
         .route("/jsm/ops/integration/v2/heartbeats/{name}/ping", any(pinged))
+        .route(
+            "/jsm/ops/api/{cloud}/v1/teams/{team}/heartbeats/ping",
+            any(pinged_of_team),
+        )
 }
 
 #[derive(Default, Deserialize)]
@@ -83,6 +87,17 @@ pub(super) async fn called_by_integration(
         signal: None,
     };
     answered(call(&collector, address, posted).await)
+}
+
+/// As Jira Service Management's own API has it, with the name in the query:
+/// <https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v2/api-group-heartbeats/>.
+async fn pinged_of_team(state: State<Arc<Collector>>, posted: Posted) -> Response {
+    let name = posted.fields().remove("name").unwrap_or_default();
+    let address = Address {
+        name,
+        ..Address::default()
+    };
+    pinged(state, Ok(Path(address)), posted).await
 }
 
 async fn pinged(State(collector): State<Arc<Collector>>, address: AddressFound, posted: Posted) -> Response {

@@ -42,11 +42,18 @@ async fn take_of_kind(
     let keys = vec![key];
     let own = collector.type_of(&keys).filter(|own| *own != ILERT.name);
     let source = sources::find(&kind).filter(|source| Some(source.name) == own.as_deref());
-    let mut call = match (collector.mapping_of(&keys), source, ilert::reader_of_kind(&kind)) {
+    let of_kind = ilert::reader_of_kind(&kind);
+    let ready_made = collector.mapping(&kind).ok().flatten();
+    let mut call = match (collector.mapping_of(&keys), source, of_kind, ready_made) {
         (Some(mapping), ..) => Call::mapped(mapping, posted),
-        (None, Some(source), _) => Call::new(source, posted),
-        (None, None, Some(read)) => Call::read_by(ILERT.name.into(), posted, Box::new(read)),
-        (None, None, None) => {
+        (None, Some(source), ..) => Call::new(source, posted),
+        (None, None, Some(read), _) => Call::read_by(ILERT.name.into(), posted, Box::new(read)),
+        (None, None, None, Some(mapping)) => {
+            let mut call = Call::mapped(mapping, posted);
+            call.source = ILERT.name.into();
+            call
+        }
+        (None, None, None, None) => {
             let name = kind.chars().take(100).collect();
             let refusal = Refusal::UnknownSource { name };
             let refusal = collector.refuse(None, refusal, posted.body).await;

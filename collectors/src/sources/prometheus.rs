@@ -70,6 +70,14 @@ fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceErro
         _ => EventStatus::Firing,
     };
     let mut event = of_status(&alert, status, None)?;
+    if let Some(ends_at) = ends_at
+        && alert
+            .time("startsAt", &mut Vec::new())?
+            .is_some_and(|starts_at| starts_at > ends_at)
+    {
+        let place = Place::Member(&alert.place, "endsAt");
+        return Err(place.invalid("is before startsAt", "start time must be before end time"));
+    }
     if let (EventStatus::Resolved, Some(ends_at)) = (status, ends_at) {
         // By a clock that is slow, this is what is said of an alert that still fires.
         let as_firing = of_status(&alert, EventStatus::Firing, None)?;

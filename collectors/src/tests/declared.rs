@@ -128,6 +128,7 @@ async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
     for address in [
         "/v2/heartbeats/nightly/ping",
         "/jsm/ops/integration/v2/heartbeats/nightly/ping",
+        "/jsm/ops/api/cloud/v1/teams/team/heartbeats/ping?name=nightly",
     ] {
         let ping = with("authorization", "GenieKey prometheus-key", Request::get(address));
         let pong = world.send(ping).await;
@@ -138,7 +139,7 @@ async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
     }
 
     let calls = world.collected();
-    assert_eq!(calls.len(), 7);
+    assert_eq!(calls.len(), 8);
     for call in &calls {
         assert_eq!(call.fingerprint, calls[0].fingerprint);
         assert_eq!(

@@ -200,12 +200,17 @@ async fn what_cannot_be_used_is_told_as_a_text_and_kept() {
             json!([{ "labels": { "alertname": "A" }, "endsAt": "soon" }]),
             "[0].endsAt",
         ),
+        // C1: as Alertmanager has it.
+        (
+            json!([{ "labels": { "alertname": "A" }, "startsAt": "2026-09-01T10:00:00Z", "endsAt": "2026-09-01T09:00:00Z" }]),
+            "start time must be before end time",
+        ),
     ] {
         let answer = send(&world, "prometheus-key", &body).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
         assert!(answer.body.as_str().unwrap().contains(word), "{}", answer.body);
     }
-    assert_eq!(world.rejected().len(), 5);
+    assert_eq!(world.rejected().len(), 6);
     assert!(world.collected().is_empty());
 
     let answer = send(&world, "nobody", &alerts(240)).await;

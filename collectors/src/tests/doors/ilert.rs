@@ -109,3 +109,15 @@ async fn i19_the_addresses_of_ilerts_integrations_are_taken() {
         (404, &json!("UNKNOWN_SOURCE"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn i19_a_ready_made_mapping_is_an_integration_of_ilert_too() {
+    let world = World::new();
+    declare(&world, "ilert");
+    let body = json!({ "monitorID": "1", "monitorFriendlyName": "shop", "alertType": "1", "alertDetails": "HTTP 500" });
+    let answer = world
+        .post("/api/v1/events/uptimerobot/ilert-key", body.to_string())
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(world.collected()[0].integration, "my-ilert");
+}

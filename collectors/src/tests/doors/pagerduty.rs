@@ -211,3 +211,23 @@ async fn i16_a_method_that_is_not_understood_is_answered_in_pagerdutys_words() {
         "GET is not understood at /v2/enqueue; use POST"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn c6_a_key_in_a_packed_body_is_found() {
+    let world = world();
+    let post = async |body: Vec<u8>| {
+        let request = Request::post("/v2/enqueue").header("content-encoding", "gzip");
+        world.send(request.body(body.into()).unwrap()).await
+    };
+    let event = trigger("pagerduty-events-key").to_string();
+    let answer = post(gzip(event.as_bytes())).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    assert_eq!(world.collected().len(), 1);
+    // Of senders without a key, little is unpacked.
+    let padded = format!("{event}{}", " ".repeat(1024 * 1024));
+    let answer = post(gzip(padded.as_bytes())).await;
+    assert!(!answer.status.is_success(), "{}", answer.body);
+    let answer = post(b"plain".to_vec()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.body);
+    assert_eq!(world.collected().len(), 1);
+}
