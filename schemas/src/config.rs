@@ -174,8 +174,9 @@ pub const SOURCE_TYPES: [&str; 45] = [
 
 /// Further types of integrations: the ready-made mappings, each a folder in `collectors/mappings`. A mapping of the site that has
 /// the same name goes before it.
-pub const READY_MADE_TYPES: [&str; 25] = [
+pub const READY_MADE_TYPES: [&str; 31] = [
     "argocd",
+    "azure-activity-log",
     "azure-classic",
     "azure-metric",
     "betterstack",
@@ -184,6 +185,7 @@ pub const READY_MADE_TYPES: [&str; 25] = [
     "coralogix",
     "elastalert2",
     "elastic-watcher",
+    "falco",
     "flux",
     "gitlab",
     "graylog",
@@ -192,10 +194,14 @@ pub const READY_MADE_TYPES: [&str; 25] = [
     "jenkins",
     "kapacitor",
     "librenms",
+    "librenms-mail",
+    "mdadm",
+    "monit",
     "oci",
     "rollbar",
     "sensu",
     "sentry-legacy",
+    "smartd",
     "splunk",
     "thousandeyes",
     "updown",

@@ -9,7 +9,14 @@ use super::*;
 use crate::sources::{SourceEvent, Understood, mapping};
 
 /// Products that say of nothing that it has ended.
-const ENDLESS: [&str; 4] = ["elastalert2", "graylog", "sentry-legacy", "splunk"];
+const ENDLESS: [&str; 6] = [
+    "elastalert2",
+    "falco",
+    "graylog",
+    "sentry-legacy",
+    "smartd",
+    "splunk",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings")
