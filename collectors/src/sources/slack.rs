@@ -8,11 +8,13 @@ use schemas::{EventStatus, Severity};
 
 use self::wording::Wording;
 use super::json::{self, Node, Object, Place};
-use super::{SourceError, SourceEvent, Understood, lenient, test_alerts};
+use super::{SourceError, SourceEvent, Understood, lenient, state_words, test_alerts};
 
 mod color;
 mod wording;
 
+/// How deep elements of blocks are read; a list has sections, and these have texts.
+const ELEMENTS_DEEP: usize = 4;
 const TEXT: &str = "send a text, an attachment or a block with text";
 const GUESSED: &str = "only a color or a picture says that the problem has ended: it ends what is open by this title, and \
                        otherwise opens an alert; say RESOLVED or FIRING in the title";
@@ -23,7 +25,7 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
     let outer = json::body(&mended.body)?.object()?;
     let understood = match outer.embedded("payload") {
         Some(payload) => {
-            let inner = lenient::body(payload.as_bytes());
+            let inner = lenient::body(payload.trim_start_matches('\u{feff}').as_bytes());
             let place = Place::Member(&outer.place, "payload");
             let text = String::from_utf8_lossy(&inner.body);
             let understood = message(&json::within(&text, place)?.object()?);
@@ -44,9 +46,10 @@ fn message(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
         }
     }
     if events.is_empty() {
-        let text = match body.text("text")?.or(blocks(body)?) {
-            Some(text) => text,
-            None => body.needed(&["text"], TEXT)?,
+        let text = match (body.text("text")?, blocks(body)?) {
+            (Some(text), Some(shown)) if !says_state(&text) && says_state(&shown) => shown,
+            (Some(text), _) | (None, Some(text)) => text,
+            (None, None) => body.needed(&["text"], TEXT)?,
         };
         let title = text.lines().next().unwrap_or_default();
         let wording = Wording::of(title, &text, "", &[], None);
@@ -59,9 +62,15 @@ fn message(body: &Object<'_, '_>) -> Result<Understood, SourceError> {
 
 /// The alert of an attachment, if it has any text.
 fn attached(body: &Object<'_, '_>, attachment: &Object<'_, '_>) -> Result<Option<SourceEvent>, SourceError> {
-    let text = attachment.text("text")?.or(blocks(attachment)?);
+    let shown = blocks(attachment)?;
+    // What is beside blocks is for those that cannot show them.
+    let titles: &[&str] = match shown {
+        Some(_) => &["title", "pretext"],
+        None => &["title", "pretext", "fallback"],
+    };
+    let titled = attachment.first(titles)?;
+    let text = attachment.text("text")?.or(shown);
     let above = body.text("text")?;
-    let titled = attachment.first(&["title", "pretext", "fallback"])?;
     let Some(title) = titled.or(above.clone()).or(text.clone()) else {
         return Ok(None);
     };
@@ -122,7 +131,13 @@ fn event(body: &Object<'_, '_>, wording: &Wording, output: &str) -> Result<Sourc
     Ok(event)
 }
 
-/// The texts of the blocks and their fields, one a line.
+/// Whether the first line of a text says how things stand. Where a message has blocks, its text is only what phones show.
+fn says_state(text: &str) -> bool {
+    let told = state_words::told(text.lines().next().unwrap_or_default(), None);
+    told.status.or(told.pictured).is_some()
+}
+
+/// The texts of the blocks, and of their fields and elements, one a line.
 fn blocks(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     let Some(list) = body.get("blocks").filter(Node::is_list) else {
         return Ok(None);
@@ -141,8 +156,39 @@ fn blocks(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
                 lines.extend(field.text("text")?);
             }
         }
+        let mut line = String::new();
+        rich_text(&block, ELEMENTS_DEEP, &mut line)?;
+        lines.extend(
+            line.lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(str::to_owned),
+        );
     }
     Ok(Some(lines.join("\n")).filter(|text| !text.is_empty()))
+}
+
+/// What the elements of a block say: a `rich_text` has sections with pieces of text, links and pictures
+/// (<https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>), a `context` has texts.
+fn rich_text(of: &Object<'_, '_>, deep: usize, line: &mut String) -> Result<(), SourceError> {
+    let Some(list) = of.get("elements").filter(|list| deep > 0 && list.is_list()) else {
+        return Ok(());
+    };
+    let place = list.place;
+    for (index, raw) in list.list()?.into_iter().enumerate() {
+        let element = Node::new(raw, Place::Item(&place, index)).object()?;
+        match element.text("type")?.unwrap_or_default().as_str() {
+            "emoji" => line.extend(element.text("name")?.map(|name| format!(":{name}:"))),
+            "link" => line.extend(element.first(&["text", "url"])?),
+            "text" => line.extend(element.text("text")?),
+            "mrkdwn" | "plain_text" => line.extend(element.text("text")?.map(|text| format!("{text}\n"))),
+            "rich_text_section" | "rich_text_list" | "rich_text_quote" | "rich_text_preformatted" => {
+                rich_text(&element, deep - 1, line)?;
+                line.push('\n');
+            }
+            _ => (),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -166,6 +212,45 @@ mod tests {
             assert_eq!(form.remarks.len(), 1, "{text}");
             let raw = understood(&format!("payload={}", text.replace('%', "%25")));
             assert_eq!(raw.events, bare.events, "{text}");
+        }
+    }
+
+    #[test]
+    fn i4_a_byte_order_mark_in_a_form_is_left_out() {
+        let form = "payload=%EF%BB%BF%7B%22text%22%3A%22shop+is+down%22%7D";
+        assert_eq!(understood(form).events[0].object, "shop");
+    }
+
+    #[test]
+    fn i2_blocks_say_what_a_message_is_about() {
+        let rich = |words: &str| {
+            format!(
+                r#"{{"blocks": [{{"type": "rich_text", "elements": [{{"type": "rich_text_section", "elements": [
+                    {{"type": "emoji", "name": "bell"}}, {{"type": "text", "text": " shop "}},
+                    {{"type": "text", "text": "{words}"}}]}}]}}]}}"#
+            )
+        };
+        let header = |words: &str| {
+            format!(
+                r#"{{"text": "New message", "blocks": [
+                    {{"type": "header", "text": {{"type": "plain_text", "text": "shop {words}"}}}},
+                    {{"type": "context", "elements": [{{"type": "mrkdwn", "text": "by a probe"}}]}}]}}"#
+            )
+        };
+        let attached = |words: &str| {
+            format!(
+                r##"{{"attachments": [{{"color": "#123456", "fallback": "[no preview available]", "blocks": [
+                    {{"type": "section", "text": {{"type": "mrkdwn", "text": "*shop* {words}"}}}}]}}]}}"##
+            )
+        };
+        let shapes: [&dyn Fn(&str) -> String; 3] = [&rich, &header, &attached];
+        for shape in shapes {
+            let (begun, ended) = (understood(&shape("is down")), understood(&shape("is up")));
+            let (begun, ended) = (&begun.events[0], &ended.events[0]);
+            assert_eq!(begun.status, EventStatus::Firing, "{begun:?}");
+            assert_eq!(ended.status, EventStatus::Resolved, "{ended:?}");
+            assert_eq!(begun.identity, ended.identity);
+            assert_eq!(begun.object, "shop");
         }
     }
 

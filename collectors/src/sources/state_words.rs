@@ -38,10 +38,11 @@ pub(super) struct Told {
 impl Told {
     /// Whether what the line is about is no more than the name of a tool, or "alert": it tells no alert from another.
     pub(super) fn is_generic(&self) -> bool {
-        self.about.split_whitespace().all(|token| {
-            let word = tokens::core(token);
-            word.is_empty() || lexicon::is_generic(&word)
-        })
+        let words = self.about.split_whitespace().map(tokens::core);
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        let is_article = |word: &String| lexicon::ARTICLES.contains(&word.as_str());
+        let is_generic = |word: &String| is_article(word) || lexicon::is_generic(word);
+        words.iter().all(is_generic) && (words.is_empty() || !words.iter().all(is_article))
     }
 
     /// What the line is about, or the line itself if that is nothing.
@@ -63,7 +64,7 @@ pub(super) fn told(line: &str, hint: Option<EventStatus>) -> Told {
         };
     }
     let line = tokens::without_links(line);
-    let all = tokens(&line);
+    let all = tokens(without_value(line.trim()));
     let pictured = all.iter().find_map(Token::pictured);
     let reading = Reading::of(all, hint.or(pictured));
     let (status, word) = match reading.said() {
@@ -75,6 +76,25 @@ pub(super) fn told(line: &str, hint: Option<EventStatus>) -> Told {
         status,
         word,
         pictured,
+    }
+}
+
+/// Netdata's `disk space = 98%` and `disk space (alarm was raised for 3 minutes)` are about the disk space.
+fn without_value(about: &str) -> &str {
+    if let Some((before, behind)) = about.rsplit_once(" (")
+        && behind.ends_with(')')
+        && (behind.starts_with("alarm was raised for ") || behind.starts_with("was "))
+    {
+        return without_value(before);
+    }
+    match about.rsplit_once(" = ") {
+        Some((before, value))
+            if value.starts_with(|first: char| first.is_ascii_digit() || first == '-')
+                && value.split(' ').count() <= 2 =>
+        {
+            before
+        }
+        _ => about,
     }
 }
 

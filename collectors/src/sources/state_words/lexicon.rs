@@ -26,9 +26,10 @@ pub(super) enum Rank {
     Over,
 }
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "alert",
     "alarm",
+    "incident",
     "problem",
     "error",
     "failure",
@@ -42,7 +43,7 @@ const KINDS: [&str; 14] = [
     "fehler",
     "warnung",
 ];
-const ILL: [&str; 21] = [
+const ILL: [&str; 23] = [
     "down",
     "critical",
     "crit",
@@ -64,6 +65,8 @@ const ILL: [&str; 21] = [
     "outofsync",
     "red",
     "failing",
+    "missed",
+    "attention",
 ];
 const WELL: [&str; 13] = [
     "up",
@@ -91,7 +94,7 @@ const ORDINARY_WELL: [&str; 9] = [
     "available",
     "synced",
 ];
-const BEGUN: [&str; 10] = [
+const BEGUN: [&str; 11] = [
     "firing",
     "alerting",
     "triggered",
@@ -102,8 +105,9 @@ const BEGUN: [&str; 10] = [
     "opened",
     "open",
     "started",
+    "raised",
 ];
-const ORDINARY_BEGUN: [&str; 4] = ["activated", "opened", "open", "started"];
+const ORDINARY_BEGUN: [&str; 5] = ["activated", "opened", "open", "started", "raised"];
 const OVER: [&str; 11] = [
     "resolved",
     "recovered",
@@ -205,9 +209,10 @@ pub(super) fn is_picture(character: char) -> bool {
 }
 
 /// Verbs between a subject and its state.
-pub(super) const VERBS: [&str; 24] = [
-    "is", "are", "was", "were", "went", "goes", "has", "have", "had", "got", "came", "comes", "became",
-    "becomes", "remains", "returned", "returns", "gone", "turned", "ist", "sind", "war", "wurde", "it's",
+pub(super) const VERBS: [&str; 25] = [
+    "is", "are", "was", "were", "needs", "went", "goes", "has", "have", "had", "got", "came", "comes",
+    "became", "becomes", "remains", "returned", "returns", "gone", "turned", "ist", "sind", "war", "wurde",
+    "it's",
 ];
 /// What may stand between such a verb and the state.
 pub(super) const ADVERBS: [&str; 18] = [
@@ -235,13 +240,7 @@ pub(super) const PLACES: [&str; 8] = ["on", "in", "at", "for", "of", "auf", "von
 
 /// Words of titles that tools give to all their messages, and names of such tools. A title that has no others does not tell
 /// one alert from another.
-const GENERIC: [&str; 73] = [
-    "a",
-    "an",
-    "the",
-    "your",
-    "my",
-    "our",
+const GENERIC: [&str; 67] = [
     "alert",
     "alerts",
     "alerting",
@@ -311,6 +310,11 @@ const GENERIC: [&str; 73] = [
     "details",
 ];
 
+/// Words beside them that tell nothing either. Alone they are names: `A is down`.
+pub(super) const ARTICLES: [&str; 6] = ["a", "an", "the", "your", "my", "our"];
+/// Words in front of a kind of problem that say how bad it is: `Major outage: shop`.
+pub(super) const DEGREES: [&str; 4] = ["major", "minor", "partial", "full"];
+
 /// Whether a word is one that titles of all messages have.
 pub(super) fn is_generic(word: &str) -> bool {
     GENERIC.contains(&word)
@@ -368,6 +372,31 @@ pub(super) const REASONS: [&str; 50] = [
     "downtime",
     "duration",
     "lasted",
+];
+
+/// How the errors begin that stand behind a separator: `[DOWN] shop - Connection refused`. Each is one word, or one and what
+/// follows it; `#` is a number.
+pub(super) const ERRORS: [(&str, &str); 20] = [
+    ("timeout", ""),
+    ("timed", "out"),
+    ("econnrefused", ""),
+    ("econnreset", ""),
+    ("etimedout", ""),
+    ("enotfound", ""),
+    ("getaddrinfo", ""),
+    ("connect", "econnrefused"),
+    ("connect", "etimedout"),
+    ("connection", "refused"),
+    ("connection", "reset"),
+    ("connection", "timed"),
+    ("connection", "timeout"),
+    ("connection", "closed"),
+    ("request", "timed"),
+    ("request", "timeout"),
+    ("request", "failed"),
+    ("http", "#"),
+    ("status", "#"),
+    ("#", "ok"),
 ];
 
 /// What makes of "up" a verb or a noun: "set up", "follow up".
@@ -451,8 +480,10 @@ pub(super) const RESTRICTIONS: [&str; 25] = [
     "kein",
 ];
 
+/// Words by which a job says that it is well, and only a job does in small letters: "pipeline of shop passed".
+pub(super) const JOB_ENDS: [&str; 5] = ["successful", "succeeded", "passed", "passing", "fixed"];
 /// Things that succeed rather than being well: "backup successful".
-pub(super) const JOBS: [&str; 12] = [
+pub(super) const JOBS: [&str; 14] = [
     "backup",
     "job",
     "build",
@@ -465,7 +496,11 @@ pub(super) const JOBS: [&str; 12] = [
     "test",
     "tests",
     "replication",
+    "check",
+    "probe",
 ];
+/// Things whose runs are numbered: `Build #42 of shop`.
+pub(super) const NUMBERED: [&str; 5] = ["build", "pipeline", "run", "deployment", "deploy"];
 /// Things that are opened and closed only as alerts are.
 pub(super) const INCIDENTS: [&str; 9] = [
     "incident",

@@ -3,12 +3,13 @@
 use schemas::EventStatus;
 
 use super::lexicon::{
-    self, ADVERBS, BEFORE_UP, INCIDENTS, JOBS, Meaning, PLACES, REASONS, RESTRICTIONS, Rank, VERBS, meaning,
+    self, ADVERBS, ARTICLES, BEFORE_UP, DEGREES, ERRORS, INCIDENTS, JOB_ENDS, JOBS, Meaning, NUMBERED,
+    PLACES, REASONS, RESTRICTIONS, Rank, VERBS, meaning,
 };
 use super::tokens::{self, Kind, Token};
 
 /// Words that say a state in lower case only behind a verb or a separator: "set up", "no critical", "traffic normal".
-const NEEDS_A_VERB: [&str; 12] = [
+const NEEDS_A_VERB: [&str; 13] = [
     "up",
     "critical",
     "crit",
@@ -21,6 +22,7 @@ const NEEDS_A_VERB: [&str; 12] = [
     "responding",
     "ok",
     "passing",
+    "attention",
 ];
 
 /// A line that is being read.
@@ -45,11 +47,14 @@ impl<'t> Reading<'t> {
         };
         reading.tags();
         reading.nothing_but_state();
-        reading.first_segment();
+        while reading.first_segment() {}
         reading.changes();
+        reading.of_incidents();
         reading.behind_verbs();
+        reading.in_front_of_comma();
         reading.last_segment();
         reading.last_word();
+        reading.runs();
         reading
     }
 
@@ -108,6 +113,7 @@ impl<'t> Reading<'t> {
                 self.end = self.end.min(at + 1);
             }
         }
+        self.cut_error();
     }
 
     /// `Service RECOVERY notification`, `Incident resolved`: nothing in it says what it is about.
@@ -126,27 +132,135 @@ impl<'t> Reading<'t> {
         }
     }
 
-    /// `Resolved: disk`, `Monitor is DOWN: shop`, `Resolved in 5m 3s: disk`, `PROBLEM Service Alert: web-1`.
-    fn first_segment(&mut self) {
+    /// `Resolved: disk`, `Monitor is DOWN: shop`, `Resolved in 5m 3s: disk`, `PROBLEM Service Alert: web-1`. Whether there
+    /// was such a segment, so that another may follow it: `Resolved: Incident: disk`.
+    fn first_segment(&mut self) -> bool {
         let (from, len) = (self.first(), self.len());
         let separator = (from..len).find(|at| self.is_mark(*at) || self.tokens[*at].ends_segment());
         if let Some(at) = separator {
             let end = if self.is_mark(at) { at } else { at + 1 };
             let behind = self.names_something(at + 1, len);
-            if behind && self.is_all_state(from, end, true) {
+            let is_new = |at: usize| !self.tokens[at].is_state && meaning(self.word(at)).is_some();
+            if behind && (from..end).any(is_new) && self.is_all_state(from, end, true) {
                 self.take(from, end);
-                return;
+                self.cut_error();
+                return true;
+            }
+            if behind && !self.is_mark(at) && at > from && !self.tokens[at].is_state {
+                self.in_front_of_colon(at);
             }
         }
         let Some(found) = meaning(self.word(from)) else {
-            return;
+            return false;
         };
         let is_hinted = self.hint == Some(EventStatus::Resolved);
-        let is_marked = self.tokens[from].text.starts_with('(');
-        let is_loud = self.is_loud(from) && (is_hinted || is_marked || self.word(from) != "up");
-        if is_loud && self.names_something(from + 1, len) {
+        let is_marked = self.tokens[from].is_in_parentheses();
+        let is_loud = self.is_loud(from) && (is_hinted || self.word(from) != "up");
+        let is_said = is_loud || (is_marked && !found.is_ordinary);
+        if is_said && !self.tokens[from].is_state && self.names_something(from + 1, len) {
             self.say(found, self.word(from).to_owned());
             self.remove(from);
+        }
+        false
+    }
+
+    /// `Heartbeat missed: nightly`, `Node offline: web-1`.
+    fn in_front_of_colon(&mut self, at: usize) {
+        let Some(found) = meaning(self.word(at)).filter(|found| !found.is_ordinary) else {
+            return;
+        };
+        let is_verb = self.word(at) == "up" && BEFORE_UP.contains(&self.word(at - 1));
+        let is_restricted = found.status == EventStatus::Resolved && self.is_restricted(at);
+        if is_verb || is_restricted || self.verb_before(at).is_some() {
+            return;
+        }
+        self.say(found, self.word(at).to_owned());
+        self.remove(at);
+        if self.explains(at + 1) {
+            self.end = self.end.min(at + 1);
+        }
+        self.cut_error();
+    }
+
+    /// `web-1 recovered, disk is at 40 %`.
+    fn in_front_of_comma(&mut self) {
+        let len = self.len();
+        let is_clear = |at: &usize| {
+            let found = meaning(self.word(*at));
+            let is_clear =
+                found.is_some_and(|found| !found.is_ordinary && !NEEDS_A_VERB.contains(&self.word(*at)));
+            is_clear && !self.tokens[*at].is_state && self.tokens[*at].text.ends_with(',')
+        };
+        let Some(at) = (1..len).find(is_clear) else { return };
+        let Some(found) = meaning(self.word(at)) else {
+            return;
+        };
+        let is_restricted = found.status == EventStatus::Resolved && self.is_restricted(at);
+        if self.names_something(0, at) && !is_restricted && self.verb_before(at).is_none() {
+            self.say(found, self.word(at).to_owned());
+            self.remove(at);
+        }
+    }
+
+    /// `Incident opened for shop`, `cpu alarm raised`, `cpu alarm cleared`.
+    fn of_incidents(&mut self) {
+        for at in 1..self.len() {
+            let Some(found) = meaning(self.word(at)).filter(|found| found.rank > Rank::Check) else {
+                continue;
+            };
+            let is_incident = INCIDENTS.contains(&self.word(at - 1));
+            let is_restricted = found.status == EventStatus::Resolved && self.is_restricted(at);
+            if is_incident && !self.tokens[at].is_state && self.may_end_at(at) && !is_restricted {
+                self.say(found, self.word(at).to_owned());
+                self.remove(at);
+                self.cut_reason(at + 1);
+                return;
+            }
+        }
+    }
+
+    /// `[DOWN] shop - Connection refused`: what stands behind the last separator is an error, if the state in front is of
+    /// a check.
+    fn cut_error(&mut self) {
+        let is_of_check = self
+            .said
+            .as_ref()
+            .is_some_and(|(said, _)| said.rank == Rank::Check);
+        let len = self.len();
+        let Some(at) = (0..len)
+            .rev()
+            .find(|at| self.is_mark(*at))
+            .filter(|_| is_of_check)
+        else {
+            return;
+        };
+        let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let is = |at: usize, pattern: &str| match pattern {
+            "#" => is_number(self.word(at)),
+            word => self.word(at) == word,
+        };
+        let is_error =
+            |(first, second): &(&str, &str)| is(at + 1, first) && (second.is_empty() || is(at + 2, second));
+        if at > 0 && at + 1 < len && self.names_something(0, at) && ERRORS.iter().any(is_error) {
+            self.end = self.end.min(at);
+        }
+    }
+
+    /// `Build #42 of shop failed`: which run it was is another one at the end.
+    fn runs(&mut self) {
+        if self.said.is_none() {
+            return;
+        }
+        for at in 1..self.len() {
+            let is_run = self.tokens[at].is_number_of_run() && NUMBERED.contains(&self.word(at - 1));
+            let names_more = (0..self.len()).any(|other| {
+                let word = self.word(other);
+                let is_little = word.is_empty() || PLACES.contains(&word) || ARTICLES.contains(&word);
+                !self.tokens[other].is_state && !is_little && other != at && other != at - 1
+            });
+            if is_run && names_more {
+                self.remove(at);
+            }
         }
     }
 
@@ -191,7 +305,12 @@ impl<'t> Reading<'t> {
                 continue;
             };
             let is_again = self.word(at + 1) == "again";
-            let is_said = !found.is_ordinary || self.is_loud(at) || is_again || self.is_about_incident(from);
+            let is_of_job = JOB_ENDS.contains(&self.word(at)) && self.is_about_job(from);
+            let is_said = !found.is_ordinary
+                || self.is_loud(at)
+                || is_again
+                || is_of_job
+                || self.is_about_incident(from);
             let status = match (negation, found.status) {
                 (Negation::None, status) => status,
                 (Negation::Not | Negation::NoLonger, EventStatus::Resolved) => EventStatus::Firing,
@@ -260,14 +379,27 @@ impl<'t> Reading<'t> {
         let is_restricted = found.status == EventStatus::Resolved && self.is_restricted(at);
         let is_verb = word == "up" && BEFORE_UP.contains(&before.as_str());
         let is_infinitive = matches!(before.as_str(), "be" | "to" | "being" | "not");
-        let is_hinted = self.hint == Some(found.status) && word == "up";
-        let is_job = JOBS.contains(&before.as_str()) && matches!(word.as_str(), "successful" | "succeeded");
-        let is_clear = !found.is_ordinary && !NEEDS_A_VERB.contains(&word.as_str());
+        let is_job_end = JOB_ENDS.contains(&word.as_str());
+        let is_needy = NEEDS_A_VERB.contains(&word.as_str());
+        let is_hinted = self.hint == Some(found.status) && (is_needy || is_job_end);
+        let is_job = is_job_end && self.is_about_job(at);
+        let is_clear = !found.is_ordinary && (!is_needy || self.tokens[at].is_in_parentheses());
         let is_capital = self.is_loud(at) || (self.is_all_loud() && self.tokens[at].is_loud());
-        let is_said = is_clear || is_hinted || is_job || (is_capital && !found.is_ordinary);
-        if is_said && !is_restricted && !is_verb && !is_infinitive {
-            self.say(found, word);
-            self.remove(at);
+        let is_named = matches!(before.as_str(), "state" | "status");
+        let is_said = is_clear || is_hinted || is_job || (is_capital && (!found.is_ordinary || is_named));
+        if !is_said || is_restricted || is_verb || is_infinitive {
+            return;
+        }
+        self.say(found, word);
+        self.remove(at);
+        // `RECOVERY (UP)`.
+        let first = meaning(&before).filter(|first| first.status == found.status);
+        if let Some(first) = first
+            && self.is_loud(at - 1)
+            && self.names_something(0, at - 1)
+        {
+            self.say(first, before);
+            self.remove(at - 1);
         }
     }
 
@@ -318,6 +450,8 @@ impl<'t> Reading<'t> {
             let is_linking = VERBS.contains(&word) || ADVERBS.contains(&word);
             let is_more = is_first
                 && (lexicon::is_generic(word)
+                    || ARTICLES.contains(&word)
+                    || DEGREES.contains(&word)
                     || word == "in"
                     || token.is_duration()
                     || token.is_number_of_run());
@@ -339,7 +473,11 @@ impl<'t> Reading<'t> {
             if let Some(found) = meaning(&word) {
                 self.say(found, word);
                 self.remove(at);
-            } else if is_linking || word == "in" || self.tokens[at].is_duration() {
+            } else if is_linking
+                || word == "in"
+                || DEGREES.contains(&word.as_str())
+                || self.tokens[at].is_duration()
+            {
                 self.remove(at);
             }
         }
@@ -376,6 +514,10 @@ impl<'t> Reading<'t> {
             }
         }
         None
+    }
+
+    fn is_about_job(&self, to: usize) -> bool {
+        (0..to).any(|at| JOBS.contains(&self.word(at)))
     }
 
     fn is_about_incident(&self, to: usize) -> bool {
@@ -422,7 +564,12 @@ impl<'t> Reading<'t> {
             return;
         }
         let is_number = |at: usize| self.word(at).starts_with(|first: char| first.is_ascii_digit());
-        let is_time = |at: usize| matches!(self.word(at), "for" | "at") && is_number(at + 1);
+        let is_while = |at: usize| self.tokens[at].is_duration() || self.word(at).contains(':');
+        let is_time = |at: usize| match self.word(at) {
+            "for" | "at" => is_number(at + 1),
+            "in" => is_number(at + 1) && is_while(at + 1),
+            _ => false,
+        };
         let found = (behind..self.len()).find(|at| {
             let next = self.word(*at + 1);
             match self.word(*at) {
@@ -481,6 +628,7 @@ fn state_of_tag(inner: &str) -> Option<(Meaning, String, String)> {
         is_number
             || meaning(word).is_some()
             || lexicon::is_generic(word)
+            || ARTICLES.contains(&word.as_str())
             || VERBS.contains(&word.as_str())
             || ADVERBS.contains(&word.as_str())
     };

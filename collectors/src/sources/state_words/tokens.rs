@@ -214,9 +214,15 @@ impl Token<'_> {
             && matches!(unit, "s" | "m" | "h" | "d" | "ms" | "sec" | "min")
     }
 
+    /// `(down)`.
+    pub(super) fn is_in_parentheses(&self) -> bool {
+        self.text.starts_with('(') && self.text.trim_end_matches([':', '.', '!']).ends_with(')')
+    }
+
     /// `#42`: which run of a job.
     pub(super) fn is_number_of_run(&self) -> bool {
         self.text
+            .trim_end_matches([':', ','])
             .strip_prefix('#')
             .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     }
