@@ -1,5 +1,5 @@
-//! Apprise: what its services `json://` and `xml://` post.
-//! <https://appriseit.com/services/json/>, <https://appriseit.com/services/xml/>
+//! Apprise: what its services `json://`, `xml://` and `form://` post.
+//! <https://appriseit.com/services/json/>, <https://appriseit.com/services/xml/>, <https://appriseit.com/services/form/>
 //!
 //! Identity: the title; without a title, the message.
 
@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use schemas::{EventStatus, Severity};
 
 use super::json::{self, Object};
-use super::{SourceError, SourceEvent, Understood, xml};
+use super::{SourceError, SourceEvent, Understood, lenient, xml};
 
 const TEXT: &str = "send a title or a message, as Apprise does";
 const TYPES: &str = "send failure, warning, info or success";
@@ -42,11 +42,15 @@ pub(super) fn is_one(body: &[u8]) -> bool {
 
 /// Reads one notification.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
-    let body = match xml::as_json(body) {
-        Some(json) => Cow::Owned(json?),
-        None => Cow::Borrowed(body),
+    let (body, remark) = match xml::as_json(body) {
+        Some(json) => (Cow::Owned(json?), None),
+        None => {
+            let mended = lenient::body(body);
+            (mended.body, mended.remark)
+        }
     };
-    notification(&json::made(&body)?.object()?).map(Understood::from)
+    let understood = notification(&json::made(&body)?.object()?).map(Understood::from)?;
+    Ok(understood.with_remark(remark))
 }
 
 fn notification(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
@@ -75,4 +79,30 @@ fn notification(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     }
     event.ask_by_labels();
     Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_a_form_is_the_same_notification() {
+        let form = "version=1.0&title=checkout+is+slow&message=p95+is+3+s&type=failure";
+        let parts = ["title", "message", "type"].map(|name| {
+            let value = match name {
+                "title" => "checkout is slow",
+                "message" => "p95 is 3 s",
+                _ => "failure",
+            };
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        });
+        let parts = format!("{}--x--\r\n", parts.concat());
+        for body in [form, parts.as_str()] {
+            let understood = read(&HeaderMap::new(), body.as_bytes()).expect("a notification");
+            let event = &understood.events[0];
+            assert_eq!(event.name, "checkout is slow", "{body}");
+            assert_eq!(event.output, "p95 is 3 s", "{body}");
+            assert_eq!(event.severity, Severity::Critical, "{body}");
+        }
+    }
 }

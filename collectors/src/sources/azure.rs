@@ -24,6 +24,9 @@ const LABELS: [&str; 5] = [
     "targetResourceGroup",
 ];
 
+/// In the ids of the samples that the test of an action group sends.
+const SUBSCRIPTION_OF_TESTS: &str = "/subscriptions/11111111-1111-1111-1111-111111111111/";
+
 /// Reads one alert.
 pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError> {
     let body = json::body(body)?.object()?;
@@ -38,6 +41,9 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
         add_properties(&mut event, &properties.object()?);
     }
     event.ask_by_labels();
+    event.is_test = essentials
+        .text("alertId")?
+        .is_some_and(|id| id.contains(SUBSCRIPTION_OF_TESTS));
     Ok(event.into())
 }
 

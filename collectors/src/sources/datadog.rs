@@ -13,6 +13,8 @@ use super::{SourceError, SourceEvent, Understood, lenient, severity};
 const TRANSITION: [&str; 3] = ["alert_transition", "alertTransition", "transition"];
 const KEYS: [&str; 4] = ["aggreg_key", "alert_cycle_key", "alert_id", "alertId"];
 const TITLE: [&str; 3] = ["alert_title", "title", "event_title"];
+/// In front of the titles of test notifications of monitors.
+const TEST: &str = "[TEST] ";
 const BY_TITLE: &str = "the body says by its title alone which alert it is of, so it is another one when the title changes; put \
                         \"alert_id\": \"$ALERT_ID\" and \"alert_transition\": \"$ALERT_TRANSITION\" into the payload of the \
                         webhook";
@@ -28,7 +30,9 @@ pub(super) fn read(_: &HeaderMap, body: &[u8]) -> Result<Understood, SourceError
 
 fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let title = body.first(&TITLE)?.unwrap_or_default();
-    let (mut event, scope) = identified(body, &Titled::of(&title))?;
+    let behind_test = title.strip_prefix(TEST);
+    let (mut event, scope) = identified(body, &Titled::of(behind_test.unwrap_or(&title)))?;
+    event.is_test = behind_test.is_some();
     let host = body.first(&["hostname", "host"])?;
     event.object = match (&host, scope.as_str()) {
         (Some(host), _) => host.clone(),

@@ -294,6 +294,15 @@ pub(crate) const GOALERT: Source = Source {
     read: goalert::read,
 };
 
+/// What Site24x7 posts, also to the door of GoAlert.
+pub(crate) const SITE24X7: Source = Source {
+    name: "site24x7",
+    title: "Site24x7 webhook",
+    documentation: "docs/sources/site24x7.md",
+    methods: POST_PUT_AND_GET,
+    read: site24x7::read,
+};
+
 /// What calls of heartbeats are in place of a monitoring system, and the type of an integration that only calls.
 pub const HEARTBEAT: &str = "heartbeat";
 
@@ -327,9 +336,9 @@ pub const SOURCES: &[Source] = &[
     },
     Source {
         name: "apprise",
-        title: "Apprise: json:// and xml://",
+        title: "Apprise: json://, xml:// and form://",
         documentation: "docs/sources/apprise.md",
-        methods: POST_AND_PUT,
+        methods: POST_PUT_AND_GET,
         read: apprise::read,
     },
     Source {
@@ -507,13 +516,7 @@ pub const SOURCES: &[Source] = &[
         methods: POST_AND_GET,
         read: uptime_kuma::read,
     },
-    Source {
-        name: "site24x7",
-        title: "Site24x7 webhook",
-        documentation: "docs/sources/site24x7.md",
-        methods: POST_PUT_AND_GET,
-        read: site24x7::read,
-    },
+    SITE24X7,
     Source {
         name: "statuscake",
         title: "StatusCake webhook",

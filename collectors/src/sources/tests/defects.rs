@@ -228,3 +228,30 @@ fn the_alerts_before_a_wrong_one_were_sent_and_the_whole_body_answered_with_an_e
         assert!(outcome.get("events").is_none(), "{outcome}");
     }
 }
+
+#[test]
+fn i13_tests_of_azure_datadog_and_legacy_grafana_are_shown_as_tests() {
+    for (source, body) in [
+        (
+            "azure",
+            json!({ "data": { "essentials": {
+                "alertId": "/subscriptions/11111111-1111-1111-1111-111111111111/providers/x/alerts/1",
+                "originAlertId": "1", "alertRule": "test-metricAlertRule", "severity": "Sev1", "monitorCondition": "Fired",
+            } } }),
+        ),
+        (
+            "datadog",
+            json!({ "alert_id": "5", "alert_title": "[TEST] [Triggered] 5xx", "alert_transition": "Triggered" }),
+        ),
+        (
+            "grafana",
+            json!({ "ruleId": 3_424_234_324_u64, "ruleName": "Test notification", "state": "alerting", "evalMatches": [],
+                "message": "Someone is testing the alert notification within Grafana." }),
+        ),
+    ] {
+        let of = find(source).expect("a source");
+        let events = outcome(of, body.to_string().as_bytes())["events"].clone();
+        assert_eq!(events[0]["severity"], "information", "{source}");
+        assert_eq!(events[0]["labels"]["test"], "true", "{source}");
+    }
+}
