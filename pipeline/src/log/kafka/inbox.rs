@@ -35,6 +35,9 @@ pub(super) struct Inbox {
 #[derive(Default)]
 pub(super) struct State {
     deliveries: VecDeque<Delivery>,
+    /// What has come since the last [`Inbox::flush`]; the stage does not see it yet.
+    arriving: Vec<(Topic, u32, Received)>,
+    arriving_bytes: usize,
     records: usize,
     bytes: usize,
     /// Of the last batch of each partition.
@@ -97,9 +100,28 @@ impl Inbox {
         !state.is_full()
     }
 
-    pub(super) fn push(&self, topic: Topic, message: &BorrowedMessage<'_>) {
+    /// Takes a record in, which the stage has after the next [`Inbox::flush`]; answers whether there is room for more.
+    pub(super) fn push(&self, topic: Topic, message: &BorrowedMessage<'_>) -> bool {
         let partition = u32::try_from(message.partition()).unwrap_or(0);
-        self.state().push(topic, partition, received(message));
+        let record = received(message);
+        let mut state = self.state();
+        state.arriving_bytes += size(&record);
+        state.arriving.push((topic, partition, record));
+        !state.is_full()
+    }
+
+    /// Hands what has come to the stage.
+    pub(super) fn flush(&self) {
+        let mut state = self.state();
+        let arriving = std::mem::take(&mut state.arriving);
+        state.arriving_bytes = 0;
+        if arriving.is_empty() {
+            return;
+        }
+        for (topic, partition, record) in arriving {
+            state.push(topic, partition, record);
+        }
+        drop(state);
         self.came.notify_one();
     }
 
@@ -168,6 +190,8 @@ impl Inbox {
         state
             .deliveries
             .retain(|delivery| matches!(delivery, Delivery::Revoked(_)));
+        state.arriving.clear();
+        state.arriving_bytes = 0;
         (state.records, state.bytes) = (0, 0);
         (state.undelivered, state.to_start) = (None, None);
         state.went_back = None;
@@ -183,7 +207,7 @@ impl Inbox {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.records >= FULL_RECORDS || self.bytes >= FULL_BYTES
+        self.records + self.arriving.len() >= FULL_RECORDS || self.bytes + self.arriving_bytes >= FULL_BYTES
     }
 
     fn take(&mut self) -> Option<Result<Delivery, LogError>> {
@@ -385,6 +409,27 @@ mod tests {
             value: None,
             headers: Vec::new(),
         }
+    }
+
+    #[tokio::test]
+    async fn what_has_come_together_is_one_batch_and_goes_with_its_assignment() {
+        let (inbox, topic) = (Inbox::default(), Topic::ALERTS_DECORATED);
+        let come = |offset| inbox.state().arriving.push((topic, 0, record(offset)));
+        (0..3).for_each(come);
+        assert!(
+            inbox.state().deliveries.is_empty(),
+            "the stage does not see it yet"
+        );
+        inbox.flush();
+        let Ok(Delivery::Batch(batch)) = inbox.take().await else {
+            panic!("there is a batch")
+        };
+        assert_eq!(batch.records.len(), 3);
+        // The partition is taken away while records of it arrive.
+        come(3);
+        inbox.revoked(|| {});
+        inbox.flush();
+        assert!(inbox.state().deliveries.is_empty());
     }
 
     /// The client begins with the oldest record when the broker does not have its position.

@@ -17,7 +17,7 @@ use schemas::Topic;
 use super::inbox::{Events, Inbox};
 use super::members::MemberNumber;
 use super::{KafkaSettings, REQUEST_TIMEOUT, client_config, unavailable, with_properties};
-use crate::log::{Batch, Consumer, Delivery, Follower, From, LogError, Positions};
+use crate::log::{Batch, Consumer, Delivery, Follower, From, LogError, MAX_BATCH_RECORDS, Positions};
 
 type Client = BaseConsumer<Events>;
 
@@ -98,17 +98,33 @@ fn poll_until_closed(client: &Client, inbox: &Inbox) {
         if let Err(error) = result {
             inbox.error(&error);
         }
-        match client.poll(POLL) {
-            Some(Ok(message)) => {
-                if let Some(topic) = Topic::from_name(message.topic()) {
-                    inbox.push(topic, &message);
-                }
-            }
-            Some(Err(error)) => inbox.error(&error),
-            None => {}
-        }
+        read(client, inbox);
     }
     leave(client, inbox);
+}
+
+/// Waits for a record, and takes all that have come with it, so that the stage has them in one batch: with the first one alone
+/// it would make a request and a transaction, and the others would wait for it.
+fn read(client: &Client, inbox: &Inbox) {
+    let mut wait = POLL;
+    for _ in 0..MAX_BATCH_RECORDS {
+        match client.poll(wait) {
+            Some(Ok(message)) => {
+                if let Some(topic) = Topic::from_name(message.topic())
+                    && !inbox.push(topic, &message)
+                {
+                    break;
+                }
+            }
+            Some(Err(error)) => {
+                inbox.flush();
+                return inbox.error(&error);
+            }
+            None => break,
+        }
+        wait = Duration::ZERO;
+    }
+    inbox.flush();
 }
 
 /// A static member that only closes keeps its partitions until its session times out. One that unsubscribes before
