@@ -132,7 +132,7 @@ fn main() -> ExitCode {
     chassis::install_cryptography();
     let cli = Cli::parse();
     if cli.command.serves() {
-        allocator::give_memory_back_soon();
+        allocator::configure();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
