@@ -49,9 +49,9 @@ mod tests {
     use schemas::config::{Bot, ConfigEntry};
     use schemas::{Channel, DeliveryFailure, HistoryKind, NotificationKind, ReceiptOutcome, Severity};
 
-    use super::super::Input;
     use super::super::examples::{at, step};
-    use super::super::story::{Story, kinds, told};
+    use super::super::story::{Story, kinds, sent, told};
+    use super::super::{Effect, Input};
     use crate::steps::{DeadlineKind, next_deadline};
     use crate::words;
 
@@ -110,6 +110,22 @@ mod tests {
         let again = story.take(Input::Deadline, at(3_601));
         assert_eq!(told(&again), [(NotificationKind::Open, "#ops")]);
         assert_eq!(kinds(&story.ends(3_700)), [HistoryKind::Closed]);
+    }
+
+    #[test]
+    fn l10_the_time_of_the_next_try_is_written_though_another_destination_of_the_channel_was_reached() {
+        let mut story = Story::new(vec![step(Channel::Slack, "#ops"), step(Channel::Slack, "#dev")]);
+        let opened = story.fires(0, Severity::Critical, "99 %");
+        story.receipt(1, &opened.notifications[0], sent("C1:1"));
+        let failed = ReceiptOutcome::Failed {
+            failure: DeliveryFailure::BadDestination,
+            error: "channel_not_found".to_owned(),
+        };
+        let answered = story.receipt(2, &opened.notifications[1], failed);
+        // A deadline is written with the alert and with nothing else.
+        assert_eq!(answered.effect, Effect::Keep);
+        let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(2)).unwrap();
+        assert_eq!(deadline.due_at, at(3_602));
     }
 
     #[test]

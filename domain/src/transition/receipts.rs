@@ -11,7 +11,10 @@ use crate::{AlertState, Site};
 pub(super) fn answered(state: AlertState, receipt: &Receipt, now: Timestamp, site: &Site) -> Outcome {
     let before = state.clone();
     let mut outcome = Change::of(state, now, now, site).run(|change| apply(change, receipt));
+    // What could not be delivered is tried again, which is a deadline: that is written with the alert.
+    let may_be_tried_again = matches!(receipt.outcome, ReceiptOutcome::Failed { .. });
     if let (Effect::Keep, Some(after)) = (outcome.effect, &outcome.state)
+        && !may_be_tried_again
         && is_same_document(before, after)
     {
         outcome.effect = Effect::Note;
