@@ -5,6 +5,7 @@
 //! connection that has just answered is used as it is. One that has rested is asked first, and so is every one that
 //! rested when another broke: a server that was restarted breaks all of them at once.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ const PING: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(300);
 /// and so is one that was opened so long ago: the name of the server may mean another one by now.
 const LONGEST_LIFE: Duration = Duration::from_secs(1800);
+/// The waits for a server that refuses connections grow from this
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// So long a connection may take to say goodbye.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -102,9 +107,23 @@ impl Pool {
             tracing::info!("a connection to the database that has rested is gone; opening another one");
         }
         let opened_at = Instant::now();
-        let mut connection = AnyConnection::connect_with(&self.0.options).await?;
+        let mut connection = self.connect().await?;
         sqlx::raw_sql(self.0.greeting).execute(&mut connection).await?;
         Ok(pooled(connection, opened_at))
+    }
+
+    /// Opens a connection. A server that refuses it is perhaps being started again, which is worth some waiting.
+    async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut wait = SHORTEST_WAIT;
+        loop {
+            match AnyConnection::connect_with(&self.0.options).await {
+                Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                connected => return connected,
+            }
+        }
     }
 
     /// The connection that was used last, and whether it need not be asked. Those that have rested too long are closed.
