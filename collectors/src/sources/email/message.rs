@@ -1,21 +1,26 @@
 //! A message as it is: headers, and a body of one or several parts.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use jiff::Timestamp;
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, PartType};
 use serde_json::{Map, Value, json};
 
 use super::subject::{self, Unclear};
 use super::{SourceError, SourceEvent, Understood, about_mail};
 
+/// How often the word may be in a message: a monitoring system sends one part of several, or two.
+const MULTIPARTS_MAX: usize = 200;
+/// Encodings of what is not encoded.
+const NO_ENCODINGS: [&str; 3] = ["7bit", "8bit", "binary"];
 const BEGINNINGS: &str = "begin it with PROBLEM, FIRING, ALARM, CRITICAL, WARNING or DOWN to open an alert, with RECOVERY, \
                           RESOLVED, OK or UP to end it, and then say what it is about";
 
 pub(super) fn read(body: &[u8]) -> Result<Understood, SourceError> {
     let message = parsed(body).ok_or(SourceError::Malformed {
-        reason: "the body is neither JSON nor a message".to_owned(),
-        remedy: "send a message with its headers, or JSON with subject and sender",
+        reason: "the body is neither JSON nor a message, or its parts are nested too deeply".to_owned(),
+        remedy: "send a message with its headers and a text, or JSON with subject and sender",
     })?;
     let refused = |field: &str, reason: String, remedy: &str| SourceError::Invalid {
         field: field.to_owned(),
@@ -45,8 +50,8 @@ pub(super) fn read(body: &[u8]) -> Result<Understood, SourceError> {
 /// it has twice, the first one is.
 pub(in crate::sources) fn as_json(body: &[u8]) -> Result<Value, SourceError> {
     let message = parsed(body).ok_or(SourceError::Malformed {
-        reason: "the body is no message".to_owned(),
-        remedy: "send a message with its headers",
+        reason: "the body is no message, or its parts are nested too deeply".to_owned(),
+        remedy: "send a message with its headers and a text",
     })?;
     let from_name = message.from().and_then(|from| from.first()?.name());
     let members = [
@@ -67,10 +72,68 @@ pub(in crate::sources) fn as_json(body: &[u8]) -> Result<Value, SourceError> {
     Ok(value.into())
 }
 
-fn parsed(body: &[u8]) -> Option<Message<'_>> {
+fn parsed(body: &[u8]) -> Option<Parsed<'_>> {
+    if is_too_nested(body) {
+        return None;
+    }
     // Headers that no standard knows are encoded like those that one does.
     let parser = MessageParser::new().with_minimal_headers().default_header_text();
-    parser.parse(body)
+    parser.parse(body).map(Parsed)
+}
+
+/// Whether the parser would look for the ends of too many parts, each in all of the rest, or would copy messages that are
+/// in one another each within the copy of another. A message in a message is not encoded
+/// (<https://www.rfc-editor.org/rfc/rfc2046#section-5.2.1>).
+fn is_too_nested(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    if text.matches("multipart").count() > MULTIPARTS_MAX {
+        return true;
+    }
+    let text = text.replace('\r', "");
+    let is_digest = |kind: &str| kind.starts_with(['m', '(']) && kind.contains("digest");
+    let has_digests = values(&text, "content-type").any(is_digest);
+    let is_message = |kind: &str| kind.starts_with("message") || kind.starts_with('(');
+    let may_be_message = |block: &str| has_digests || values(block, "content-type").any(is_message);
+    let is_encoded = |block: &str| {
+        let mut encodings = values(block, "content-transfer-encoding");
+        encodings.any(|encoding| !NO_ENCODINGS.iter().any(|known| encoding.starts_with(known)))
+    };
+    text.split("\n\n")
+        .any(|block| may_be_message(block) && is_encoded(block))
+}
+
+/// The first lines of the values of the headers of this name.
+fn values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = &'t str> {
+    text.match_indices(name).filter_map(move |(at, _)| {
+        let value = text
+            .get(at + name.len()..)?
+            .trim_start()
+            .strip_prefix(':')?
+            .trim_start();
+        value.lines().next()
+    })
+}
+
+/// A message that is dropped without recursion, however many others are in one another in it.
+struct Parsed<'x>(Message<'x>);
+
+impl<'x> Deref for Parsed<'x> {
+    type Target = Message<'x>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Parsed<'_> {
+    fn drop(&mut self) {
+        let mut parts = std::mem::take(&mut self.0.parts);
+        while let Some(part) = parts.pop() {
+            if let PartType::Message(mut inner) = part.body {
+                parts.append(&mut inner.parts);
+            }
+        }
+    }
 }
 
 fn sender(message: &Message<'_>) -> Option<String> {

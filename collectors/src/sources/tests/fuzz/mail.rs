@@ -176,6 +176,29 @@ fn mail_of_many_parts_within_parts_ends_well() {
 }
 
 #[test]
+fn s4_messages_in_an_encoded_message_are_refused_and_a_forwarded_one_is_taken() {
+    let head = "From: a@b\r\nSubject: PROBLEM: disk full\r\nMIME-Version: 1.0\r\n";
+    let nested = STANDARD.encode("Content-Type: message/rfc822\r\n\r\n".repeat(20_000));
+    for kind in [
+        "message/rfc822",
+        "MESSAGE/global; a=b",
+        "(a)message/rfc822",
+        "\r\n message/rfc822",
+    ] {
+        let encoded =
+            format!("{head}Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n{nested}");
+        assert!(email::as_json(encoded.as_bytes()).is_err(), "{kind}");
+    }
+    let forwarded = format!(
+        "{head}Content-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n\
+         --x\r\nContent-Type: message/rfc822\r\n\r\nSubject: other\r\n\r\nother\r\n--x--\r\n",
+        STANDARD.encode("/var is full")
+    );
+    let value = email::as_json(forwarded.as_bytes()).unwrap();
+    assert_eq!(value["text"], "/var is full");
+}
+
+#[test]
 fn the_text_of_a_mail_is_the_same_in_every_encoding() {
     let text = "[a-z=.,äß✓ \t-]{1,200}";
     fuzz(
