@@ -30,12 +30,8 @@ pub struct AlertState {
     /// later is no repetition, even if its offset was there before: the log was put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Accepted>,
-    /// Sequence of the last history entry, or of the last one that is set aside for what channels will answer.
+    /// Sequence of the last history entry.
     pub history_sequence: u64,
-    /// How many of these numbers, the last ones, are set aside and not used yet. Answers that use them leave the document
-    /// as it is stored. A state that is read back knows of none, so what was set aside before is a gap in the numbers.
-    #[serde(skip)]
-    pub history_reserved: u64,
     /// How far the scenario's steps are in this episode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepState>,
@@ -194,11 +190,14 @@ pub struct Expiry {
     pub heartbeat: Option<String>,
 }
 
-/// What a refresh changes in a state that stays as it is otherwise. It is written by itself, since it is small.
+/// What a refresh, or the answer of a channel, changes in a state that stays as it is otherwise. It is written by itself, since
+/// it is small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSeen {
     /// [`AlertState::writes`] of the state that it belongs to: a state that was written since then knows better.
     pub writes: u64,
+    /// [`AlertState::history_sequence`].
+    pub history_sequence: u64,
     /// [`schemas::Alert::last_event_at`].
     pub last_event_at: Timestamp,
     /// [`Expiry::heard_at`].
@@ -224,6 +223,7 @@ impl AlertState {
         let expiry = self.expiry.as_ref();
         LastSeen {
             writes: self.writes,
+            history_sequence: self.history_sequence,
             last_event_at: self.alert.last_event_at,
             heard_at: expiry.map(|expiry| expiry.heard_at),
             expires_at: expiry.map(|expiry| expiry.expires_at),
@@ -238,6 +238,7 @@ impl AlertState {
         if seen.writes != self.writes {
             return;
         }
+        self.history_sequence = seen.history_sequence;
         self.alert.last_event_at = seen.last_event_at;
         if let (Some(expiry), Some(heard_at), Some(expires_at)) =
             (&mut self.expiry, seen.heard_at, seen.expires_at)

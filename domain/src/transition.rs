@@ -77,10 +77,8 @@ pub struct Outcome {
 pub enum Effect {
     /// It is as it was.
     Nothing,
-    /// Its document is as it was; lines of the history or rows of the ledger are new.
-    Note,
-    /// Only what [`AlertState::last_seen`] tells has changed, and nobody else can see a difference but in the time of the
-    /// last event.
+    /// Only what [`AlertState::last_seen`] holds has changed, beside lines of the history and rows of the ledger. Nobody else can see
+    /// a difference in the alert but in the time of the last event.
     Seen,
     /// It must be kept, but nobody else can see a difference.
     Keep,
@@ -267,9 +265,6 @@ impl<'a> Change<'a> {
             .iter()
             .map(|index| self.state.ledger[*index].clone())
             .collect();
-        if self.effect != Effect::Nothing {
-            self.set_numbers_aside();
-        }
         let (episode, open) = (self.state.alert.episode, self.state.is_open());
         // A later step may try a destination again that could not be reached.
         let again =
@@ -313,25 +308,14 @@ impl<'a> Change<'a> {
     /// Adds a line about telling people to the history; the alert itself stays as it is.
     pub(crate) fn note(&mut self, happening: Happening, event: Option<&AlertEvent>) {
         self.keep();
-        match self.state.history_reserved {
-            0 => self.state.history_sequence += 1,
-            reserved => self.state.history_reserved = reserved - 1,
-        }
+        self.state.history_sequence += 1;
         self.history.push(HistoryEntry {
             fingerprint: self.state.alert.fingerprint,
-            sequence: self.state.history_sequence - self.state.history_reserved,
+            sequence: self.state.history_sequence,
             at: self.now,
             happening,
             event_id: event.map(|event| event.event_id),
         });
-    }
-
-    /// Sets a number of the history aside for the answer to each notification, as the state is written now in any case.
-    fn set_numbers_aside(&mut self) {
-        let answers = u64::try_from(self.notifications.len()).unwrap_or(0);
-        let more = answers.saturating_sub(self.state.history_reserved);
-        self.state.history_sequence += more;
-        self.state.history_reserved += more;
     }
 
     /// Hands an update to every channel that has this alert open and follows this kind of change.

@@ -114,7 +114,6 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         newest: Some(Accepted::of(event)),
         heard: Some(Accepted::of(event)),
         history_sequence: 0,
-        history_reserved: 0,
         steps: Vec::new(),
         missing_scenario: None,
         reopened_at: VecDeque::new(),

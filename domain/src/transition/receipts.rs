@@ -7,7 +7,7 @@ use super::{Change, Effect, Ignored, Outcome, again};
 use crate::{AlertState, Site};
 
 /// What becomes of an alert of which a channel says what it delivered. Of most it is a line of the history and a row of the
-/// ledger, whose numbers were set aside, so the alert itself need not be written.
+/// ledger, so the alert itself need not be written.
 pub(super) fn answered(state: AlertState, receipt: &Receipt, now: Timestamp, site: &Site) -> Outcome {
     let before = state.clone();
     let mut outcome = Change::of(state, now, now, site).run(|change| apply(change, receipt));
@@ -17,15 +17,15 @@ pub(super) fn answered(state: AlertState, receipt: &Receipt, now: Timestamp, sit
         && !may_be_tried_again
         && is_same_document(before, after)
     {
-        outcome.effect = Effect::Note;
+        outcome.effect = Effect::Seen;
     }
     outcome
 }
 
-/// Whether two states differ at most in what is not a part of the document.
+/// Whether two states differ at most in the ledger, which is no part of the document, and in the number of the last line.
 fn is_same_document(mut before: AlertState, after: &AlertState) -> bool {
     before.ledger.clone_from(&after.ledger);
-    before.history_reserved = after.history_reserved;
+    before.history_sequence = after.history_sequence;
     before == *after
 }
 

@@ -84,7 +84,6 @@ pub fn state_of(alert: Alert) -> AlertState {
         newest: None,
         heard: None,
         history_sequence: 1,
-        history_reserved: 0,
         steps: Vec::new(),
         missing_scenario: None,
         ended: None,
