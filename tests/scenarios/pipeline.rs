@@ -91,7 +91,11 @@ async fn alert_lives_and_ends_everywhere(world: &mut World) -> Result<()> {
     every_stage_ends_when_asked(world).await
 }
 
-fn alertmanager_body(status: &str, summary: &str) -> Value {
+/// When the first and the second episode begin, by the source.
+const FIRST: &str = "2026-09-01T10:00:00.5Z";
+const SECOND: &str = "2026-09-01T11:00:00Z";
+
+fn alertmanager_body(status: &str, began_at: &str, summary: &str) -> Value {
     let ends = if status == "firing" {
         "0001-01-01T00:00:00Z"
     } else {
@@ -114,7 +118,7 @@ fn alertmanager_body(status: &str, summary: &str) -> Value {
             "status": status,
             "labels": labels,
             "annotations": { "summary": summary, "runbook_url": "https://wiki.example/pay" },
-            "startsAt": "2026-09-01T10:00:00.5Z",
+            "startsAt": began_at,
             "endsAt": ends,
             "generatorURL": "http://prom:9090/graph",
             "fingerprint": "4f2b9c1d7a60e3aa"
@@ -122,8 +126,8 @@ fn alertmanager_body(status: &str, summary: &str) -> Value {
     })
 }
 
-async fn send(world: &World, status: &str, summary: &str) -> Result<()> {
-    let body = alertmanager_body(status, summary);
+async fn send(world: &World, status: &str, began_at: &str, summary: &str) -> Result<()> {
+    let body = alertmanager_body(status, began_at, summary);
     let events = world
         .client
         .ingest("prometheus", keys::PROMETHEUS, &body)
@@ -138,7 +142,7 @@ async fn send(world: &World, status: &str, summary: &str) -> Result<()> {
 }
 
 async fn it_opens(world: &World, console: &WsClient) -> Result<Alert> {
-    send(world, "firing", "5xx above 2 %").await?;
+    send(world, "firing", FIRST, "5xx above 2 %").await?;
     let seen = console
         .wait_for("the alert on the console", SOON, |screen| {
             screen.by_name(NAME).cloned()
@@ -272,7 +276,7 @@ async fn operators_act(world: &World, console: &WsClient, alert: &Alert) -> Resu
 }
 
 async fn the_source_closes_it(world: &World, console: &WsClient, alert: &Alert) -> Result<()> {
-    send(world, "resolved", "5xx above 2 %").await?;
+    send(world, "resolved", FIRST, "5xx above 2 %").await?;
     let id = alert.fingerprint;
     console
         .wait_until("the end on the console", SOON, |screen| {
@@ -422,7 +426,7 @@ async fn it_opens_again_and_an_operator_closes_it(
 ) -> Result<()> {
     let id = alert.fingerprint;
     // A snooze that is not sticky ends with the episode.
-    send(world, "firing", "5xx above 3 %").await?;
+    send(world, "firing", SECOND, "5xx above 3 %").await?;
     let like = |screen: &tests::live::Screen| screen.alerts.get(&id).is_some_and(|alert| alert.episode == 2);
     console
         .wait_until("the second episode on the console", SOON, like)
