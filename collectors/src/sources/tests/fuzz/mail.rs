@@ -160,6 +160,13 @@ fn mail_of_any_make_ends_well() {
 }
 
 #[test]
+fn s4_a_part_that_ends_with_a_soft_line_break_is_read() {
+    let body = "From: a@b\r\nSubject: PROBLEM: disk full\r\nContent-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\n\
+                Content-Transfer-Encoding: quoted-printable\r\n\r\n=\r\n--x--\r\n";
+    as_mail_ends_well(body.as_bytes()).unwrap();
+}
+
+#[test]
 fn mail_of_many_parts_within_parts_ends_well() {
     for depth in [10, 1_000, 20_000] {
         let nested: String = (0..depth)
