@@ -75,10 +75,48 @@ pub fn message(happening: &Happening) -> String {
         What::HeldBack { target: Some(target) } => {
             format!("{} is not told: {}", place(target), joined(reasons))
         }
-        What::Notified { .. } | What::Retrying { .. } | What::NotDelivered { .. } => {
-            delivery(&happening.what)
+        What::Acknowledged => match at_source(reasons) {
+            Some(by) => format!("acknowledged at the source by {by}"),
+            None => with_comment("acknowledged".to_owned(), reasons),
+        },
+        What::Snoozed { until } => with_comment(format!("snoozed until {until}"), reasons),
+        What::Handled { assignee, until } => format!("{assignee} handles it until {until}"),
+        What::Assigned { assignee } => with_comment(format!("assigned to {assignee}"), reasons),
+        What::Unacknowledged => ended(happening, "acknowledgement", "the acknowledgement"),
+        What::Unsnoozed => ended(happening, "snooze", "the snooze"),
+        What::Unhandled => ended(happening, "handling", "the time to handle it"),
+        What::Unassigned { .. } if reasons.contains(&Reason::Expired) => {
+            "the time of the assignment has ended".to_owned()
         }
-        hold => held(hold, happening),
+        What::Unassigned { assignee } => {
+            ended(happening, "assignment", &format!("the assignment to {assignee}"))
+        }
+        What::Notified {
+            notification,
+            target,
+            attempts,
+        } => delivered(*notification, target, *attempts),
+        What::Retrying {
+            notification,
+            target,
+            next_attempt_at,
+            error,
+        } => format!(
+            "{} to {} not delivered yet, tried again at {next_attempt_at}: {error}",
+            verb(*notification),
+            target.destination
+        ),
+        What::NotDelivered {
+            notification,
+            target,
+            failure,
+            error,
+        } => format!(
+            "{} to {} not delivered ({}): {error}",
+            verb(*notification),
+            target.destination,
+            failure.name()
+        ),
     }
 }
 
@@ -123,34 +161,13 @@ fn closed(happening: &Happening, output: Option<&str>) -> String {
     }
 }
 
-/// The beginnings and ends of what people do with an alert.
-fn held(what: &What, happening: &Happening) -> String {
+/// A person took it back, or it ended by itself.
+fn ended(happening: &Happening, short: &str, what: &str) -> String {
     let reasons = &happening.reasons;
-    let ended_by_itself = happening.actor == Actor::System;
-    let expired = reasons.contains(&Reason::Expired);
-    match what {
-        What::Acknowledged => match at_source(reasons) {
-            Some(by) => format!("acknowledged at the source by {by}"),
-            None => with_comment("acknowledged".to_owned(), reasons),
-        },
-        What::Snoozed { until } => with_comment(format!("snoozed until {until}"), reasons),
-        What::Handled { assignee, until } => format!("{assignee} handles it until {until}"),
-        What::Assigned { assignee } => with_comment(format!("assigned to {assignee}"), reasons),
-        What::Unsnoozed if expired => "the snooze has ended".to_owned(),
-        What::Unhandled if expired => "the time to handle it has ended".to_owned(),
-        What::Unassigned { .. } if expired => "the time of the assignment has ended".to_owned(),
-        What::Unacknowledged if ended_by_itself => {
-            format!("the acknowledgement has ended, as {}", joined(reasons))
-        }
-        What::Unsnoozed if ended_by_itself => format!("the snooze has ended, as {}", joined(reasons)),
-        What::Unassigned { assignee } if ended_by_itself => {
-            format!("the assignment to {assignee} has ended, as {}", joined(reasons))
-        }
-        What::Unacknowledged => "acknowledgement taken back".to_owned(),
-        What::Unsnoozed => "snooze taken back".to_owned(),
-        What::Unhandled => "handling taken back".to_owned(),
-        What::Unassigned { .. } => "assignment taken back".to_owned(),
-        _ => String::new(),
+    match happening.actor {
+        Actor::System if reasons.contains(&Reason::Expired) => format!("{what} has ended"),
+        Actor::System => format!("{what} has ended, as {}", joined(reasons)),
+        _ => format!("{short} taken back"),
     }
 }
 
@@ -161,41 +178,11 @@ fn at_source(reasons: &[Reason]) -> Option<&str> {
     })
 }
 
-fn delivery(what: &What) -> String {
-    match what {
-        What::Notified {
-            notification,
-            target,
-            attempts,
-        } => {
-            let delivered = format!("{} delivered to {}", verb(*notification), target.destination);
-            match attempts {
-                0 | 1 => delivered,
-                attempts => format!("{delivered} at attempt {attempts}"),
-            }
-        }
-        What::Retrying {
-            notification,
-            target,
-            next_attempt_at,
-            error,
-        } => format!(
-            "{} to {} not delivered yet, tried again at {next_attempt_at}: {error}",
-            verb(*notification),
-            target.destination
-        ),
-        What::NotDelivered {
-            notification,
-            target,
-            failure,
-            error,
-        } => format!(
-            "{} to {} not delivered ({}): {error}",
-            verb(*notification),
-            target.destination,
-            failure.name()
-        ),
-        _ => String::new(),
+fn delivered(notification: NotificationKind, target: &Target, attempts: u32) -> String {
+    let delivered = format!("{} delivered to {}", verb(notification), target.destination);
+    match attempts {
+        0 | 1 => delivered,
+        attempts => format!("{delivered} at attempt {attempts}"),
     }
 }
 
