@@ -66,47 +66,49 @@ impl Store {
     pub async fn scheduled(
         &self,
         partition: u32,
-        (after, fingerprint): (Timestamp, Option<Fingerprint>),
+        after: (Timestamp, Option<Fingerprint>),
         limit: usize,
     ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
-        let mut session = self.read(format!("deadlines of partition {partition}")).await?;
-        // Written so that the index is entered at the place.
-        let select = "SELECT fingerprint, due_at FROM alerts WHERE partition_number = ? AND due_at >= ? \
-                      AND (due_at > ? OR fingerprint > ?) ORDER BY due_at, fingerprint LIMIT ?";
-        let fingerprint = fingerprint.map_or_else(String::new, |fingerprint| fingerprint.to_string());
-        let values = vec![
-            partition.into(),
-            after.into(),
-            after.into(),
-            fingerprint.into(),
-            count(limit),
-        ];
-        let rows = session.fetch(select, values).await?;
-        deadlines(&rows, session.what())
+        self.scheduled_where("", Vec::new(), partition, after, limit)
+            .await
     }
 
     /// Those of [`Store::scheduled`] of which a silence may hold a step back, and whose deadline is not later than `until`.
     pub async fn silenced(
         &self,
         partition: u32,
-        (after, fingerprint): (Timestamp, Option<Fingerprint>),
+        after: (Timestamp, Option<Fingerprint>),
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
+        let condition = "silenced = 1 AND due_at <= ? AND ";
+        self.scheduled_where(condition, vec![until.into()], partition, after, limit)
+            .await
+    }
+
+    /// The same under a further condition, which has these values.
+    async fn scheduled_where(
+        &self,
+        condition: &str,
+        values: Vec<Value>,
+        partition: u32,
+        (after, fingerprint): (Timestamp, Option<Fingerprint>),
+        limit: usize,
+    ) -> Result<Vec<(Fingerprint, Timestamp)>, StoreError> {
         let mut session = self.read(format!("deadlines of partition {partition}")).await?;
-        let select = "SELECT fingerprint, due_at FROM alerts WHERE partition_number = ? AND silenced = 1 \
-                      AND due_at <= ? AND due_at >= ? AND (due_at > ? OR fingerprint > ?) \
-                      ORDER BY due_at, fingerprint LIMIT ?";
+        // Written so that the index is entered at the place.
+        let select = format!(
+            "SELECT fingerprint, due_at FROM alerts WHERE partition_number = ? AND {condition}due_at >= ? \
+             AND (due_at > ? OR fingerprint > ?) ORDER BY due_at, fingerprint LIMIT ?"
+        );
         let fingerprint = fingerprint.map_or_else(String::new, |fingerprint| fingerprint.to_string());
-        let values = vec![
-            partition.into(),
-            until.into(),
-            after.into(),
-            after.into(),
-            fingerprint.into(),
-            count(limit),
-        ];
-        let rows = session.fetch(select, values).await?;
+        let place = [after.into(), after.into(), fingerprint.into(), count(limit)];
+        let all = [partition.into()]
+            .into_iter()
+            .chain(values)
+            .chain(place)
+            .collect();
+        let rows = session.fetch(Statement::kept(select), all).await?;
         deadlines(&rows, session.what())
     }
 
