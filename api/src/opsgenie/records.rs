@@ -17,6 +17,7 @@ const LIMIT_MAX: usize = 100;
 /// The most lines of a history that are looked at, newest first, and how many are read at once.
 const LINES_MAX: usize = 10_000;
 const LINES_AT_ONCE: usize = 500;
+
 /// Lists that belong to an alert, by the last segment of the path.
 pub(super) async fn list(
     State(reading): State<Reading>,
