@@ -11,7 +11,7 @@ use schemas::{
 
 use crate::Site;
 use crate::state::{AlertState, Expiry, StepState};
-use crate::transition::{Change, again, heartbeat, text};
+use crate::transition::{Change, heartbeat, retry, text};
 use crate::window::Window;
 
 /// Nobody will see it: the year 9999.
@@ -141,7 +141,7 @@ fn name(step: &Step) -> (Channel, &str, u64) {
 }
 
 /// When a step that was not told yet is to be evaluated again: when its delay is over, and when what holds it back ends by
-/// itself. Whatever else holds it back ends with something that happens to the alert, which evaluates every step.
+/// itself. Other holds end with an input, and each input evaluates every step.
 fn step_deadline(
     state: &AlertState,
     step: &Step,
@@ -151,7 +151,7 @@ fn step_deadline(
 ) -> Option<Deadline> {
     let at = |due_at| Deadline::of(DeadlineKind::Step, due_at);
     if known.is_some_and(|known| known.told) {
-        return row_of(state, step).and_then(again::retry_at).map(at);
+        return row_of(state, step).and_then(retry::retry_at).map(at);
     }
     let alert = &state.alert;
     let due_at = known
@@ -203,6 +203,7 @@ pub(crate) fn advance(change: &mut Change<'_>) {
                 what: What::HeldBack { target: None },
                 reasons: vec![Reason::NoScenario { scenario }],
             };
+            change.keep();
             change.note(happening, None);
         }
         return;
@@ -224,15 +225,15 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
     });
     if change.state.steps[known].told {
         let row = row_of(&change.state, step);
-        if !row.is_some_and(|row| again::is_due(row, &change.state.alert, change.site, change.now)) {
+        if !row.is_some_and(|row| retry::is_due(row, &change.state.alert, change.site, change.now)) {
             return;
         }
-        change.state.steps[known].is_due_again(change.now);
+        change.state.steps[known].make_due(change.now);
     }
     let reasons = suppression(&change.state.alert, step, change.site, change.now);
     let nominal = nominal_due_at(&change.state.alert, step);
     let now = change.now;
-    let (due_at, has_changed) = change.state.steps[known].hold(nominal, !reasons.is_empty(), now);
+    let (due_at, has_changed) = change.state.steps[known].track_hold(nominal, !reasons.is_empty(), now);
     if has_changed {
         change.keep();
     }
@@ -242,6 +243,7 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
     if reasons.is_empty() {
         change.state.steps[known].told = true;
         change.state.steps[known].suppressed_by.clear();
+        change.keep();
         tell(change, scenario, index, step);
     } else if change.state.steps[known].suppressed_by != reasons {
         change.state.steps[known].suppressed_by.clone_from(&reasons);
@@ -252,6 +254,7 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
             },
             reasons,
         };
+        change.keep();
         change.note(happening, None);
     }
 }
@@ -407,17 +410,17 @@ impl StepState {
         }
     }
 
-    /// What it has opened could not be delivered, and is to be tried again.
-    fn is_due_again(&mut self, now: Timestamp) {
+    /// Its people are notified again, unless something holds the step back.
+    fn make_due(&mut self, now: Timestamp) {
         self.told = false;
         self.due_at = Some(now);
         self.held_since = None;
         self.suppressed_by.clear();
     }
 
-    /// Takes note of whether the step is held back now, and moves its due time by the time that a hold has lasted which has ended.
-    /// Answers the due time, and whether anything has changed.
-    fn hold(&mut self, nominal_due_at: Timestamp, is_held: bool, now: Timestamp) -> (Timestamp, bool) {
+    /// Keeps since when the step is held back; when a hold ends, its duration moves the due time. Answers the due time, and whether
+    /// anything has changed.
+    fn track_hold(&mut self, nominal_due_at: Timestamp, is_held: bool, now: Timestamp) -> (Timestamp, bool) {
         let before = (self.due_at, self.held_since);
         let due_at = self.due_at.unwrap_or(nominal_due_at);
         let due_at = match (is_held, self.held_since) {

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use crate::state::{AlertState, operator_state};
 use crate::{Site, steps, words};
 
-pub(crate) mod again;
 mod amendment;
 mod clock_skew;
 mod commands;
@@ -29,6 +28,7 @@ pub(crate) mod heartbeat;
 #[cfg(test)]
 mod properties;
 mod receipts;
+pub(crate) mod retry;
 mod stale;
 #[cfg(test)]
 mod story;
@@ -77,8 +77,8 @@ pub struct Outcome {
 pub enum Effect {
     /// It is as it was.
     Nothing,
-    /// Only what [`AlertState::last_seen`] holds has changed, beside lines of the history and rows of the ledger. Nobody else can see
-    /// a difference in the alert but in the time of the last event.
+    /// The document is as it was, but for what [`AlertState::last_seen`] has of it. There may be new lines of the history and
+    /// new rows of the ledger.
     Seen,
     /// It must be kept, but nobody else can see a difference.
     Keep,
@@ -141,7 +141,9 @@ pub fn transition(state: Option<AlertState>, input: Input<'_>, now: Timestamp, s
         (Some(state), Input::Command(command)) => {
             Change::of(state, now, command.requested_at, site).run(|change| commands::apply(change, command))
         }
-        (Some(state), Input::Receipt(receipt)) => receipts::answered(state, receipt, now, site),
+        (Some(state), Input::Receipt(receipt)) => {
+            Change::of(state, now, now, site).run(|change| receipts::apply(change, receipt))
+        }
         (Some(state), Input::Deadline) => Change::of(state, now, now, site).run(deadline),
     }
 }
@@ -284,7 +286,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// When the source was last heard of must be kept.
+    /// What [`AlertState::last_seen`] has must be kept.
     pub(crate) fn seen(&mut self) {
         self.effect = self.effect.max(Effect::Seen);
     }
@@ -305,9 +307,9 @@ impl<'a> Change<'a> {
         self.publish();
     }
 
-    /// Adds a line about telling people to the history; the alert itself stays as it is.
+    /// Adds a line to the history; the alert itself stays as it is.
     pub(crate) fn note(&mut self, happening: Happening, event: Option<&AlertEvent>) {
-        self.keep();
+        self.seen();
         self.state.history_sequence += 1;
         self.history.push(HistoryEntry {
             fingerprint: self.state.alert.fingerprint,
@@ -379,7 +381,7 @@ impl<'a> Change<'a> {
         if !self.touched.contains(&index) {
             self.touched.push(index);
         }
-        self.keep();
+        self.seen();
     }
 
     /// Whether this change opens the alert.

@@ -173,7 +173,7 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         guess::ends_or_begins(change, decorated, &beginning, newest_before);
         return;
     }
-    if stale::ignore(change, event) {
+    if stale::ignore_if_late(change, event) {
         return;
     }
     match (change.state.alert.status, event.status) {

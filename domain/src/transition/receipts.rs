@@ -1,33 +1,8 @@
 //! What becomes of an alert's ledger when a channel says what it delivered.
 
-use jiff::Timestamp;
 use schemas::{Actor, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, Target, What};
 
-use super::{Change, Effect, Ignored, Outcome, again};
-use crate::{AlertState, Site};
-
-/// What becomes of an alert of which a channel says what it delivered. Of most it is a line of the history and a row of the
-/// ledger, so the alert itself need not be written.
-pub(super) fn answered(state: AlertState, receipt: &Receipt, now: Timestamp, site: &Site) -> Outcome {
-    let before = state.clone();
-    let mut outcome = Change::of(state, now, now, site).run(|change| apply(change, receipt));
-    // What could not be delivered is tried again, which is a deadline: that is written with the alert.
-    let may_be_tried_again = matches!(receipt.outcome, ReceiptOutcome::Failed { .. });
-    if let (Effect::Keep, Some(after)) = (outcome.effect, &outcome.state)
-        && !may_be_tried_again
-        && is_same_document(before, after)
-    {
-        outcome.effect = Effect::Seen;
-    }
-    outcome
-}
-
-/// Whether two states differ at most in the ledger, which is no part of the document, and in the number of the last line.
-fn is_same_document(mut before: AlertState, after: &AlertState) -> bool {
-    before.ledger.clone_from(&after.ledger);
-    before.history_sequence = after.history_sequence;
-    before == *after
-}
+use super::{Change, Ignored, retry};
 
 /// Writes a receipt into the ledger and the history.
 pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
@@ -86,7 +61,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
                 error: error.clone(),
             };
             if receipt.kind == NotificationKind::Open {
-                entry.failed = Some(again::failed(entry, &change.state.alert, change.site, receipt.at));
+                entry.failed = Some(retry::failed(entry, &change.state.alert, change.site, receipt.at));
             }
             (after_failure(entry.state, receipt.kind), Some(not_delivered))
         }
@@ -96,6 +71,10 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
     entry.state = state;
     entry.changed_at = receipt.at;
     change.touch(index);
+    if matches!(receipt.outcome, ReceiptOutcome::Failed { .. }) {
+        // It is tried again, which is a deadline: that is written with the alert.
+        change.keep();
+    }
     if let Some(what) = what {
         let happening = Happening {
             actor: Actor::Channel {

@@ -26,7 +26,7 @@ pub(super) fn remember(change: &mut Change<'_>, event: &AlertEvent) {
 }
 
 /// Ignores a late event of an episode that has ended; answers whether it is one.
-pub(super) fn ignore(change: &mut Change<'_>, event: &AlertEvent) -> bool {
+pub(super) fn ignore_if_late(change: &mut Change<'_>, event: &AlertEvent) -> bool {
     let (Some(ended), Some(occurred_at)) = (&mut change.state.ended, event.occurred_at) else {
         return false;
     };
@@ -46,6 +46,7 @@ pub(super) fn ignore(change: &mut Change<'_>, event: &AlertEvent) -> bool {
             what: What::Remarked,
             reasons: vec![Reason::EndedEpisode { occurred_at }],
         };
+        change.keep();
         change.note(happening, Some(event));
     }
     if is_late {

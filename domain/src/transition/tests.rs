@@ -196,7 +196,7 @@ fn the_answer_of_a_channel_changes_the_number_of_the_last_line_and_nothing_else_
     assert_eq!(delivered.ledger[0].state, LedgerState::Open);
     document["history_sequence"] = (last + 1).into();
     assert_eq!(serde_json::to_value(&story.state).unwrap(), document);
-    // Numbers go on where they ended, whoever uses them.
+    // The next line has the next number.
     let acknowledged = story.operator(2, ACKNOWLEDGE);
     assert_eq!(acknowledged.history[0].sequence, last + 2);
     let late = ReceiptOutcome::Retrying {
