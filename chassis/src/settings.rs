@@ -304,7 +304,7 @@ impl Settings {
             return Err("at least 1: what ended less than a day ago is still in use");
         }
         if self.rejected_days == Some(0) {
-            return Err("at least 1: what is refused at night is looked at in the morning");
+            return Err("at least 1: refused bodies are kept for whole days");
         }
         if name == "rejected_bytes"
             && self

@@ -237,13 +237,9 @@ fn max_record_bytes(topic: Topic) -> usize {
     }
 }
 
+/// The bytes of a record that was read.
 fn received_size(record: &Received) -> usize {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    record.key.len() + headers + record.value.as_ref().map_or(0, Bytes::len)
+    size(&record.key, record.value.as_ref(), &record.headers)
 }
 
 /// How full a batch is.
@@ -269,12 +265,12 @@ impl Fill {
 
 /// What counts against the limit of a record.
 fn record_size(record: &Record) -> usize {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + headers
+    size(&record.key, record.value.as_ref(), &record.headers)
+}
+
+fn size(key: &str, value: Option<&Bytes>, headers: &[(String, String)]) -> usize {
+    let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    key.len() + value.map_or(0, Bytes::len) + headers
 }
 
 fn check_size(topic: Topic, record: &Record) -> Result<(), LogError> {

@@ -17,7 +17,7 @@ use schemas::Topic;
 use tokio::sync::Notify;
 
 use super::log_client;
-use crate::log::{Batch, Delivery, Fill, LogError, MAX_BATCH_RECORDS, Received};
+use crate::log::{Batch, Delivery, Fill, LogError, MAX_BATCH_RECORDS, Received, received_size};
 
 /// When so much waits, the thread reads no more.
 const FULL_RECORDS: usize = 4 * MAX_BATCH_RECORDS;
@@ -105,7 +105,7 @@ impl Inbox {
         let partition = u32::try_from(message.partition()).unwrap_or(0);
         let record = received(message);
         let mut state = self.state();
-        state.arriving_bytes += size(&record);
+        state.arriving_bytes += received_size(&record);
         state.arriving.push((topic, partition, record));
         !state.is_full()
     }
@@ -225,7 +225,7 @@ impl State {
             }
             if let Delivery::Batch(batch) = &delivery {
                 self.records -= batch.records.len();
-                self.bytes -= batch.records.iter().map(size).sum::<usize>();
+                self.bytes -= batch.records.iter().map(received_size).sum::<usize>();
                 self.problem = None;
             }
             return Some(Ok(delivery));
@@ -255,7 +255,7 @@ impl State {
         }
         self.away = false;
         self.records += 1;
-        self.bytes += size(&record);
+        self.bytes += received_size(&record);
         let waiting = self
             .deliveries
             .iter_mut()
@@ -291,10 +291,6 @@ impl State {
             .iter()
             .any(|delivery| matches!(delivery, Delivery::Batch(batch) if batch.partition == partition))
     }
-}
-
-fn size(record: &Received) -> usize {
-    record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + 64
 }
 
 pub(super) fn received(message: &BorrowedMessage<'_>) -> Received {
