@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use pipeline::dead_letters::dead_letter;
 use pipeline::log::{Batch, Received, Record};
-use pipeline::parking::parked;
 use pipeline::trace::record_headers;
 use pipeline::{Context, Stage, StageError, StageMetrics};
 use prometheus::{Histogram, IntCounter};
@@ -150,7 +150,7 @@ impl Stage for Aggregator {
         if !records.is_empty() {
             self.context.log.append(Topic::VIEW_CHANGED, records).await?;
         }
-        self.park(batch, &unusable, start).await
+        self.write_dead_letter(batch, &unusable, start).await
     }
 }
 
@@ -218,7 +218,7 @@ impl Aggregator {
         }
     }
 
-    async fn park(
+    async fn write_dead_letter(
         &self,
         batch: &Batch,
         unusable: &[(&Received, String)],
@@ -226,14 +226,14 @@ impl Aggregator {
     ) -> Result<(), StageError> {
         let mut records = Vec::new();
         for (record, error) in unusable {
-            tracing::warn!(topic = %batch.topic, offset = record.offset, error, "a message was parked");
-            self.metrics.error("parked");
-            records.extend(parked(batch, record, NAME, error, now).map(|(_, parked)| parked));
+            tracing::warn!(topic = %batch.topic, offset = record.offset, error, "a message becomes a dead letter");
+            self.metrics.error("dead_letter");
+            records.extend(dead_letter(batch, record, NAME, error, now).map(|(_, record)| record));
         }
         if !records.is_empty() {
             self.context
                 .log
-                .append(Topic::ALERTS_CHANGED_PARKED, records)
+                .append(Topic::ALERTS_CHANGED_DLQ, records)
                 .await?;
         }
         Ok(())

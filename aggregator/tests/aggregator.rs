@@ -12,7 +12,7 @@ use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From, Record};
 use pipeline::trace::record_headers;
 use pipeline::{Clock, Context, Log};
-use schemas::rejection::Parked;
+use schemas::rejection::DeadLetter;
 use schemas::{Alert, AlertChanged, Fingerprint, HEADER_TRACEPARENT, Status, Topic, ViewChanged};
 use store::{Commit, Store};
 use view::{Cluster, Entry, MemoryView, View, ViewError, Written};
@@ -317,7 +317,7 @@ async fn a_batch_that_comes_again_and_older_versions_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_parked_and_the_rest_goes_on() {
+async fn what_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on() {
     let mut world = World::new().await;
     let answer = serde_json::json!({"fingerprint": fingerprint(5), "accepted_at": START, "answers": []});
     world
@@ -331,14 +331,14 @@ async fn what_cannot_be_read_is_parked_and_the_rest_goes_on() {
         "the answer of a command has no alert"
     );
     world.until_committed(3).await;
-    let parked = world.log.records(Topic::ALERTS_CHANGED_PARKED);
-    assert_eq!(parked.len(), 1);
-    let parked: Parked = serde_json::from_slice(parked[0].value.as_deref().unwrap()).unwrap();
-    assert_eq!((parked.offset, parked.stage.as_str()), (0, "aggregator"));
+    let kept = world.log.records(Topic::ALERTS_CHANGED_DLQ);
+    assert_eq!(kept.len(), 1);
+    let kept: DeadLetter = serde_json::from_slice(kept[0].value.as_deref().unwrap()).unwrap();
+    assert_eq!((kept.offset, kept.stage.as_str()), (0, "aggregator"));
     assert!(
-        parked.error.contains("not an alert that has changed"),
+        kept.error.contains("not an alert that has changed"),
         "{}",
-        parked.error
+        kept.error
     );
 }
 

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use domain::Site;
 use domain::site::Affected;
 use jiff::{SignedDuration, Timestamp};
+use pipeline::dead_letters::DeadLetters;
 use pipeline::log::{Batch, Positions, Received};
-use pipeline::parking::Parking;
 use pipeline::restored::{self, Trail};
-use pipeline::{Context, Stage, StageError, Steady, parking};
+use pipeline::{Context, Stage, StageError, Steady, dead_letters};
 use schemas::{Fingerprint, Topic};
 use store::{Claim, Commit, Loaded, OutboxRow, Store, StoreError};
 use tokio::sync::watch;
@@ -39,8 +39,8 @@ pub(crate) struct Daemon {
     partitions: BTreeMap<u32, Partition>,
     /// What was read of the assigned partitions, came to nothing, and is not committed yet.
     uncommitted: BTreeMap<u32, Uncommitted>,
-    /// Up to where messages that could not be read were parked: their batch comes again when its commit fails.
-    parked: BTreeMap<(u32, Topic), u64>,
+    /// Up to where messages that could not be read were made dead letters: their batch comes again when its commit fails.
+    dead_lettered: BTreeMap<(u32, Topic), u64>,
 }
 
 /// Where reading goes on, although the store does not know. The next commit of the partition tells it, whatever it is
@@ -111,7 +111,7 @@ impl Stage for Daemon {
             .retain(|partition, _| !partitions.contains(partition));
         self.uncommitted
             .retain(|partition, _| !partitions.contains(partition));
-        self.parked
+        self.dead_lettered
             .retain(|(partition, _), _| !partitions.contains(partition));
     }
 
@@ -131,7 +131,7 @@ impl Stage for Daemon {
         let now = self.context.clock.now();
         let site = self.current_site(now);
         let mut work = Work::new(now, &site, loaded.states);
-        let mut parked = false;
+        let mut has_dead_letters = false;
         for (record, message) in &read {
             let problem = match message {
                 Ok(message) => loaded
@@ -144,8 +144,8 @@ impl Stage for Daemon {
             match (message, problem) {
                 (Ok(message), None) => work.message(message, trace),
                 (message, Some(problem)) => {
-                    self.park_once(batch, record, &problem).await?;
-                    parked = true;
+                    self.dead_letter_once(batch, record, &problem).await?;
+                    has_dead_letters = true;
                     if let Ok(Message::Command(command)) = message {
                         work.refuse(command, problem);
                     }
@@ -155,7 +155,7 @@ impl Stage for Daemon {
         }
         let end = (batch.topic, batch.next_offset().max(position));
         self.owned(batch.partition)?.read_to(batch);
-        if work.is_nothing() && !parked {
+        if work.is_nothing() && !has_dead_letters {
             self.count(&work);
             self.owned(batch.partition)?.recent.keep(work.into_states());
             self.came_to_nothing(batch.partition, end);
@@ -225,7 +225,7 @@ impl Daemon {
             assigned: BTreeSet::new(),
             partitions: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
-            parked: BTreeMap::new(),
+            dead_lettered: BTreeMap::new(),
         }
     }
 
@@ -278,7 +278,7 @@ impl Daemon {
             }
             claim.positions.insert(topic, resumed_at);
             claim.trails.insert(topic, trail.to_text());
-            self.parked.remove(&(claim.partition, topic));
+            self.dead_lettered.remove(&(claim.partition, topic));
             if let Some(uncommitted) = self.uncommitted.get_mut(&claim.partition) {
                 uncommitted.positions.remove(&topic);
             }
@@ -359,7 +359,7 @@ impl Daemon {
     /// Publishes what was committed and not published, oldest first.
     async fn publish(&mut self, number: u32) -> Result<(), StageError> {
         let context = self.context.clone();
-        let parking = Parking {
+        let dead_letters = DeadLetters {
             log: context.log.as_ref(),
             metrics: &context.metrics,
             stage: "daemon",
@@ -368,30 +368,44 @@ impl Daemon {
         let partition = self.owned(number)?;
         while let Some(row) = partition.unpublished.first() {
             // All that the daemon publishes is about a change of an alert.
-            store::publish(&parking, &row.messages, Topic::ALERTS_CHANGED).await?;
+            store::publish(&dead_letters, &row.messages, Topic::ALERTS_CHANGED).await?;
             let row = partition.unpublished.remove(0);
             partition.published.push(row.id);
         }
         Ok(())
     }
 
-    /// Parks a message, unless that was done already: its batch comes again when its commit fails.
-    async fn park_once(&mut self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
+    /// Makes a message a dead letter, unless that was done already: its batch comes again when its commit fails.
+    async fn dead_letter_once(
+        &mut self,
+        batch: &Batch,
+        record: &Received,
+        error: &str,
+    ) -> Result<(), StageError> {
         let place = (batch.partition, batch.topic);
-        if self.parked.get(&place).is_some_and(|last| record.offset <= *last) {
+        if self
+            .dead_lettered
+            .get(&place)
+            .is_some_and(|last| record.offset <= *last)
+        {
             return Ok(());
         }
-        self.park(batch, record, error).await?;
-        self.parked.insert(place, record.offset);
+        self.write_dead_letter(batch, record, error).await?;
+        self.dead_lettered.insert(place, record.offset);
         Ok(())
     }
 
-    async fn park(&self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
-        tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
-        if let Some((topic, parked)) =
-            parking::parked(batch, record, "daemon", error, self.context.clock.now())
+    async fn write_dead_letter(
+        &self,
+        batch: &Batch,
+        record: &Received,
+        error: &str,
+    ) -> Result<(), StageError> {
+        tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message becomes a dead letter");
+        if let Some((topic, record)) =
+            dead_letters::dead_letter(batch, record, "daemon", error, self.context.clock.now())
         {
-            self.context.log.append(topic, vec![parked]).await?;
+            self.context.log.append(topic, vec![record]).await?;
         }
         Ok(())
     }

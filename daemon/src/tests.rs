@@ -314,15 +314,15 @@ async fn the_trace_of_an_event_goes_on_to_its_notification() {
 }
 
 #[tokio::test]
-async fn a_poison_message_is_parked_and_the_partition_goes_on() {
+async fn a_poison_message_becomes_a_dead_letter_and_the_partition_goes_on() {
     let mut world = World::new(vec![]).await;
     let mut daemon = world.daemon("one").await;
     daemon
         .process(&raw_batch(Topic::ALERTS_DECORATED, 0, b"{}"))
         .await
         .unwrap();
-    let parked: Vec<schemas::rejection::Parked> = world.published(Topic::ALERTS_DECORATED_PARKED);
-    assert!(parked[0].error.contains("missing field"), "{parked:?}");
+    let kept: Vec<schemas::rejection::DeadLetter> = world.published(Topic::ALERTS_DECORATED_DLQ);
+    assert!(kept[0].error.contains("missing field"), "{kept:?}");
     daemon
         .process(&world.event("disk", EventStatus::Firing))
         .await
@@ -765,7 +765,7 @@ async fn an_open_alert_whose_heartbeat_is_removed_is_ended_with_a_line_that_says
 }
 
 #[tokio::test]
-async fn a_poison_message_is_parked_once_however_often_its_batch_comes() {
+async fn a_poison_message_becomes_a_dead_letter_once_however_often_its_batch_comes() {
     let mut world = World::new(vec![]).await;
     let mut daemon = world.daemon("one").await;
     let mut batch = raw_batch(Topic::ALERTS_DECORATED, 0, b"{}");
@@ -776,8 +776,8 @@ async fn a_poison_message_is_parked_once_however_often_its_batch_comes() {
     world.store.claim("daemon", 0, "other").await.unwrap();
     daemon.process(&batch).await.unwrap_err();
     daemon.process(&batch).await.unwrap();
-    let parked: Vec<schemas::rejection::Parked> = world.published(Topic::ALERTS_DECORATED_PARKED);
-    assert_eq!(parked.len(), 1);
+    let kept: Vec<schemas::rejection::DeadLetter> = world.published(Topic::ALERTS_DECORATED_DLQ);
+    assert_eq!(kept.len(), 1);
     assert_eq!(world.history("disk").await, [HistoryKind::Opened]);
 }
 

@@ -8,7 +8,7 @@ use prometheus::{Histogram, IntCounter, IntCounterVec, Opts};
 #[derive(Clone)]
 pub(crate) struct Measures {
     pub(crate) decorated: IntCounter,
-    pub(crate) parked: IntCounter,
+    pub(crate) dead_letters: IntCounter,
     /// By the rule that dropped.
     pub(crate) dropped: IntCounterVec,
     /// By the rule that failed.
@@ -26,7 +26,7 @@ impl Measures {
         );
         Self {
             decorated: events.with_label_values(&["decorated"]),
-            parked: events.with_label_values(&["parked"]),
+            dead_letters: events.with_label_values(&["dead_letter"]),
             dropped: counter(
                 metrics,
                 "reveille_decorator_dropped_total",

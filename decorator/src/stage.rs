@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Site;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
-use pipeline::{Context, Record, Stage, StageError, StageMetrics, parking};
+use pipeline::{Context, Record, Stage, StageError, StageMetrics, dead_letters};
 use schemas::rejection::{Rejected, RejectedKind};
 use schemas::{AlertEvent, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Topic};
 use tokio::sync::watch;
@@ -30,7 +30,7 @@ pub(crate) struct Decorator {
 enum Outcome {
     Decorated(Record),
     Dropped(Record),
-    Parked(String),
+    DeadLetter(String),
 }
 
 impl Decorator {
@@ -77,11 +77,11 @@ impl Decorator {
     ) -> Result<Outcome, serde_json::Error> {
         let begun = self.context.clock.now();
         let Some(value) = &record.value else {
-            return Ok(Outcome::Parked("the record is empty".to_owned()));
+            return Ok(Outcome::DeadLetter("the record is empty".to_owned()));
         };
         let mut event: AlertEvent = match serde_json::from_slice(value) {
             Ok(event) => event,
-            Err(error) => return Ok(Outcome::Parked(format!("not an event: {error}"))),
+            Err(error) => return Ok(Outcome::DeadLetter(format!("not an event: {error}"))),
         };
         let applied = decorations.apply_rules(&mut event);
         for (rule, error) in applied.failures {
@@ -147,18 +147,24 @@ impl Decorator {
         })
     }
 
-    async fn park(&self, batch: &Batch, record: &Received, error: &str) -> Result<(), StageError> {
-        tracing::warn!(topic = %batch.topic, partition = batch.partition, offset = record.offset, error, "parked");
-        if let Some((topic, parked)) = parking::parked(batch, record, STAGE, error, self.context.clock.now())
+    async fn write_dead_letter(
+        &self,
+        batch: &Batch,
+        record: &Received,
+        error: &str,
+    ) -> Result<(), StageError> {
+        tracing::warn!(topic = %batch.topic, partition = batch.partition, offset = record.offset, error, "a message becomes a dead letter");
+        if let Some((topic, record)) =
+            dead_letters::dead_letter(batch, record, STAGE, error, self.context.clock.now())
         {
-            self.context.log.append(topic, vec![parked]).await?;
+            self.context.log.append(topic, vec![record]).await?;
         }
-        self.measures.parked.inc();
-        self.metrics.error("parked");
+        self.measures.dead_letters.inc();
+        self.metrics.error("dead_letter");
         Ok(())
     }
 
-    /// Appends what was decorated. A record that grew too large is parked, and the others go on.
+    /// Appends what was decorated. A record that grew too large becomes a dead letter, and the others go on.
     async fn publish(&self, batch: &Batch, decorated: Vec<(&Received, Record)>) -> Result<(), StageError> {
         let count = decorated.len();
         let records = decorated.iter().map(|(_, record)| record.clone()).collect();
@@ -177,7 +183,8 @@ impl Decorator {
                     {
                         Ok(()) => self.measures.decorated.inc(),
                         Err(error) if error.is_final() => {
-                            self.park(batch, received, &error.to_string()).await?;
+                            self.write_dead_letter(batch, received, &error.to_string())
+                                .await?;
                         }
                         Err(error) => return Err(error.into()),
                     }
@@ -196,17 +203,17 @@ impl Stage for Decorator {
         let decorations = self.current();
         let mut decorated = Vec::with_capacity(batch.records.len());
         let mut dropped = Vec::new();
-        let mut parked = Vec::new();
+        let mut unusable = Vec::new();
         for record in &batch.records {
             match self.outcome(&decorations, batch, record) {
                 Ok(Outcome::Decorated(out)) => decorated.push((record, out)),
                 Ok(Outcome::Dropped(out)) => dropped.push(out),
-                Ok(Outcome::Parked(error)) => parked.push((record, error)),
-                Err(error) => parked.push((record, error.to_string())),
+                Ok(Outcome::DeadLetter(error)) => unusable.push((record, error)),
+                Err(error) => unusable.push((record, error.to_string())),
             }
         }
-        for (record, error) in parked {
-            self.park(batch, record, &error).await?;
+        for (record, error) in unusable {
+            self.write_dead_letter(batch, record, &error).await?;
         }
         if !dropped.is_empty() {
             self.context.log.append(Topic::INGEST_REJECTED, dropped).await?;

@@ -7,7 +7,7 @@ use pipeline::log::simulated::SimulatedLog;
 use pipeline::trace::record_headers;
 use pipeline::{Clock, Log, Record};
 use schemas::config::{ConfigEntry, Environment, Integration, Rule, Rules, Scenario};
-use schemas::rejection::{Parked, Rejected};
+use schemas::rejection::{DeadLetter, Rejected};
 use schemas::{
     AlertEvent, DecoratedEvent, EventStatus, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Severity,
 };
@@ -296,16 +296,16 @@ async fn nothing_is_decorated_before_the_site_is_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_an_event_is_parked_and_the_next_one_goes_on() {
+async fn what_is_not_an_event_becomes_a_dead_letter_and_the_next_one_goes_on() {
     let world = World::begin(site(vec![]));
     world.collect("{\"event_id\": 5").await;
     world.collect([0xff, 0xfe]).await;
     world.collect_event(&event("disk")).await;
     assert_eq!(world.decorated(1).await[0].event.name, "disk");
-    let parked = world.records(Topic::ALERTS_COLLECTED_PARKED, 2).await;
-    let parked: Parked = serde_json::from_slice(parked[0].value.as_deref().unwrap()).unwrap();
-    assert_eq!((parked.stage.as_str(), parked.offset), ("decorator", 0));
-    assert!(parked.error.contains("line 1"), "{}", parked.error);
+    let kept = world.records(Topic::ALERTS_COLLECTED_DLQ, 2).await;
+    let kept: DeadLetter = serde_json::from_slice(kept[0].value.as_deref().unwrap()).unwrap();
+    assert_eq!((kept.stage.as_str(), kept.offset), ("decorator", 0));
+    assert!(kept.error.contains("line 1"), "{}", kept.error);
     assert_eq!(world.metric("reveille_decorator_events_total"), 3.0);
     world.end().await;
 }
@@ -391,7 +391,7 @@ async fn an_outage_of_the_log_is_waited_out_and_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_a_rule_makes_too_large_is_parked_and_the_others_go_on() {
+async fn an_event_that_a_rule_makes_too_large_becomes_a_dead_letter_and_the_others_go_on() {
     let labels = BTreeMap::from([("text".to_owned(), "x".repeat(999_900))]);
     let world = World::begin(site(vec![Rule {
         labels,
@@ -414,6 +414,6 @@ async fn an_event_that_a_rule_makes_too_large_is_parked_and_the_others_go_on() {
         .map(|decorated| decorated.event.name)
         .collect();
     assert_eq!(names, ["first", "last"]);
-    assert_eq!(world.records(Topic::ALERTS_COLLECTED_PARKED, 1).await.len(), 1);
+    assert_eq!(world.records(Topic::ALERTS_COLLECTED_DLQ, 1).await.len(), 1);
     world.end().await;
 }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use chassis::secrets::SiteKey;
 use domain::Site;
 use jiff::Timestamp;
+use pipeline::dead_letters::dead_letter;
 use pipeline::log::{Batch, Positions, Received, Record};
-use pipeline::parking::parked;
 use pipeline::restored::{self, Trail};
 use pipeline::{Context, Stage, StageError, StageMetrics, runner};
 use schemas::{Channel, Notification, ReceiptOutcome, Topic};
@@ -92,7 +92,7 @@ pub async fn run(desk: Desk) {
                 assigned: BTreeSet::new(),
                 claims: BTreeMap::new(),
                 doubtful: BTreeSet::new(),
-                parked: BTreeMap::new(),
+                dead_lettered: BTreeMap::new(),
             }
         };
         runner::run(context, name, name, &topics, metrics, make).await;
@@ -119,8 +119,8 @@ struct Notifier {
     claims: BTreeMap<u32, Claim>,
     /// What the store may have accepted although it did not say so. It was not handed to the courier.
     doubtful: BTreeSet<Uuid>,
-    /// Up to where each partition's unusable messages are parked.
-    parked: BTreeMap<u32, u64>,
+    /// Up to where each partition's unusable messages are kept as dead letters.
+    dead_lettered: BTreeMap<u32, u64>,
 }
 
 #[async_trait]
@@ -173,7 +173,7 @@ impl Stage for Notifier {
         let done = claim.positions.get(&batch.topic).copied().unwrap_or(0);
         let now = Now::of(&self.desk.context.clock);
         let (read, unusable) = read(batch, done, self.desk.channel());
-        self.park(batch, &unusable, now.wall).await?;
+        self.write_dead_letter(batch, &unusable, now.wall).await?;
         let new = self.new_ones(read).await?;
         let notifications: Vec<_> = new.iter().map(|(notification, _)| notification.clone()).collect();
         let position = (batch.topic, batch.next_offset());
@@ -282,7 +282,7 @@ impl Notifier {
                 (&receipt.outcome, Waiting::taken_over(delivery, now))
             {
                 let destination = &delivery.notification.destination;
-                messages.extend(publishing::parked_message(
+                messages.extend(dead_letter_message(
                     self.desk.topic(),
                     destination,
                     &waiting,
@@ -320,25 +320,25 @@ impl Notifier {
             .collect())
     }
 
-    /// Parks what cannot be used, once however often the batch is handed over.
-    async fn park(
+    /// Keeps what cannot be used as dead letters, once however often the batch is handed over.
+    async fn write_dead_letter(
         &mut self,
         batch: &Batch,
         unusable: &[(&Received, String)],
         now: Timestamp,
     ) -> Result<(), StageError> {
         let stage = name(self.desk.channel());
-        let done = self.parked.get(&batch.partition).copied().unwrap_or(0);
+        let done = self.dead_lettered.get(&batch.partition).copied().unwrap_or(0);
         let mut records: Vec<Record> = Vec::new();
         for (record, error) in unusable.iter().filter(|(record, _)| record.offset >= done) {
-            tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message is parked");
-            self.metrics.error("parked");
-            records.extend(parked(batch, record, stage, error, now).map(|(_, record)| record));
+            tracing::error!(topic = %batch.topic, offset = record.offset, error, "a message becomes a dead letter");
+            self.metrics.error("dead_letter");
+            records.extend(dead_letter(batch, record, stage, error, now).map(|(_, record)| record));
         }
-        if let (Some(topic), false) = (batch.topic.parked(), records.is_empty()) {
+        if let (Some(topic), false) = (batch.topic.dead_letters(), records.is_empty()) {
             self.desk.context.log.append(topic, records).await?;
         }
-        self.parked.insert(batch.partition, batch.next_offset());
+        self.dead_lettered.insert(batch.partition, batch.next_offset());
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A channel ([`channels`], one file each) knows how to say one notification and how to read the provider's answer to
 //! one attempt. Everything else is written once, for all channels ([`delivery`]): retries, the rate of each destination,
-//! the order per destination and alert, digests of storms, receipts and parking. What is in a channel's hands lives in
+//! the order per destination and alert, digests of storms, receipts and dead_letters. What is in a channel's hands lives in
 //! the store, so a notifier may be killed at any instruction: whoever claims the partition next goes on, with the same
 //! ids, and receivers recognise what they have seen.
 

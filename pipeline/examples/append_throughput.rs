@@ -19,7 +19,7 @@ use pipeline::log::{Delivery, Log, Positions};
 use pipeline::{Clock, Record};
 use schemas::Topic;
 
-const TOPIC: Topic = Topic::ALERTS_CHANGED_PARKED;
+const TOPIC: Topic = Topic::ALERTS_CHANGED_DLQ;
 const BATCH: usize = 64;
 
 async fn open(place: &str) -> Arc<dyn Log> {

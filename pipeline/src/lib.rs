@@ -4,10 +4,10 @@
 //! the simulated one of the tests. Everything that differs between them ends in this crate.
 
 pub mod clock;
+pub mod dead_letters;
 pub mod health;
 pub mod log;
 pub mod metrics;
-pub mod parking;
 pub mod restored;
 pub mod runner;
 pub mod trace;

@@ -183,7 +183,7 @@ impl StageMetrics {
             .set(i64::from(waits));
     }
 
-    /// Something went wrong. Reasons are few and fixed, such as `database_unavailable` or `parked`.
+    /// Something went wrong. Reasons are few and fixed, such as `database_unavailable` or `dead_letter`.
     pub fn error(&self, reason: &str) {
         self.families
             .errors

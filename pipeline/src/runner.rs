@@ -65,7 +65,7 @@ pub enum StageError {
 }
 
 /// For what a stage appends. A stage whose records the log may never take ([`LogError::is_final`]) must look for that
-/// first and park them ([`crate::parking::append_or_park`]), since waiting does not help.
+/// first and make them dead letters ([`crate::dead_letters::DeadLetters::append`]), since waiting does not help.
 impl From<LogError> for StageError {
     fn from(error: LogError) -> Self {
         Self::Unavailable {
@@ -75,8 +75,8 @@ impl From<LogError> for StageError {
     }
 }
 
-/// What is done with records. Everything that can go wrong with a single record is the stage's own matter (it parks
-/// it); only what concerns all records is an error.
+/// What is done with records. Everything that can go wrong with a single record is the stage's own matter (it makes
+/// it a dead letter); only what concerns all records is an error.
 #[async_trait]
 pub trait Stage: Send {
     /// These partitions are now ours: where to begin. Empty = where the log says.

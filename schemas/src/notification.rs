@@ -149,7 +149,7 @@ pub enum ReceiptOutcome {
         /// When it is tried again.
         next_attempt_at: Timestamp,
     },
-    /// Never; it is parked.
+    /// Never; it is a dead letter.
     Failed {
         /// Of which kind.
         failure: DeliveryFailure,

@@ -61,9 +61,9 @@ impl RejectedKind {
     }
 }
 
-/// A message that a stage could not use, with its error. Topic `<topic>.parked`.
+/// A message that a stage could not use, with its error. Topic `<topic>.dlq`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Parked {
+pub struct DeadLetter {
     /// When.
     pub at: Timestamp,
     /// Which stage gave up.

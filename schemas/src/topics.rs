@@ -36,14 +36,14 @@ topics! {
     CONFIG = "config",
     INTEGRATIONS_USAGE = "integrations.usage",
     INGEST_REJECTED = "ingest.rejected",
-    ALERTS_COLLECTED_PARKED = "alerts.collected.parked",
-    ALERTS_DECORATED_PARKED = "alerts.decorated.parked",
-    ALERTS_COMMANDS_PARKED = "alerts.commands.parked",
-    ALERTS_CHANGED_PARKED = "alerts.changed.parked",
-    NOTIFICATIONS_WEBHOOK_PARKED = "notifications.webhook.parked",
-    NOTIFICATIONS_SLACK_PARKED = "notifications.slack.parked",
-    NOTIFICATIONS_EMAIL_PARKED = "notifications.email.parked",
-    NOTIFICATIONS_RECEIPTS_PARKED = "notifications.receipts.parked",
+    ALERTS_COLLECTED_DLQ = "alerts.collected.dlq",
+    ALERTS_DECORATED_DLQ = "alerts.decorated.dlq",
+    ALERTS_COMMANDS_DLQ = "alerts.commands.dlq",
+    ALERTS_CHANGED_DLQ = "alerts.changed.dlq",
+    NOTIFICATIONS_WEBHOOK_DLQ = "notifications.webhook.dlq",
+    NOTIFICATIONS_SLACK_DLQ = "notifications.slack.dlq",
+    NOTIFICATIONS_EMAIL_DLQ = "notifications.email.dlq",
+    NOTIFICATIONS_RECEIPTS_DLQ = "notifications.receipts.dlq",
 }
 
 impl Topic {
@@ -66,9 +66,9 @@ impl Topic {
         }
     }
 
-    /// Where messages of this topic go that a stage could not use; none for topics nobody parks.
-    pub fn parked(self) -> Option<Topic> {
-        Self::from_name(&format!("{}.parked", self.0))
+    /// Its dead-letter topic, for messages that a stage could not use; none for topics whose unusable messages are skipped.
+    pub fn dead_letters(self) -> Option<Topic> {
+        Self::from_name(&format!("{}.dlq", self.0))
     }
 
     /// Its settings in `schemas/topics.toml`.
@@ -159,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stage_reads_can_be_parked() {
-        let unparkable: Vec<_> = Topic::ALL
+    fn what_a_stage_reads_has_a_dead_letter_topic() {
+        let without: Vec<_> = Topic::ALL
             .iter()
-            .filter(|topic| !topic.settings().read_by.is_empty() && topic.parked().is_none())
+            .filter(|topic| !topic.settings().read_by.is_empty() && topic.dead_letters().is_none())
             .map(|topic| topic.name())
             .collect();
-        assert_eq!(unparkable, ["view.changed", "config", "integrations.usage"]);
+        assert_eq!(without, ["view.changed", "config", "integrations.usage"]);
     }
 }

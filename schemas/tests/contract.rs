@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, schema_for};
 use schemas::config::ConfigEntry;
 use schemas::live::{ClientMessage, ServerMessage};
-use schemas::rejection::{Parked, Rejected};
+use schemas::rejection::{DeadLetter, Rejected};
 use schemas::{
     AlertChanged, AlertEvent, Command, DecoratedEvent, KeyUsage, Notification, Receipt, Topic, ViewChanged,
 };
@@ -50,7 +50,7 @@ fn kinds() -> Vec<Kind> {
         kind::<ConfigEntry>("config"),
         kind::<KeyUsage>("integrations.usage"),
         kind::<Rejected>("ingest.rejected"),
-        kind::<Parked>("parked"),
+        kind::<DeadLetter>("dlq"),
         kind::<ClientMessage>("live/client"),
         kind::<ServerMessage>("live/server"),
     ]
@@ -116,7 +116,7 @@ fn every_topic_has_a_schema() {
     for topic in Topic::ALL {
         let name = topic.name();
         let folder = match name {
-            _ if name.ends_with(".parked") => "parked",
+            _ if name.ends_with(".dlq") => "dlq",
             "notifications.webhook" | "notifications.slack" | "notifications.email" => "notifications",
             other => other,
         };

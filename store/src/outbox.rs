@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use pipeline::parking::Parking;
+use pipeline::dead_letters::DeadLetters;
 use pipeline::{LogError, Record};
 use schemas::Topic;
 
@@ -44,12 +44,16 @@ impl Store {
 }
 
 /// Appends messages to their topics, each topic's in their order and the topics side by side, and answers when all are safe.
-/// Those that the log will never take are parked; one whose topic does not exist is parked as one of `of`.
+/// Those that the log will never take become dead letters; one whose topic does not exist becomes one of `of`.
 ///
 /// # Errors
 ///
 /// Only what waiting may cure. Some of the messages may have been written.
-pub async fn publish(parking: &Parking<'_>, messages: &[OutboxMessage], of: Topic) -> Result<(), LogError> {
+pub async fn publish(
+    dead_letters: &DeadLetters<'_>,
+    messages: &[OutboxMessage],
+    of: Topic,
+) -> Result<(), LogError> {
     let mut by_topic: BTreeMap<Topic, Vec<Record>> = BTreeMap::new();
     for message in messages {
         match Topic::from_name(&message.topic) {
@@ -59,13 +63,15 @@ pub async fn publish(parking: &Parking<'_>, messages: &[OutboxMessage], of: Topi
                     "the outbox names the topic {:?}, which does not exist",
                     message.topic
                 );
-                parking.park(of, &record(message), &error).await?;
+                dead_letters
+                    .write_dead_letter(of, &record(message), &error)
+                    .await?;
             }
         }
     }
     let appends = by_topic
         .into_iter()
-        .map(|(topic, records)| parking.append(topic, records));
+        .map(|(topic, records)| dead_letters.append(topic, records));
     // None is broken off by the failure of another: all are appended again then, and each in its order.
     join_all(appends).await.into_iter().collect()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pipeline::dead_letters::DeadLetters;
 use pipeline::log::{Consumer, Extent, Follower, From, Received};
-use pipeline::parking::Parking;
 use pipeline::{Log, LogError, Record, Stage};
 use schemas::{HistoryKind, Notification, Receipt, ReceiptOutcome, Topic};
 use tokio::sync::Barrier;
@@ -148,13 +148,13 @@ async fn what_a_commit_says_to_several_topics_is_published_side_by_side() {
         value: "{}".to_owned(),
         headers: Vec::new(),
     });
-    let parking = Parking {
+    let dead_letters = DeadLetters {
         log: context.log.as_ref(),
         metrics: &context.metrics,
         stage: "daemon",
         now: context.clock.now(),
     };
-    let publish = store::publish(&parking, &messages, Topic::ALERTS_CHANGED);
+    let publish = store::publish(&dead_letters, &messages, Topic::ALERTS_CHANGED);
     tokio::time::timeout(Duration::from_secs(60), publish)
         .await
         .unwrap()

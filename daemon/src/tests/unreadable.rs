@@ -44,9 +44,9 @@ async fn l7_a_row_that_cannot_be_read_holds_up_no_other_alert() {
         [HistoryKind::Opened, HistoryKind::Notifying]
     );
     assert_eq!(world.history("cpu").await.last(), Some(&HistoryKind::Closed));
-    let parked: Vec<schemas::rejection::Parked> = world.published(Topic::ALERTS_DECORATED_PARKED);
-    assert_eq!(parked.len(), 1);
-    assert!(parked[0].error.contains("dire"), "{parked:?}");
+    let kept: Vec<schemas::rejection::DeadLetter> = world.published(Topic::ALERTS_DECORATED_DLQ);
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].error.contains("dire"), "{kept:?}");
     assert_eq!(
         world.history("disk").await,
         [HistoryKind::Opened, HistoryKind::Notifying],

@@ -1,8 +1,8 @@
 //! Receipts to the daemon, and what failed for good to an operator.
 
 use jiff::Timestamp;
+use pipeline::dead_letters::{DeadLetters, dead_letter};
 use pipeline::log::{Batch, Received};
-use pipeline::parking::{Parking, parked};
 use pipeline::trace::record_headers;
 use pipeline::{Context, LogError};
 use schemas::{HEADER_TRACEPARENT, Receipt, Topic};
@@ -10,7 +10,7 @@ use store::OutboxMessage;
 
 use super::waiting::Waiting;
 
-/// The stage, as parked messages name it.
+/// The stage, as dead letters name it.
 const STAGE: &str = "notifiers";
 
 /// The message of a receipt.
@@ -29,7 +29,7 @@ pub(super) fn message(receipt: &Receipt, traceparent: Option<&str>) -> OutboxMes
 }
 
 /// The message that keeps a notification which could not be delivered, with the error.
-pub(super) fn parked_message(
+pub(super) fn dead_letter_message(
     topic: Topic,
     destination: &str,
     waiting: &Waiting,
@@ -51,7 +51,7 @@ pub(super) fn parked_message(
         partition: 0,
         records: Vec::new(),
     };
-    let (topic, record) = parked(&batch, &received, STAGE, error, now)?;
+    let (topic, record) = dead_letter(&batch, &received, STAGE, error, now)?;
     Some(OutboxMessage {
         topic: topic.name().to_owned(),
         key: record.key,
@@ -61,14 +61,14 @@ pub(super) fn parked_message(
     })
 }
 
-/// Appends receipts and parked notifications; answers when all are safe. Receipts that the log will never take are
-/// parked.
+/// Appends receipts and dead letters; answers when all are safe. Receipts that the log will never take become dead
+/// letters.
 pub(super) async fn publish(context: &Context, messages: &[OutboxMessage]) -> Result<(), LogError> {
-    let parking = Parking {
+    let dead_letters = DeadLetters {
         log: context.log.as_ref(),
         metrics: &context.metrics,
         stage: STAGE,
         now: context.clock.now(),
     };
-    store::publish(&parking, messages, Topic::NOTIFICATIONS_RECEIPTS).await
+    store::publish(&dead_letters, messages, Topic::NOTIFICATIONS_RECEIPTS).await
 }

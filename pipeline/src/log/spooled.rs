@@ -4,7 +4,7 @@
 //! [`EmbeddedLog`], synced before the append is answered), and a drainer for each topic writes them to the broker in
 //! order. As long as anything of a topic waits there, all of that topic goes through the spool, so no record overtakes an
 //! older one; a topic whose records the broker does not take holds up no other one. What the broker will never take is
-//! parked, with the reason. Records that are not alerts may take up half of the spool only.
+//! kept as a dead letter, with the reason. Records that are not alerts may take up half of the spool only.
 //!
 //! Records of compacted topics do not wait: they are refused while the broker is away.
 //!
@@ -29,9 +29,9 @@ use super::{
     check_size, record_size,
 };
 use crate::Clock;
+use crate::dead_letters::DeadLetters;
 use crate::health::Task;
 use crate::metrics::Metrics;
-use crate::parking::Parking;
 use crate::runner::Context;
 
 #[cfg(test)]
@@ -448,15 +448,15 @@ impl Drainer {
         }
     }
 
-    /// Appends to the broker, which may take its time. What it will never take is parked.
+    /// Appends to the broker, which may take its time. What it will never take becomes a dead letter.
     async fn append(&self, topic: Topic, records: Vec<Record>) -> Result<(), LogError> {
-        let parking = Parking {
+        let dead_letters = DeadLetters {
             log: self.shared.log.as_ref(),
             metrics: &self.shared.measures.metrics,
             stage: "spool",
             now: self.clock.now(),
         };
-        let mut append = std::pin::pin!(parking.append(topic, records));
+        let mut append = std::pin::pin!(dead_letters.append(topic, records));
         match tokio::time::timeout(SIGN_OF_LIFE, &mut append).await {
             Ok(appended) => appended,
             Err(_) => {

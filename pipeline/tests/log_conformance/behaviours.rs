@@ -12,8 +12,8 @@ use pipeline::{LogError, Record};
 use schemas::Topic;
 
 /// Topics that no stage reads, so that strange records harm nobody.
-const TOPIC: Topic = Topic::NOTIFICATIONS_SLACK_PARKED;
-const OTHER: Topic = Topic::ALERTS_CHANGED_PARKED;
+const TOPIC: Topic = Topic::NOTIFICATIONS_SLACK_DLQ;
+const OTHER: Topic = Topic::ALERTS_CHANGED_DLQ;
 
 /// One test on one log, with keys and groups that no other test has.
 pub struct Run {
@@ -346,7 +346,7 @@ async fn fold(run: &Run, follower: &mut dyn Follower, state: &mut BTreeMap<Strin
 }
 
 pub async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_taken(run: &Run) {
-    // The parked topics take two megabytes. Random text, as the limit is not about what is left after compression.
+    // The dead-letter topics take two megabytes. Random text, as the limit is not about what is left after compression.
     let text = |bytes: usize| -> String {
         (0..bytes)
             .map(|_| char::from(rand::random_range(b'a'..=b'z')))

@@ -32,7 +32,7 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
         place, waiting, fate, ..
     } = settled;
     let channel = desk.channel();
-    let mut parked = None;
+    let mut dead_letter = None;
     let mut sent_as = None;
     let (state, outcome) = match fate {
         Fate::Sent { reference } => {
@@ -64,7 +64,8 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
         Fate::Failed { failure, error } => {
             desk.metrics.outcome(channel, failure.name());
             tracing::warn!(notification = %waiting.id, %channel, failure = failure.name(), error, "not delivered");
-            parked = publishing::parked_message(desk.topic(), &place.destination, &waiting, &error, now);
+            dead_letter =
+                publishing::dead_letter_message(desk.topic(), &place.destination, &waiting, &error, now);
             (
                 DeliveryState::Failed,
                 Some(ReceiptOutcome::Failed { failure, error }),
@@ -90,6 +91,6 @@ pub(super) fn entry(desk: &Desk, settled: Settled, took: Duration, now: Now) -> 
             next_attempt_at,
             reference: sent_as,
         },
-        messages: parked.into_iter().chain(receipt).collect(),
+        messages: dead_letter.into_iter().chain(receipt).collect(),
     }
 }

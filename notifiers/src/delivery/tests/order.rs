@@ -123,13 +123,13 @@ async fn nobody_is_told_of_the_end_of_what_could_not_be_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_notification_of_the_channel_is_parked_and_the_others_go_on() {
+async fn what_is_no_notification_of_the_channel_becomes_a_dead_letter_and_the_others_go_on() {
     let mut world = World::new(Slack).await;
     let stray = told(schemas::Channel::Email, 1, 1, Open);
     let fine = told(Slack, 2, 1, Open);
     world.tell(&[stray, fine.clone()]).await;
     world.ends(&[fine]).await;
-    let parked: schemas::rejection::Parked =
-        serde_json::from_slice(world.parked()[0].value.as_deref().unwrap()).unwrap();
-    assert_eq!(parked.error, "channel is email, but this is the topic of slack");
+    let kept: schemas::rejection::DeadLetter =
+        serde_json::from_slice(world.dead_letters()[0].value.as_deref().unwrap()).unwrap();
+    assert_eq!(kept.error, "channel is email, but this is the topic of slack");
 }

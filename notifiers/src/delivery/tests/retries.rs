@@ -41,7 +41,7 @@ async fn what_fails_is_tried_again_on_schedule_and_not_before_the_provider_wants
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_seventy_five_hours_it_is_given_up_and_parked() {
+async fn after_seventy_five_hours_it_is_given_up_as_a_dead_letter() {
     let mut world = World::new(Webhook).await;
     world.script(|_| away());
     let lost = told(Webhook, 1, 1, Open);
@@ -60,16 +60,16 @@ async fn after_seventy_five_hours_it_is_given_up_and_parked() {
     assert!(took > 75 * HOUR && took < 76 * HOUR, "{took:?}");
     let longest = made.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap();
     assert!(longest < 61 * SECOND, "it was tried once a minute: {longest:?}");
-    let parked: schemas::rejection::Parked =
-        serde_json::from_slice(world.parked()[0].value.as_deref().unwrap()).unwrap();
+    let kept: schemas::rejection::DeadLetter =
+        serde_json::from_slice(world.dead_letters()[0].value.as_deref().unwrap()).unwrap();
     assert_eq!(
-        (parked.topic.as_str(), parked.error.as_str()),
+        (kept.topic.as_str(), kept.error.as_str()),
         ("notifications.webhook", "away")
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_provider_will_never_take_is_parked_at_once() {
+async fn what_a_provider_will_never_take_becomes_a_dead_letter_at_once() {
     let mut world = World::new(Slack).await;
     world.script(|_| Answer::BadDestination("Slack says channel_not_found".to_owned()));
     let lost = told(Slack, 1, 1, Open);
@@ -82,7 +82,7 @@ async fn what_a_provider_will_never_take_is_parked_at_once() {
             ..
         }
     ));
-    assert_eq!((world.made().len(), world.parked().len()), (1, 1));
+    assert_eq!((world.made().len(), world.dead_letters().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

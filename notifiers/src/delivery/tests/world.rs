@@ -216,9 +216,9 @@ impl World {
         }
     }
 
-    pub(super) fn parked(&self) -> Vec<Received> {
+    pub(super) fn dead_letters(&self) -> Vec<Received> {
         self.log
-            .records(Topic::notifications(self.channel).parked().unwrap())
+            .records(Topic::notifications(self.channel).dead_letters().unwrap())
     }
 }
 

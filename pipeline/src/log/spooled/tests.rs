@@ -393,7 +393,7 @@ impl Log for Picky {
 }
 
 #[tokio::test]
-async fn l8_what_the_broker_refuses_for_good_is_parked_and_all_others_go_on() {
+async fn l8_what_the_broker_refuses_for_good_becomes_a_dead_letter_and_all_others_go_on() {
     let (folder, broker) = (TempDir::new().unwrap(), SimulatedLog::new(1));
     {
         let world = World::begin(&broker, folder.path(), PLENTY).await;
@@ -415,9 +415,9 @@ async fn l8_what_the_broker_refuses_for_good_is_parked_and_all_others_go_on() {
         .map(|record| record.key)
         .collect();
     assert_eq!(arrived, ["a", "b", "a"]);
-    let parked = broker.records(Topic::ALERTS_COLLECTED_PARKED).remove(0);
-    let parked: schemas::rejection::Parked = serde_json::from_slice(&parked.value.unwrap()).unwrap();
-    assert!(parked.error.contains("it is too large"), "{}", parked.error);
+    let kept = broker.records(Topic::ALERTS_COLLECTED_DLQ).remove(0);
+    let kept: schemas::rejection::DeadLetter = serde_json::from_slice(&kept.value.unwrap()).unwrap();
+    assert!(kept.error.contains("it is too large"), "{}", kept.error);
     assert_eq!(world.waiting(), 1, "the other topic waits");
     // What comes now passes the other topic by.
     world.append("a", "direct").await.unwrap();

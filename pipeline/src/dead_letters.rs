@@ -1,30 +1,31 @@
-//! Messages that cannot go on their way are parked: kept whole on `<topic>.parked`, with the reason, for an operator.
+//! Dead letters: messages that no stage can use, or that the log refuses, are kept whole on `<topic>.dlq`, with the
+//! reason, for an operator.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::Timestamp;
-use schemas::rejection::Parked;
+use schemas::rejection::DeadLetter;
 use schemas::{HEADER_TRACEPARENT, Topic};
 
 use crate::log::{Batch, Log, LogError, Received, Record};
 use crate::metrics::Metrics;
 use crate::trace::record_headers;
 
-/// So many bytes are kept of a message that not even the topic of parked messages takes whole.
+/// So many bytes are kept of a message that is too large even for the dead-letter topic.
 const KEPT_OF_A_HUGE_MESSAGE_BYTES: usize = 100_000;
 
-/// The record for `<topic>.parked` that keeps a message which a stage could not use, with its error; none for topics
-/// that nobody parks.
-pub fn parked(
+/// The record for `<topic>.dlq` that keeps a message which a stage could not use, with its error; `None` for topics
+/// without a dead-letter topic.
+pub fn dead_letter(
     batch: &Batch,
     record: &Received,
     stage: &str,
     error: &str,
     now: Timestamp,
 ) -> Option<(Topic, Record)> {
-    let topic = batch.topic.parked()?;
-    let parked = Parked {
+    let topic = batch.topic.dead_letters()?;
+    let dead_letter = DeadLetter {
         at: now,
         stage: stage.to_owned(),
         topic: batch.topic.name().to_owned(),
@@ -37,7 +38,7 @@ pub fn parked(
         clippy::expect_used,
         reason = "text, numbers and a time always have a JSON form"
     )]
-    let value = serde_json::to_vec(&parked).expect("a parked message has a JSON form");
+    let value = serde_json::to_vec(&dead_letter).expect("a dead letter has a JSON form");
     let headers = record_headers(record.header(HEADER_TRACEPARENT));
     Some((
         topic,
@@ -49,11 +50,11 @@ pub fn parked(
     ))
 }
 
-/// Parks what the log will never take.
-pub struct Parking<'a> {
+/// Appends to the log, and keeps what the log will never take as dead letters.
+pub struct DeadLetters<'a> {
     /// The log.
     pub log: &'a dyn Log,
-    /// Counts what is parked, as an error of the stage with the reason `parked`.
+    /// Counts dead letters, as errors of the stage with the reason `dead_letter`.
     pub metrics: &'a Metrics,
     /// Who appends.
     pub stage: &'static str,
@@ -61,9 +62,9 @@ pub struct Parking<'a> {
     pub now: Timestamp,
 }
 
-impl Parking<'_> {
-    /// Appends the records in their order, and answers when all are safe. Those that the log will never take are parked:
-    /// waiting for them would stop everything that comes after them.
+impl DeadLetters<'_> {
+    /// Appends the records in their order, and answers when all are safe. Those that the log will never take
+    /// become dead letters: waiting for them would stop everything that comes after them.
     ///
     /// # Errors
     ///
@@ -75,51 +76,58 @@ impl Parking<'_> {
         }
         for record in records {
             match self.log.append(topic, vec![record.clone()]).await {
-                Err(error) if error.is_final() => self.park(topic, &record, &error.to_string()).await?,
+                Err(error) if error.is_final() => {
+                    self.write_dead_letter(topic, &record, &error.to_string()).await?
+                }
                 other => other?,
             }
         }
         Ok(())
     }
 
-    /// Parks a record that has no place in its topic. What is too large even for the topic of parked messages is kept in
-    /// part.
+    /// Writes a record that has no place in its topic as a dead letter. What is too large even for the dead-letter topic is
+    /// kept in part.
     ///
     /// # Errors
     ///
     /// When the log is away.
-    pub async fn park(&self, topic: Topic, record: &Record, error: &str) -> Result<(), LogError> {
+    pub async fn write_dead_letter(
+        &self,
+        topic: Topic,
+        record: &Record,
+        error: &str,
+    ) -> Result<(), LogError> {
         let (stage, size) = (self.stage, record.value.as_ref().map_or(0, Bytes::len));
-        tracing::error!(stage, %topic, key = record.key, size, error, "a message is parked");
-        let Some((parked, whole)) = self.parked(topic, record, record.value.clone(), error) else {
-            // A topic of parked messages itself, or one that no stage reads: the line above is all that is left of it.
+        tracing::error!(stage, %topic, key = record.key, size, error, "a message becomes a dead letter");
+        let Some((dlq, whole)) = self.dead_letter(topic, record, record.value.clone(), error) else {
+            // It has no dead-letter topic, or is one: the line above is all that is left of the record.
             self.metrics.stage_error(stage, "lost");
             return Ok(());
         };
-        let mut appended = self.log.append(parked, vec![whole]).await;
+        let mut appended = self.log.append(dlq, vec![whole]).await;
         if appended.as_ref().is_err_and(LogError::is_final) {
             let kept = |value: &Bytes| value.slice(..value.len().min(KEPT_OF_A_HUGE_MESSAGE_BYTES));
-            let part = self.parked(topic, record, record.value.as_ref().map(kept), error);
+            let part = self.dead_letter(topic, record, record.value.as_ref().map(kept), error);
             appended = self
                 .log
-                .append(parked, part.map(|(_, part)| part).into_iter().collect())
+                .append(dlq, part.map(|(_, part)| part).into_iter().collect())
                 .await;
         }
         match appended {
             Err(error) if error.is_final() => {
-                tracing::error!(stage, %topic, key = record.key, %error, "a message cannot even be parked");
+                tracing::error!(stage, %topic, key = record.key, %error, "a message cannot even become a dead letter");
                 self.metrics.stage_error(stage, "lost");
                 Ok(())
             }
             Ok(()) => {
-                self.metrics.stage_error(stage, "parked");
+                self.metrics.stage_error(stage, "dead_letter");
                 Ok(())
             }
             other => other,
         }
     }
 
-    fn parked(
+    fn dead_letter(
         &self,
         topic: Topic,
         record: &Record,
@@ -137,7 +145,7 @@ impl Parking<'_> {
             value,
             headers: record.headers.clone(),
         };
-        parked(&batch, &received, self.stage, error, self.now)
+        dead_letter(&batch, &received, self.stage, error, self.now)
     }
 }
 
@@ -165,9 +173,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l19_only_what_is_too_large_is_parked_and_the_others_keep_their_order() {
+    async fn l19_only_what_is_too_large_becomes_a_dead_letter_and_the_others_keep_their_order() {
         let (log, metrics) = (SimulatedLog::new(1), Metrics::new());
-        let parking = Parking {
+        let dead_letters = DeadLetters {
             log: &log,
             metrics: &metrics,
             stage: "daemon",
@@ -180,46 +188,48 @@ mod tests {
             record("c", 1),
             record("d", 5_000_000),
         ];
-        parking.append(topic, records).await.unwrap();
+        dead_letters.append(topic, records).await.unwrap();
         let keys: Vec<_> = all(&log, topic)
             .await
             .into_iter()
             .map(|record| record.key)
             .collect();
         assert_eq!(keys, ["a", "c"]);
-        let parked: Vec<Parked> = all(&log, Topic::ALERTS_CHANGED_PARKED)
+        let kept: Vec<DeadLetter> = all(&log, Topic::ALERTS_CHANGED_DLQ)
             .await
             .into_iter()
             .map(|record| serde_json::from_slice(&record.value.unwrap()).unwrap())
             .collect();
-        let sizes: Vec<_> = parked
+        let sizes: Vec<_> = kept
             .iter()
-            .map(|parked| STANDARD.decode(&parked.value_base64).unwrap().len())
+            .map(|letter| STANDARD.decode(&letter.value_base64).unwrap().len())
             .collect();
         assert_eq!(sizes, [1_100_000, KEPT_OF_A_HUGE_MESSAGE_BYTES]);
-        assert!(parked[0].error.contains("1100001 bytes"), "{}", parked[0].error);
-        assert_eq!(metrics.stage_errors("daemon", "parked"), 2);
+        assert!(kept[0].error.contains("1100001 bytes"), "{}", kept[0].error);
+        assert_eq!(metrics.stage_errors("daemon", "dead_letter"), 2);
         assert_eq!(metrics.stage_errors("daemon", "lost"), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waiting_may_cure_is_not_parked() {
+    async fn what_waiting_may_cure_becomes_no_dead_letter() {
         let (log, metrics) = (SimulatedLog::new(1), Metrics::new());
         log.set_available(false);
-        let parking = Parking {
+        let dead_letters = DeadLetters {
             log: &log,
             metrics: &metrics,
             stage: "daemon",
             now: Timestamp::UNIX_EPOCH,
         };
-        let appended = parking.append(Topic::ALERTS_CHANGED, vec![record("a", 1)]).await;
+        let appended = dead_letters
+            .append(Topic::ALERTS_CHANGED, vec![record("a", 1)])
+            .await;
         assert!(matches!(appended, Err(LogError::Unavailable(_))), "{appended:?}");
         log.set_available(true);
-        assert!(all(&log, Topic::ALERTS_CHANGED_PARKED).await.is_empty());
+        assert!(all(&log, Topic::ALERTS_CHANGED_DLQ).await.is_empty());
     }
 
     #[test]
-    fn a_parked_message_keeps_its_bytes_its_place_and_its_trace() {
+    fn a_dead_letter_keeps_its_bytes_its_place_and_its_trace() {
         let record = Received {
             offset: 7,
             key: "k".to_owned(),
@@ -232,17 +242,14 @@ mod tests {
             records: vec![record.clone()],
         };
         let now = "2026-09-01T10:00:00Z".parse().unwrap();
-        let (topic, parked) = parked(&batch, &record, "decorator", "no JSON", now).unwrap();
+        let (topic, kept) = dead_letter(&batch, &record, "decorator", "no JSON", now).unwrap();
+        assert_eq!((topic, kept.key.as_str()), (Topic::ALERTS_COLLECTED_DLQ, "k"));
+        assert_eq!(kept.headers.last().unwrap().1, "t");
+        let kept: DeadLetter = serde_json::from_slice(&kept.value.unwrap()).unwrap();
         assert_eq!(
-            (topic, parked.key.as_str()),
-            (Topic::ALERTS_COLLECTED_PARKED, "k")
-        );
-        assert_eq!(parked.headers.last().unwrap().1, "t");
-        let parked: Parked = serde_json::from_slice(&parked.value.unwrap()).unwrap();
-        assert_eq!(
-            (parked.partition, parked.offset, parked.error.as_str()),
+            (kept.partition, kept.offset, kept.error.as_str()),
             (3, 7, "no JSON")
         );
-        assert_eq!(STANDARD.decode(parked.value_base64).unwrap(), b"not json");
+        assert_eq!(STANDARD.decode(kept.value_base64).unwrap(), b"not json");
     }
 }
