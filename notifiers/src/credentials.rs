@@ -1,4 +1,4 @@
-//! In whose name a message is sent.
+//! The credentials that a message is sent with.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,8 +37,8 @@ impl Credentials {
             .filter(|value| !value.is_empty())
     }
 
-    /// The credentials for a channel: of the named bot, or of the channel's only one. A site without any webhook bot
-    /// sends webhooks unsigned. The error tells what is missing and what to do.
+    /// The credentials for a channel: of the named bot, or of the channel's only one. A channel that needs no bot has empty
+    /// credentials without one. The error says what is missing and how to correct it.
     pub(crate) fn find(
         site: &Site,
         channel: Channel,

@@ -1,9 +1,9 @@
-//! The one delivery loop, for all channels.
+//! The delivery loop that all channels share.
 //!
-//! It has two halves. The [`Stage`] reads notifications, puts them into the store together with the position, and hands
-//! them to the courier. The [`courier`] sends: it decides by the [`queue`] what goes next, lets so many attempts run at
-//! once, writes what became of them in batches, publishes the receipts and forgets them. Everything that a crash may
-//! interrupt is in the store, and an attempt whose end nobody knows is made again under the same id.
+//! It has two halves. The [`Stage`] reads notifications, stores them together with the position, and hands them to the
+//! dispatcher. The [`dispatcher`] sends: the [`queue`] decides what is sent next; attempts run side by side; their results
+//! are stored in batches, and their receipts published. Everything that a crash may interrupt is in the store, and an
+//! attempt whose result is unknown is made again under the same id.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,48 +22,50 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 mod attempt;
-mod courier;
+mod backoff;
 mod destination;
+mod dispatcher;
 mod lane;
 mod limiter;
+mod openings;
 mod overflow;
+mod pending;
 mod publishing;
 mod queue;
 mod schedule;
 mod slots;
-mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-use self::courier::{Courier, Handle, READ_AT_ONCE};
 pub(crate) use self::destination::State;
+use self::dispatcher::{Dispatcher, Handle, READ_AT_ONCE};
 use self::overflow::Overflow;
-use self::waiting::{Amount, Now, Waiting, place};
-use crate::answer::Sender;
+use self::pending::{Amount, Now, PendingNotification, endpoint};
 use crate::metrics::NotifierMetrics;
+use crate::sender::Sender;
 
-/// How many notifications may be on the way to the courier, which takes them at once; the others wait in the log.
-const ORDERED: usize = 10_000;
+/// How many notifications may be handed over to the dispatcher that it has not received yet; the others wait in the log.
+const MAX_HANDED_OVER: usize = 10_000;
 
-/// Everything that a channel's delivery needs.
+/// Everything that the delivery of a channel needs.
 #[derive(Clone)]
-pub struct Desk {
+pub struct ChannelRuntime {
     /// What all stages share.
     pub context: Context,
     /// The site, for the bots.
     pub site: watch::Receiver<Arc<Site>>,
-    /// Where notifications are kept while they are in the channel's hands.
+    /// Where notifications are kept until they are delivered or have failed.
     pub store: Store,
     /// The key of the bots' secrets.
     pub key: SiteKey,
-    /// What is measured.
+    /// The metrics of the notifiers.
     pub metrics: NotifierMetrics,
-    /// The channel.
+    /// Makes the attempts.
     pub sender: Arc<dyn Sender>,
 }
 
-impl Desk {
+impl ChannelRuntime {
     pub(crate) fn channel(&self) -> Channel {
         self.sender.channel()
     }
@@ -74,18 +76,18 @@ impl Desk {
 }
 
 /// Delivers the notifications of one channel until shutdown.
-pub async fn run(desk: Desk) {
-    let name = name(desk.channel());
-    let context = desk.context.clone();
+pub async fn run(runtime: ChannelRuntime) {
+    let name = name(runtime.channel());
+    let context = runtime.context.clone();
     let metrics = StageMetrics::new(&context.metrics, name);
-    let topics = [desk.topic()];
-    let (courier, handle) = Courier::new(desk.clone());
+    let topics = [runtime.topic()];
+    let (dispatcher, handle) = Dispatcher::new(runtime.clone());
     let stage = async {
         let owner = Uuid::now_v7().to_string();
         let make = {
             let metrics = metrics.clone();
             move || Notifier {
-                desk: desk.clone(),
+                runtime: runtime.clone(),
                 handle: handle.clone(),
                 metrics: metrics.clone(),
                 owner: owner.clone(),
@@ -97,7 +99,7 @@ pub async fn run(desk: Desk) {
         };
         runner::run(context, name, name, &topics, metrics, make).await;
     };
-    tokio::join!(stage, courier.run());
+    tokio::join!(stage, dispatcher.run());
 }
 
 /// The name of the stage, of its group and of its rows in the store.
@@ -111,13 +113,13 @@ const fn name(channel: Channel) -> &'static str {
 
 /// One membership in the group of a channel's notifiers.
 struct Notifier {
-    desk: Desk,
+    runtime: ChannelRuntime,
     handle: Handle,
     metrics: StageMetrics,
     owner: String,
     assigned: BTreeSet<u32>,
     claims: BTreeMap<u32, Claim>,
-    /// What the store may have accepted although it did not say so. It was not handed to the courier.
+    /// Notifications of a transaction whose end is unknown: the store may have them, the dispatcher has not.
     doubtful: BTreeSet<Uuid>,
     /// Up to where each partition's unusable messages are kept as dead letters.
     dead_lettered: BTreeMap<u32, u64>,
@@ -126,18 +128,18 @@ struct Notifier {
 #[async_trait]
 impl Stage for Notifier {
     async fn assigned(&mut self, partitions: &[u32]) -> Result<Positions, StageError> {
-        if self.desk.site.borrow().revision.is_none() {
+        if self.runtime.site.borrow().revision.is_none() {
             return Err(StageError::Unavailable {
                 dependency: "configuration",
                 error: "the site was not read yet".to_owned(),
             });
         }
         self.assigned.extend(partitions);
-        let topic = self.desk.topic();
+        let topic = self.runtime.topic();
         let mut positions = Positions::new();
         for partition in partitions {
             let claim = self.claim(*partition).await?;
-            // A partition that was never read begins at the oldest record, whatever the log remembers of the group.
+            // A partition that was never read begins at the oldest record, not at the group's position in the log.
             positions.insert(
                 (topic, *partition),
                 claim.positions.get(&topic).copied().unwrap_or(0),
@@ -163,22 +165,22 @@ impl Stage for Notifier {
             claim.trails.insert(batch.topic, trail.to_text());
         }
         let claim = claim.clone();
-        let ordered = self.handle.ordered();
-        if ordered >= ORDERED {
+        let handed_over = self.handle.handed_over();
+        if handed_over >= MAX_HANDED_OVER {
             return Err(StageError::Unavailable {
-                dependency: self.desk.channel().name(),
-                error: format!("{ordered} notifications are on the way to it already"),
+                dependency: self.runtime.channel().name(),
+                error: format!("{handed_over} notifications are handed over to it and not received yet"),
             });
         }
         let done = claim.positions.get(&batch.topic).copied().unwrap_or(0);
-        let now = Now::of(&self.desk.context.clock);
-        let (read, unusable) = read(batch, done, self.desk.channel());
+        let now = Now::of(&self.runtime.context.clock);
+        let (read, unusable) = read(batch, done, self.runtime.channel());
         self.write_dead_letter(batch, &unusable, now.wall).await?;
         let new = self.new_ones(read).await?;
         let notifications: Vec<_> = new.iter().map(|(notification, _)| notification.clone()).collect();
         let position = (batch.topic, batch.next_offset());
-        if let Err(error) = self.desk.store.accept(&claim, &notifications, position).await {
-            // Whether the transaction took place may be unknown, but doing it again does no harm.
+        if let Err(error) = self.runtime.store.accept(&claim, &notifications, position).await {
+            // It may be unknown whether the transaction was committed; it is idempotent.
             self.doubtful.extend(
                 notifications
                     .iter()
@@ -189,8 +191,8 @@ impl Stage for Notifier {
         self.doubtful.clear();
         let taken_in = new.iter().map(|(notification, record)| {
             (
-                Arc::new(place(notification)),
-                Waiting::new(notification, record, now),
+                Arc::new(endpoint(notification)),
+                PendingNotification::new(notification, record, now),
             )
         });
         self.handle.accept(batch.partition, taken_in.collect());
@@ -214,41 +216,41 @@ impl Stage for Notifier {
 }
 
 impl Notifier {
-    /// Takes a partition over, with everything that the one before has left.
+    /// Takes a partition over, with everything that its owner before has left.
     async fn claim(&mut self, partition: u32) -> Result<Claim, StageError> {
-        // Nothing may be under way from an earlier claim, or it would be sent twice at once.
+        // Nothing may be in flight from an earlier claim, or it would be sent twice at once.
         self.handle.release(&[partition]).await;
-        let desk = &self.desk;
-        let mut claim = desk
+        let runtime = &self.runtime;
+        let mut claim = runtime
             .store
-            .claim(name(desk.channel()), partition, &self.owner)
+            .claim(name(runtime.channel()), partition, &self.owner)
             .await
             .map_err(unavailable)?;
-        compare_with_log(desk, &mut claim).await?;
+        compare_with_log(runtime, &mut claim).await?;
         let published = self.publish_outbox(&claim).await?;
         let mut taken_over = Vec::new();
         let mut held: HashMap<_, Amount> = HashMap::new();
         let mut in_all = Amount::default();
         let mut left = Overflow::default();
-        let now = Now::of(&desk.context.clock);
+        let now = Now::of(&runtime.context.clock);
         let mut after = Some(0);
         while let Some(from) = after {
-            let page = desk.store.unfinished(&claim, from, READ_AT_ONCE).await;
+            let page = runtime.store.unfinished(&claim, from, READ_AT_ONCE).await;
             let page = page.map_err(unavailable)?;
             self.publish_leftovers(&claim, &page.deliveries).await?;
-            let pending = page.deliveries.iter();
-            for delivery in pending.filter(|delivery| delivery.state == DeliveryState::Pending) {
-                let place = Arc::new(place(&delivery.notification));
-                let there = held.entry(Arc::clone(&place)).or_default();
-                if !left.takes(partition, &place, *there, in_all) {
+            let deliveries = page.deliveries.iter();
+            for delivery in deliveries.filter(|delivery| delivery.state == DeliveryState::Pending) {
+                let endpoint = Arc::new(endpoint(&delivery.notification));
+                let there = held.entry(Arc::clone(&endpoint)).or_default();
+                if !left.takes(partition, &endpoint, *there, in_all) {
                     continue;
                 }
-                match Waiting::taken_over(delivery, now) {
-                    Ok(waiting) => {
-                        let amount = Amount::of([&waiting]);
+                match PendingNotification::taken_over(delivery, now) {
+                    Ok(pending) => {
+                        let amount = Amount::of([&pending]);
                         *there += amount;
                         in_all += amount;
-                        taken_over.push((place, waiting));
+                        taken_over.push((endpoint, pending));
                     }
                     Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
                 }
@@ -260,11 +262,11 @@ impl Notifier {
         Ok(claim)
     }
 
-    /// Publishes what the owner before did not say to have published; answers the rows of the outbox.
+    /// Publishes the rows of the outbox that the owner before has left; answers the rows.
     async fn publish_outbox(&self, claim: &Claim) -> Result<Vec<i64>, StageError> {
-        let rows = self.desk.store.outbox(claim).await.map_err(unavailable)?;
+        let rows = self.runtime.store.outbox(claim).await.map_err(unavailable)?;
         for row in &rows {
-            publishing::publish(&self.desk.context, &row.messages).await?;
+            publishing::publish(&self.runtime.context, &row.messages).await?;
         }
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
@@ -272,20 +274,20 @@ impl Notifier {
     /// Publishes the receipts that a version before has stored beside their deliveries, and forgets them.
     async fn publish_leftovers(&self, claim: &Claim, unfinished: &[Delivery]) -> Result<(), StageError> {
         let (mut published, mut messages) = (Vec::new(), Vec::new());
-        let now = Now::of(&self.desk.context.clock);
+        let now = Now::of(&self.runtime.context.clock);
         for delivery in unfinished {
             let Some(receipt) = &delivery.receipt else {
                 continue;
             };
             published.push(receipt.notification_id);
-            if let (ReceiptOutcome::Failed { error, .. }, Ok(waiting)) =
-                (&receipt.outcome, Waiting::taken_over(delivery, now))
+            if let (ReceiptOutcome::Failed { error, .. }, Ok(pending)) =
+                (&receipt.outcome, PendingNotification::taken_over(delivery, now))
             {
                 let destination = &delivery.notification.destination;
-                messages.extend(dead_letter_message(
-                    self.desk.topic(),
+                messages.extend(publishing::dead_letter_message(
+                    self.runtime.topic(),
                     destination,
-                    &waiting,
+                    &pending,
                     error,
                     now.wall,
                 ));
@@ -295,12 +297,12 @@ impl Notifier {
         if published.is_empty() {
             return Ok(());
         }
-        publishing::publish(&self.desk.context, &messages).await?;
-        let forgotten = self.desk.store.forget_receipts(claim, &published);
+        publishing::publish(&self.runtime.context, &messages).await?;
+        let forgotten = self.runtime.store.forget_receipts(claim, &published);
         forgotten.await.map_err(unavailable)
     }
 
-    /// Leaves out what is in the channel's hands already, or was: the daemon may say things twice.
+    /// Leaves out the notifications that are known already: the daemon may publish one twice.
     async fn new_ones<'a>(
         &self,
         read: Vec<(Notification, &'a Received)>,
@@ -309,7 +311,7 @@ impl Notifier {
             .iter()
             .map(|(notification, _)| notification.notification_id)
             .collect();
-        let known = self.desk.store.known(&ids).await.map_err(unavailable)?;
+        let known = self.runtime.store.known(&ids).await.map_err(unavailable)?;
         let mut known: BTreeSet<_> = known
             .into_iter()
             .filter(|id| !self.doubtful.contains(id))
@@ -327,7 +329,7 @@ impl Notifier {
         unusable: &[(&Received, String)],
         now: Timestamp,
     ) -> Result<(), StageError> {
-        let stage = name(self.desk.channel());
+        let stage = name(self.runtime.channel());
         let done = self.dead_lettered.get(&batch.partition).copied().unwrap_or(0);
         let mut records: Vec<Record> = Vec::new();
         for (record, error) in unusable.iter().filter(|(record, _)| record.offset >= done) {
@@ -336,7 +338,7 @@ impl Notifier {
             records.extend(dead_letter(batch, record, stage, error, now).map(|(_, record)| record));
         }
         if let (Some(topic), false) = (batch.topic.dead_letters(), records.is_empty()) {
-            self.desk.context.log.append(topic, records).await?;
+            self.runtime.context.log.append(topic, records).await?;
         }
         self.dead_lettered.insert(batch.partition, batch.next_offset());
         Ok(())
@@ -344,31 +346,31 @@ impl Notifier {
 }
 
 impl Drop for Notifier {
-    /// A membership that ends, by whatever, sends nothing more.
+    /// A membership that has ended, for any cause, sends nothing more.
     fn drop(&mut self) {
         let partitions: Vec<_> = self.assigned.iter().copied().collect();
-        self.handle.let_go(&partitions);
+        self.handle.release_now(&partitions);
     }
 }
 
-/// Goes back where the log is another one than was read. What is read again is known by its id.
-async fn compare_with_log(desk: &Desk, claim: &mut Claim) -> Result<(), StageError> {
-    let topic = desk.topic();
+/// Goes back to the position that a restored log still has. What is read again is known by its id.
+async fn compare_with_log(runtime: &ChannelRuntime, claim: &mut Claim) -> Result<(), StageError> {
+    let topic = runtime.topic();
     let Some(position) = claim.positions.get(&topic).copied() else {
         return Ok(());
     };
-    let (stage, place) = (name(desk.channel()), (topic, claim.partition));
+    let (stage, position_of) = (name(runtime.channel()), (topic, claim.partition));
     let mut trail = Trail::from_text(claim.trails.get(&topic));
-    let resumed_at = restored::checked(&desk.context, stage, place, position, &mut trail).await?;
+    let resumed_at = restored::checked(&runtime.context, stage, position_of, position, &mut trail).await?;
     claim.positions.insert(topic, resumed_at);
     claim.trails.insert(topic, trail.to_text());
     Ok(())
 }
 
-/// Notifications with their records, and the records that hold none, with why.
+/// Notifications with their records, and the records that hold none, with the error.
 type Sorted<'a> = (Vec<(Notification, &'a Received)>, Vec<(&'a Received, String)>);
 
-/// What a batch has from `done` on: notifications, and what is none of this channel's.
+/// Sorts the records of a batch from `done` on into notifications of this channel and unusable records.
 fn read(batch: &Batch, done: u64, channel: Channel) -> Sorted<'_> {
     let (mut notifications, mut unusable) = (Vec::new(), Vec::new());
     for record in batch.records.iter().filter(|record| record.offset >= done) {

@@ -1,10 +1,9 @@
-//! `notifications.*` to people, and receipts back.
+//! Delivers `notifications.*`, and publishes receipts.
 //!
-//! A channel ([`channels`], one file each) knows how to say one notification and how to read the provider's answer to
-//! one attempt. Everything else is written once, for all channels ([`delivery`]): retries, the rate of each destination,
-//! the order per destination and alert, digests of storms, receipts and dead_letters. What is in a channel's hands lives in
-//! the store, so a notifier may be killed at any instruction: whoever claims the partition next goes on, with the same
-//! ids, and receivers recognise what they have seen.
+//! A channel ([`channels`], one file each) composes the message of one notification and reads the provider's answer to one
+//! attempt. Everything else is written once, for all channels ([`delivery`]): retries, rate limits, the order per
+//! destination and alert, digests, receipts and dead letters. Pending notifications are in the store, so a notifier may be
+//! killed at any instruction: the next owner of the partition continues with the same ids, by which receivers deduplicate.
 
 use std::sync::Arc;
 
@@ -14,21 +13,21 @@ use pipeline::Context;
 use store::Store;
 use tokio::sync::watch;
 
-pub mod answer;
 pub mod channels;
 pub mod credentials;
 pub mod delivery;
 mod metrics;
 #[cfg(test)]
 mod samples;
+pub mod sender;
 
 use channels::email::EmailSender;
 use channels::slack::SlackSender;
 use channels::webhook::WebhookSender;
-use delivery::Desk;
+use delivery::ChannelRuntime;
 use metrics::NotifierMetrics;
 
-/// What a notifier is told by its process.
+/// The settings of the notifiers.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the console is; messages link to `{console_url}/#alert={id}`.
@@ -48,7 +47,7 @@ pub async fn run(
     let metrics = NotifierMetrics::new(&context.metrics);
     let clock = context.clock.clone();
     let console_url = settings.console_url;
-    let desk = |sender: Arc<dyn answer::Sender>| Desk {
+    let runtime = |sender: Arc<dyn sender::Sender>| ChannelRuntime {
         context: context.clone(),
         site: site.clone(),
         store: store.clone(),
@@ -57,14 +56,14 @@ pub async fn run(
         sender,
     };
     let webhook = match WebhookSender::new(&console_url, settings.allow_private_destinations, clock) {
-        Ok(sender) => desk(Arc::new(sender)),
+        Ok(sender) => runtime(Arc::new(sender)),
         Err(error) => return broken(&context, &error).await,
     };
     let slack = match SlackSender::new(&console_url) {
-        Ok(sender) => desk(Arc::new(sender)),
+        Ok(sender) => runtime(Arc::new(sender)),
         Err(error) => return broken(&context, &error).await,
     };
-    let email = desk(Arc::new(EmailSender::new(&console_url)));
+    let email = runtime(Arc::new(EmailSender::new(&console_url)));
     tokio::join!(delivery::run(webhook), delivery::run(slack), delivery::run(email));
 }
 

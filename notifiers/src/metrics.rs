@@ -1,4 +1,4 @@
-//! What the notifiers measure.
+//! The metrics of the notifiers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use schemas::Channel;
 
 use crate::delivery::State;
 
-/// From a millisecond to the longest that a provider is waited for.
+/// From a millisecond to the longest time limit of an attempt.
 const ATTEMPT_SECONDS: &[f64] = &[
     0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
 ];
@@ -30,7 +30,10 @@ impl NotifierMetrics {
     /// The metrics of all channels of a process; made once.
     pub fn new(metrics: &Metrics) -> Self {
         let outcomes = IntCounterVec::new(
-            Opts::new("reveille_notifications_total", "What became of notifications."),
+            Opts::new(
+                "reveille_notifications_total",
+                "Results of notifications, by channel and outcome.",
+            ),
             &["channel", "outcome"],
         );
         let attempt_seconds = HistogramVec::new(
@@ -44,28 +47,28 @@ impl NotifierMetrics {
         let waiting = IntGaugeVec::new(
             Opts::new(
                 "reveille_notifications_waiting",
-                "Notifications in the channel's hands.",
+                "Notifications that are pending or in flight.",
             ),
             &["channel"],
         );
         let retrying = IntGaugeVec::new(
             Opts::new(
                 "reveille_notifications_retrying",
-                "Of those waiting, those that failed before.",
+                "Of those, the ones that failed before.",
             ),
             &["channel"],
         );
         let left_in_store = IntGaugeVec::new(
             Opts::new(
                 "reveille_notifications_left_in_store",
-                "Notifications, at least, that stay in the database until their destination takes what is in memory.",
+                "Notifications, at least, that stay in the database until those of their destination in memory are resolved.",
             ),
             &["channel"],
         );
         let destinations = IntGaugeVec::new(
             Opts::new(
                 "reveille_notification_destinations",
-                "Destinations for which something waits, by state: waiting, backoff or held_back.",
+                "Destinations with pending notifications, by state: waiting, backoff or held_back.",
             ),
             &["channel", "state"],
         );
@@ -114,7 +117,7 @@ impl NotifierMetrics {
         }
     }
 
-    pub(crate) fn in_hand(&self, channel: Channel, waiting: usize, retrying: usize) {
+    pub(crate) fn pending(&self, channel: Channel, waiting: usize, retrying: usize) {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.waiting
             .with_label_values(&[channel.name()])

@@ -127,7 +127,7 @@ impl Store {
     }
 
     /// The provider's id of the message that opened this alert's episode at this destination, if it was sent and has one.
-    pub async fn opened_as(
+    pub async fn thread_ref(
         &self,
         fingerprint: Fingerprint,
         episode: u32,

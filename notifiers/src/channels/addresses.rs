@@ -1,4 +1,4 @@
-//! Where a customer's URL may lead: not into the operator's own network.
+//! Which addresses a configured URL may lead to: public ones only, not the operator's own network.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,7 +15,7 @@ pub(super) struct NotPublic {
 }
 
 /// Resolves names, and refuses those of which any address is not public. The connection is made to the very address
-/// that was checked, so a name that changes its mind between check and use gains nothing.
+/// that was checked, so a name that resolves differently after the check gains nothing.
 pub(super) struct PublicOnly;
 
 impl Resolve for PublicOnly {

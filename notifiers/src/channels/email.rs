@@ -5,7 +5,7 @@
 //! Message ids are made from the notification, so a mail that was sent twice is the same mail twice, and everything
 //! about one opening of an alert is in one thread.
 
-mod answers;
+mod replies;
 mod transport;
 
 use std::sync::LazyLock;
@@ -23,9 +23,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::transport::Transports;
-use super::facts::{Fact, alert_url, annotations, facts, headline, links, said, summary};
+use super::facts::{Fact, alert_url, annotations, facts, headline, links, summary, texts};
 use super::text::{cut, lines, one_line};
-use crate::answer::{Answer, Errand, Sender, Told};
+use crate::sender::{Payload, SendRequest, SendResult, Sender};
 
 const SUBJECT: usize = 200;
 const TEXT: usize = 20_000;
@@ -34,7 +34,7 @@ const ANNOTATION: usize = 2_000;
 const ANNOTATIONS: usize = 30;
 const LABELS: usize = 100;
 const LINKS: usize = 20;
-/// The longest that one mail may take, with connecting, greeting and handing over.
+/// The time limit of one mail: connecting, greeting and handing over.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Sends mail.
@@ -43,7 +43,7 @@ pub struct EmailSender {
     transports: Transports,
 }
 
-/// A mail, as far as it does not depend on sender and receiver.
+/// A mail without its sender and receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// In one line.
@@ -54,9 +54,9 @@ pub struct Mail {
     pub thread: Option<String>,
     /// When it was decided.
     pub date: Timestamp,
-    /// For those who read text.
+    /// The plain text.
     pub text: String,
-    /// For the others.
+    /// The HTML.
     pub html: String,
 }
 
@@ -65,7 +65,7 @@ pub fn compose(
     notification: &Notification,
     console_url: &str,
     host: &str,
-    opened_as: Option<&str>,
+    thread_ref: Option<&str>,
 ) -> Result<Mail, minijinja::Error> {
     #[derive(Serialize)]
     struct Page {
@@ -80,7 +80,7 @@ pub fn compose(
         links: Vec<(String, String)>,
     }
     let alert = &notification.alert;
-    let said = said(notification);
+    let texts = texts(notification);
     let short = |fact: Fact| Fact {
         value: cut(&one_line(&fact.value), FACT),
         ..fact
@@ -88,8 +88,8 @@ pub fn compose(
     let page = Value::from(Serde(Page {
         headline: cut(&headline(notification), FACT),
         colour: colour(notification.kind, alert.severity),
-        reason: said.reason.map(|reason| cut(&lines(reason), TEXT)),
-        output: said.output.map(|output| cut(&lines(output), TEXT)),
+        reason: texts.reason.map(|reason| cut(&lines(reason), TEXT)),
+        output: texts.output.map(|output| cut(&lines(output), TEXT)),
         annotations: annotations(alert)
             .into_iter()
             .take(ANNOTATIONS)
@@ -118,7 +118,7 @@ pub fn compose(
     let thread = match notification.kind {
         NotificationKind::Open => None,
         NotificationKind::Update | NotificationKind::Close => {
-            Some(opened_as.map_or_else(|| id(1), str::to_owned))
+            Some(thread_ref.map_or_else(|| id(1), str::to_owned))
         }
     };
     Ok(Mail {
@@ -231,48 +231,50 @@ impl EmailSender {
         }
     }
 
-    async fn tell(&self, errand: &Errand<'_>) -> Result<String, Answer> {
-        let from = from(errand.credentials.setting("from"))?;
-        let to = errand.destination.parse::<Address>().map_err(|error| {
-            Answer::BadDestination(format!(
+    /// Sends the mail; answers its message id.
+    async fn deliver(&self, request: &SendRequest<'_>) -> Result<String, SendResult> {
+        let from = from(request.credentials.setting("from"))?;
+        let to = request.destination.parse::<Address>().map_err(|error| {
+            SendResult::BadDestination(format!(
                 "{:?} is not an e-mail address: {error}",
-                errand.destination
+                request.destination
             ))
         })?;
-        let mail = match errand.told {
-            Told::One(notification) => compose(
+        let mail = match request.payload {
+            Payload::One(notification) => compose(
                 notification,
                 &self.console_url,
                 from.email.domain(),
-                errand.opened_as,
+                request.thread_ref,
             ),
-            Told::Digest { id, of } => compose_digest(id, of, &self.console_url, from.email.domain()),
+            Payload::Digest { id, of } => compose_digest(id, of, &self.console_url, from.email.domain()),
         };
-        let mail = mail.map_err(|error| Answer::Refused(format!("the mail cannot be written: {error}")))?;
+        let mail =
+            mail.map_err(|error| SendResult::Refused(format!("the mail cannot be written: {error}")))?;
         let message = message(&mail, from, to)
-            .map_err(|error| Answer::Refused(format!("the mail cannot be written: {error}")))?;
+            .map_err(|error| SendResult::Refused(format!("the mail cannot be written: {error}")))?;
         let transport = self
             .transports
-            .of(errand.credentials)
-            .map_err(Answer::BadCredentials)?;
+            .of(request.credentials)
+            .map_err(SendResult::BadCredentials)?;
         match tokio::time::timeout(TIMEOUT, transport.send(message)).await {
             Ok(Ok(_)) => Ok(mail.message_id),
-            Ok(Err(error)) => Err(answers::read(&error, errand.destination)),
-            Err(_) => Err(Answer::Transient {
+            Ok(Err(error)) => Err(replies::read(&error, request.destination)),
+            Err(_) => Err(SendResult::Transient {
                 after: None,
                 error: format!("the mail server did not answer within {} s", TIMEOUT.as_secs()),
-                perhaps_delivered: true,
+                maybe_delivered: true,
             }),
         }
     }
 }
 
-fn from(setting: Option<&str>) -> Result<Mailbox, Answer> {
+fn from(setting: Option<&str>) -> Result<Mailbox, SendResult> {
     let setting = setting.ok_or_else(|| {
-        Answer::BadCredentials("the email bot does not say who it is: add `from` to its settings".to_owned())
+        SendResult::BadCredentials("the email bot has no sender: add `from` to its settings".to_owned())
     })?;
     setting.parse().map_err(|error| {
-        Answer::BadCredentials(format!("`from` of the email bot is not an address: {error}"))
+        SendResult::BadCredentials(format!("`from` of the email bot is not an address: {error}"))
     })
 }
 
@@ -302,12 +304,12 @@ impl Sender for EmailSender {
         Channel::Email
     }
 
-    async fn send(&self, errand: &Errand<'_>) -> Answer {
-        match self.tell(errand).await {
-            Ok(message_id) => Answer::Sent {
+    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
+        match self.deliver(request).await {
+            Ok(message_id) => SendResult::Sent {
                 reference: Some(message_id),
             },
-            Err(answer) => answer,
+            Err(result) => result,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of an alert, in words that every channel for people shares.
+//! The content of messages for people, which all channels share.
 
 use jiff::Timestamp;
 use schemas::{Alert, Fingerprint, Notification, NotificationKind, Severity};
@@ -23,7 +23,7 @@ pub(super) fn alert_url(console_url: &str, alert: Fingerprint) -> String {
     format!("{}/#alert={alert}", console_url.trim_end_matches('/'))
 }
 
-/// How it is and what it is called, in one line.
+/// Its severity or end, and its name, in one line.
 pub(super) fn headline(notification: &Notification) -> String {
     let tag = match notification.kind {
         NotificationKind::Close => "closed",
@@ -89,28 +89,28 @@ pub(super) fn facts(notification: &Notification) -> Vec<Fact> {
         .collect()
 }
 
-/// What is said besides the facts.
+/// The texts of a message beside its facts.
 #[derive(Debug, Serialize)]
-pub(super) struct Said<'a> {
+pub(super) struct Texts<'a> {
     /// What happened, in a sentence.
     pub(super) reason: Option<&'a str>,
     /// The text of the problem.
     pub(super) output: Option<&'a str>,
 }
 
-/// What is said besides the facts. The reason of an open repeats headline and output, and a reason that quotes the
-/// output makes it superfluous.
-pub(super) fn said(notification: &Notification) -> Said<'_> {
+/// The texts of a message beside its facts. The reason of an open is left out, since it repeats headline and output; the
+/// output is left out when the reason quotes it.
+pub(super) fn texts(notification: &Notification) -> Texts<'_> {
     let (reason, output) = (notification.reason.as_str(), notification.alert.output.trim_end());
     let (has_reason, has_output) = (!reason.trim().is_empty(), !output.is_empty());
     if notification.kind == NotificationKind::Open {
-        return Said {
+        return Texts {
             reason: (!has_output && has_reason).then_some(reason),
             output: has_output.then_some(output),
         };
     }
     let quoted = has_output && output.chars().count() < 500 && reason.contains(output);
-    Said {
+    Texts {
         reason: has_reason.then_some(reason),
         output: (has_output && !quoted).then_some(output),
     }
@@ -130,15 +130,14 @@ fn with_comment(who: &str, comment: Option<&str>) -> String {
     }
 }
 
-/// What the source says beside the text, without what the message says anyway: the text itself, and the addresses that
-/// are among the links.
+/// The annotations of an alert without those that the message shows anyway: the output, and the URLs among the links.
 pub(super) fn annotations(alert: &Alert) -> Vec<(&str, &str)> {
-    let said = |text: &str| text == alert.output.trim() || alert.links.values().any(|url| url == text);
+    let is_shown = |text: &str| text == alert.output.trim() || alert.links.values().any(|url| url == text);
     alert
         .annotations
         .iter()
         .map(|(name, text)| (name.as_str(), text.trim()))
-        .filter(|(_, text)| !text.is_empty() && !said(text))
+        .filter(|(_, text)| !text.is_empty() && !is_shown(text))
         .collect()
 }
 
@@ -177,7 +176,7 @@ fn duration(from: Timestamp, to: Timestamp) -> String {
     parts.join(" ")
 }
 
-/// Many notifications in a few words.
+/// The summary of many notifications.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     /// Count and what happened.
@@ -222,7 +221,7 @@ pub(super) fn summary(of: &[Notification]) -> Summary {
     }
 }
 
-/// In a digest of closes the severity says more than that each has closed.
+/// The headline of one alert in a digest: always with the severity, since the digest says what has happened.
 fn headline_of(one: &Notification) -> String {
     format!("[{}] {}", one.alert.severity, one_line(&one.alert.name))
 }

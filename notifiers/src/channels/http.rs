@@ -1,4 +1,4 @@
-//! Reading HTTP answers.
+//! Reading HTTP responses.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
 use super::text::{cut, one_line};
-use crate::answer::Answer;
+use crate::sender::SendResult;
 
-/// How much of an answer is read.
+/// The most bytes that are read of a response's body.
 const BODY_BYTES: usize = 4096;
-/// How long the body is waited for after the status. It says little, and what trickles must not hold up others.
+/// How long the body is read after the status. It matters little, and a body that trickles must not delay others.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of it is shown to people.
+/// The most characters of it that are shown to people.
 const SHOWN_CHARACTERS: usize = 200;
 
-/// What came back, as far as it is looked at.
+/// A response, as far as it is read.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -26,8 +26,8 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads the answer, of its body no more than the beginning, and no longer than a few seconds. A body that breaks off is
-    /// what has arrived of it.
+    /// Reads the response: the beginning of its body, for a few seconds at most. Of a body that breaks off, the part that has
+    /// arrived counts.
     pub(super) async fn read(mut response: Response, now: Timestamp) -> Self {
         let status = response.status();
         let retry_after = retry_after(response.headers(), now);
@@ -40,7 +40,7 @@ impl Reply {
                 }
             }
         };
-        // When the time is up, what has come until then counts.
+        // After the timeout, what has arrived until then counts.
         let _ = tokio::time::timeout(BODY_TIMEOUT, reading).await;
         body.truncate(BODY_BYTES);
         Self {
@@ -61,7 +61,7 @@ impl Reply {
     }
 }
 
-/// How long the provider wants to be left alone: seconds or an HTTP date.
+/// The pause that the provider asks for: seconds or an HTTP date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -71,17 +71,17 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
-/// There was no answer.
-pub(super) fn no_answer(error: &reqwest::Error) -> Answer {
-    Answer::Transient {
+/// The result of a request without a response.
+pub(super) fn no_answer(error: &reqwest::Error) -> SendResult {
+    SendResult::Transient {
         after: None,
         error: cut(&causes(error), SHOWN_CHARACTERS),
-        // Without a connection nothing was said.
-        perhaps_delivered: !error.is_connect(),
+        // Without a connection nothing was sent.
+        maybe_delivered: !error.is_connect(),
     }
 }
 
-/// The error and what led to it. Addresses may hold secrets, so they are left out.
+/// The error and its causes, without the URL, which may hold secrets.
 fn causes(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time".to_owned()

@@ -1,10 +1,9 @@
 //! Slack, through a bot (`chat.postMessage`, `chat.update`).
 //!
-//! An open posts a message. Whatever follows edits that message, so that it always shows how things are, and says in
-//! its thread what happened; an edit is no news to a phone, a reply is. The bot has the secret `token` and, for tests
-//! and gateways, the setting `api_url`.
+//! An open posts a message. Updates and the close edit that message, so that it shows the current state, and reply in its
+//! thread, since phones notify of replies and not of edits.
 
-mod answers;
+mod responses;
 
 use std::time::Duration;
 
@@ -14,12 +13,12 @@ use reqwest::Client;
 use schemas::{Alert, Channel, HistoryKind, Notification, NotificationKind, Severity, Status};
 use serde_json::{Value, json};
 
-use self::answers::{Posted, Refusal, read};
-use super::facts::{alert_url, annotations, facts, headline, links, said, summary};
+use self::responses::{Failure, Posted, read};
+use super::facts::{alert_url, annotations, facts, headline, links, summary, texts};
 use super::http::{Reply, no_answer};
 use super::text::{cut_with, one_line, shown};
-use crate::answer::{Answer, Errand, Sender, Told};
 use crate::credentials::Credentials;
+use crate::sender::{Payload, SendRequest, SendResult, Sender};
 
 const API_URL: &str = "https://slack.com/api";
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -37,7 +36,7 @@ const LABELS: usize = 1_500;
 const LINKS: usize = 2_000;
 const DIGEST: usize = 2_900;
 
-/// Marks the reference of a message that tells of many alerts, which must not be edited for one of them.
+/// Marks the reference of a digest, which must not be edited for one of its alerts.
 const DIGEST_MARK: &str = "digest:";
 
 /// Sends to Slack.
@@ -60,9 +59,9 @@ pub fn compose(notification: &Notification, console_url: &str) -> Message {
     let alert = &notification.alert;
     let headline = headline(notification);
     let mut blocks = vec![header(&headline)];
-    let said = said(notification);
-    blocks.extend(said.reason.map(|reason| section(&escaped(reason, REASON))));
-    blocks.extend(said.output.map(|output| section(&verbatim(output, OUTPUT))));
+    let texts = texts(notification);
+    blocks.extend(texts.reason.map(|reason| section(&escaped(reason, REASON))));
+    blocks.extend(texts.output.map(|output| section(&verbatim(output, OUTPUT))));
     blocks.extend(annotated(alert).map(|text| section(&text)));
     let fields: Vec<_> = facts(notification)
         .into_iter()
@@ -83,7 +82,7 @@ pub fn compose(notification: &Notification, console_url: &str) -> Message {
     }
 }
 
-/// What is said in the thread; nothing when only texts have changed, which the edited message shows.
+/// The reply in the thread; `None` when only texts have changed, which the edited message shows.
 pub fn compose_reply(notification: &Notification) -> Option<String> {
     let silent = notification.kind == NotificationKind::Update && notification.cause == HistoryKind::Updated;
     (!silent).then(|| reply(notification))
@@ -237,12 +236,12 @@ impl SlackSender {
         })
     }
 
-    async fn call(&self, method: &str, credentials: &Credentials, body: &Value) -> Result<Posted, Refusal> {
+    async fn call(&self, method: &str, credentials: &Credentials, body: &Value) -> Result<Posted, Failure> {
         let missing =
-            || Answer::BadCredentials("the slack bot has no token: add it under `secrets`".to_owned());
+            || SendResult::BadCredentials("the slack bot has no token: add it under `secrets`".to_owned());
         let token = credentials
             .secret("token")
-            .ok_or_else(|| Refusal::Answered(missing()))?;
+            .ok_or_else(|| Failure::Result(missing()))?;
         let api_url = credentials
             .setting("api_url")
             .unwrap_or(API_URL)
@@ -258,9 +257,9 @@ impl SlackSender {
             Ok(response) => read(&Reply::read(response, Timestamp::UNIX_EPOCH).await),
             Err(error) if error.is_builder() => {
                 let error = format!("api_url of the slack bot is not a URL: {api_url}");
-                Err(Refusal::Answered(Answer::BadCredentials(error)))
+                Err(Failure::Result(SendResult::BadCredentials(error)))
             }
-            Err(error) => Err(Refusal::Answered(no_answer(&error))),
+            Err(error) => Err(Failure::Result(no_answer(&error))),
         }
     }
 
@@ -269,7 +268,7 @@ impl SlackSender {
         channel: &str,
         credentials: &Credentials,
         message: &Message,
-    ) -> Result<Posted, Refusal> {
+    ) -> Result<Posted, Failure> {
         let body = json!({
             "channel": channel,
             "text": message.text,
@@ -280,12 +279,12 @@ impl SlackSender {
         self.call("chat.postMessage", credentials, &body).await
     }
 
-    async fn answer_in_thread(
+    async fn reply_in_thread(
         &self,
         first: &Posted,
         credentials: &Credentials,
         text: &str,
-    ) -> Result<Posted, Refusal> {
+    ) -> Result<Posted, Failure> {
         let body = json!({
             "channel": first.channel,
             "thread_ts": first.ts,
@@ -296,13 +295,13 @@ impl SlackSender {
         self.call("chat.postMessage", credentials, &body).await
     }
 
-    /// Edits the first message and says in its thread what happened. Doing so again leads to the same message.
+    /// Edits the first message and replies in its thread. The edit is idempotent.
     async fn follow_up(
         &self,
         first: &Posted,
         credentials: &Credentials,
         notification: &Notification,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Failure> {
         let message = compose(notification, &self.console_url);
         let body = json!({
             "channel": first.channel,
@@ -312,42 +311,46 @@ impl SlackSender {
         });
         self.call("chat.update", credentials, &body).await?;
         if let Some(text) = compose_reply(notification) {
-            self.answer_in_thread(first, credentials, &text).await?;
+            self.reply_in_thread(first, credentials, &text).await?;
         }
         Ok(())
     }
 
-    /// Tells one notification; answers the reference of the message that shows the alert.
-    async fn tell(&self, errand: &Errand<'_>, notification: &Notification) -> Result<String, Refusal> {
-        let credentials = errand.credentials;
-        let opened_as = errand
-            .opened_as
+    /// Sends one notification; answers the reference of the message that shows the alert.
+    async fn deliver(
+        &self,
+        request: &SendRequest<'_>,
+        notification: &Notification,
+    ) -> Result<String, Failure> {
+        let credentials = request.credentials;
+        let thread_ref = request
+            .thread_ref
             .filter(|_| notification.kind != NotificationKind::Open);
-        let told = match opened_as.map(|reference| (reference, reference.strip_prefix(DIGEST_MARK))) {
+        let followed_up = match thread_ref.map(|reference| (reference, reference.strip_prefix(DIGEST_MARK))) {
             Some((reference, Some(digest))) => match Posted::parse(digest) {
                 Some(first) => self
-                    .answer_in_thread(&first, credentials, &reply(notification))
+                    .reply_in_thread(&first, credentials, &reply(notification))
                     .await
                     .map(|_| reference),
-                None => Err(Refusal::MessageGone),
+                None => Err(Failure::MessageGone),
             },
             Some((reference, None)) => match Posted::parse(reference) {
                 Some(first) => self
                     .follow_up(&first, credentials, notification)
                     .await
                     .map(|()| reference),
-                None => Err(Refusal::MessageGone),
+                None => Err(Failure::MessageGone),
             },
-            None => Err(Refusal::MessageGone),
+            None => Err(Failure::MessageGone),
         };
-        match told {
+        match followed_up {
             Ok(reference) => Ok(reference.to_owned()),
-            Err(Refusal::MessageGone) => {
+            Err(Failure::MessageGone) => {
                 let message = compose(notification, &self.console_url);
-                let posted = self.post(errand.destination, credentials, &message).await?;
+                let posted = self.post(request.destination, credentials, &message).await?;
                 Ok(posted.reference())
             }
-            Err(refusal) => Err(refusal),
+            Err(failure) => Err(failure),
         }
     }
 }
@@ -358,21 +361,23 @@ impl Sender for SlackSender {
         Channel::Slack
     }
 
-    async fn send(&self, errand: &Errand<'_>) -> Answer {
-        let told = match errand.told {
-            Told::One(notification) => self.tell(errand, notification).await,
-            Told::Digest { of, .. } => {
+    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
+        let sent = match request.payload {
+            Payload::One(notification) => self.deliver(request, notification).await,
+            Payload::Digest { of, .. } => {
                 let message = compose_digest(of, &self.console_url);
-                let posted = self.post(errand.destination, errand.credentials, &message).await;
+                let posted = self
+                    .post(request.destination, request.credentials, &message)
+                    .await;
                 posted.map(|posted| format!("{DIGEST_MARK}{}", posted.reference()))
             }
         };
-        match told {
-            Ok(reference) => Answer::Sent {
+        match sent {
+            Ok(reference) => SendResult::Sent {
                 reference: Some(reference),
             },
-            Err(Refusal::Answered(answer)) => answer,
-            Err(Refusal::MessageGone) => Answer::Refused("Slack does not find the message".to_owned()),
+            Err(Failure::Result(result)) => result,
+            Err(Failure::MessageGone) => SendResult::Refused("Slack does not find the message".to_owned()),
         }
     }
 }

@@ -20,7 +20,7 @@ use sha2::Sha256;
 use super::addresses::{PublicOnly, check_url, not_public};
 use super::facts::alert_url;
 use super::http::{Reply, no_answer};
-use crate::answer::{Answer, Errand, Sender, Told};
+use crate::sender::{Payload, SendRequest, SendResult, Sender};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub struct WebhookSender {
     clock: Clock,
 }
 
-/// What is sent, before it is signed.
+/// The request, before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Header `webhook-id`; the same at each attempt.
@@ -114,29 +114,29 @@ fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<Stri
     Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
 }
 
-/// What a receiver's answer means. Only 2xx is success.
-fn read(reply: &Reply) -> Answer {
+/// Reads a receiver's response. Only 2xx is success.
+fn read(reply: &Reply) -> SendResult {
     let error = reply.text();
     match reply.status.as_u16() {
-        200..300 => Answer::Sent { reference: None },
-        410 => Answer::BadDestination(error),
-        401 | 403 | 407 => Answer::BadCredentials(format!("the receiver does not accept us: {error}")),
-        // The address is not there at the moment, or somebody is in the way; all of that is put right by others.
-        302 | 303 | 307 | 404 | 408 | 409 | 421 | 423 | 425 | 429 | 500..600 => Answer::Transient {
+        200..300 => SendResult::Sent { reference: None },
+        410 => SendResult::BadDestination(error),
+        401 | 403 | 407 => SendResult::BadCredentials(format!("the receiver does not accept us: {error}")),
+        // The address does not exist at the moment, or a proxy or gateway answers: the receiver can correct all of these.
+        302 | 303 | 307 | 404 | 408 | 409 | 421 | 423 | 425 | 429 | 500..600 => SendResult::Transient {
             after: reply.retry_after,
             error,
-            perhaps_delivered: may_have_been_taken(reply.status),
+            maybe_delivered: maybe_delivered(reply.status),
         },
-        300..=399 => Answer::Refused(format!(
+        300..=399 => SendResult::Refused(format!(
             "{error}; redirects are not followed, so declare the new address"
         )),
-        _ => Answer::Refused(error),
+        _ => SendResult::Refused(error),
     }
 }
 
-/// Whether a receiver that answers this may have taken the message: a gateway that lost the answer, or a receiver that
-/// failed half-way.
-fn may_have_been_taken(status: StatusCode) -> bool {
+/// Whether a receiver that answers with this status may have accepted the message: a gateway may have lost the response, or
+/// the receiver failed half-way.
+fn maybe_delivered(status: StatusCode) -> bool {
     status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
         || status == StatusCode::REQUEST_TIMEOUT
 }
@@ -148,7 +148,7 @@ impl WebhookSender {
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            // A proxy would connect to addresses that nobody has checked.
+            // A proxy would connect to addresses that are not checked here.
             .no_proxy()
             .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")));
         if !allow_private {
@@ -162,16 +162,16 @@ impl WebhookSender {
         })
     }
 
-    fn url(&self, destination: &str) -> Result<Url, Answer> {
+    fn url(&self, destination: &str) -> Result<Url, SendResult> {
         let url: Url = destination
             .parse()
-            .map_err(|error| Answer::BadDestination(format!("the destination is not a URL: {error}")))?;
+            .map_err(|error| SendResult::BadDestination(format!("the destination is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             let error = format!("the destination begins with {}://: use https://", url.scheme());
-            return Err(Answer::BadDestination(error));
+            return Err(SendResult::BadDestination(error));
         }
         if !self.allow_private {
-            check_url(&url).map_err(|error| Answer::BadDestination(error.to_string()))?;
+            check_url(&url).map_err(|error| SendResult::BadDestination(error.to_string()))?;
         }
         Ok(url)
     }
@@ -183,36 +183,36 @@ impl Sender for WebhookSender {
         Channel::Webhook
     }
 
-    fn gives_references(&self) -> bool {
+    fn supports_threads(&self) -> bool {
         false
     }
 
-    async fn send(&self, errand: &Errand<'_>) -> Answer {
-        let Told::One(notification) = errand.told else {
-            return Answer::Refused("webhooks are sent one by one".to_owned());
+    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
+        let Payload::One(notification) = request.payload else {
+            return SendResult::Refused("webhooks are sent one by one".to_owned());
         };
-        let url = match self.url(errand.destination) {
+        let url = match self.url(request.destination) {
             Ok(url) => url,
-            Err(answer) => return answer,
+            Err(result) => return result,
         };
         let message = compose(notification, &self.console_url);
         let timestamp = self.clock.now().as_second();
-        let mut request = self
+        let mut call = self
             .client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", timestamp);
-        if let Some(secrets) = errand.credentials.secret("signing_secret") {
+        if let Some(secrets) = request.credentials.secret("signing_secret") {
             match signatures(secrets, &message.id, timestamp, &message.body) {
-                Ok(signatures) => request = request.header("webhook-signature", signatures),
-                Err(error) => return Answer::BadCredentials(error),
+                Ok(signatures) => call = call.header("webhook-signature", signatures),
+                Err(error) => return SendResult::BadCredentials(error),
             }
         }
-        match request.body(message.body).send().await {
+        match call.body(message.body).send().await {
             Ok(response) => read(&Reply::read(response, self.clock.now()).await),
             Err(error) => match not_public(&error) {
-                Some(error) => Answer::BadDestination(error.to_string()),
+                Some(error) => SendResult::BadDestination(error.to_string()),
                 None => no_answer(&error),
             },
         }
@@ -262,22 +262,22 @@ mod tests {
                 retry_after: after,
                 body: Vec::new(),
             }) {
-                Answer::Sent { .. } => "sent",
-                Answer::Transient {
+                SendResult::Sent { .. } => "sent",
+                SendResult::Transient {
                     after,
-                    perhaps_delivered,
+                    maybe_delivered,
                     ..
                 } => {
                     assert_eq!(after, Some(Duration::from_secs(7)));
-                    if perhaps_delivered {
+                    if maybe_delivered {
                         "again, perhaps delivered"
                     } else {
                         "again"
                     }
                 }
-                Answer::BadDestination(_) => "bad destination",
-                Answer::BadCredentials(_) => "bad credentials",
-                Answer::Refused(_) => "refused",
+                SendResult::BadDestination(_) => "bad destination",
+                SendResult::BadCredentials(_) => "bad credentials",
+                SendResult::Refused(_) => "refused",
             }
         };
         let mut table = String::new();

@@ -1,62 +1,71 @@
-//! One attempt, from the waiting notifications to the provider's answer.
+//! One attempt, from the pending notifications to the provider's answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::{Notification, NotificationKind};
 
-use super::Desk;
-use super::queue::{Parcel, digest_id};
-use crate::answer::{Answer, Errand, Told};
+use super::ChannelRuntime;
+use super::queue::{OutgoingMessage, digest_id};
 use crate::credentials::Credentials;
+use crate::sender::{Payload, SendRequest, SendResult};
 
-/// The longest that an attempt takes, whatever a channel's own limits are.
-const LIMIT: Duration = Duration::from_secs(60);
+/// The time limit of an attempt; the channels have shorter ones of their own.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What an attempt came to.
+/// The end of an attempt.
 #[derive(Debug)]
 pub(super) enum Attempt {
-    /// The channel has answered, after this time.
-    Made { answer: Answer, took: Duration },
-    /// Something of ours was away, so the provider was not asked.
+    /// The channel has a result, after this time.
+    Made { result: SendResult, took: Duration },
+    /// The store was unavailable, so the provider was not called.
     NotMade { error: String },
 }
 
-/// Makes an attempt. `opened_as` is what is remembered of the message that opened the alert here.
-pub(super) async fn make(desk: Arc<Desk>, parcel: Arc<Parcel>, opened_as: Option<Arc<str>>) -> Attempt {
-    let start = desk.context.clock.steady();
-    let made = |answer| {
-        let took = desk.context.clock.steady().since(start);
-        Attempt::Made { answer, took }
+/// Makes an attempt. `thread_ref` is the provider's id of the message that opened the alert here, if it is remembered.
+pub(super) async fn make(
+    runtime: Arc<ChannelRuntime>,
+    message: Arc<OutgoingMessage>,
+    thread_ref: Option<Arc<str>>,
+) -> Attempt {
+    let start = runtime.context.clock.steady();
+    let made = |result| {
+        let took = runtime.context.clock.steady().since(start);
+        Attempt::Made { result, took }
     };
-    let told: Result<Vec<Notification>, _> = parcel
+    let notifications: Result<Vec<Notification>, _> = message
         .members
         .iter()
         .map(|member| serde_json::from_slice(&member.json))
         .collect();
-    let told = match told {
-        Ok(told) => told,
+    let notifications = match notifications {
+        Ok(notifications) => notifications,
         Err(error) => {
-            return made(Answer::Refused(format!(
+            return made(SendResult::Refused(format!(
                 "the notification cannot be read: {error}"
             )));
         }
     };
     let credentials = {
-        let site = desk.site.borrow();
-        Credentials::find(&site, desk.channel(), parcel.place.bot.as_deref(), &desk.key)
+        let site = runtime.site.borrow();
+        Credentials::find(
+            &site,
+            runtime.channel(),
+            message.endpoint.bot.as_deref(),
+            &runtime.key,
+        )
     };
     let credentials = match credentials {
         Ok(credentials) => credentials,
-        Err(error) => return made(Answer::BadCredentials(error)),
+        Err(error) => return made(SendResult::BadCredentials(error)),
     };
-    let opened_as = match (told.as_slice(), opened_as) {
+    let thread_ref = match (notifications.as_slice(), thread_ref) {
         ([_], Some(known)) => Some(known.as_ref().to_owned()),
-        ([one], None) if one.kind != NotificationKind::Open && desk.sender.gives_references() => {
-            let destination = &parcel.place.destination;
-            let found = desk
+        ([one], None) if one.kind != NotificationKind::Open && runtime.sender.supports_threads() => {
+            let destination = &message.endpoint.destination;
+            let found = runtime
                 .store
-                .opened_as(one.fingerprint, one.episode, desk.channel(), destination)
+                .thread_ref(one.fingerprint, one.episode, runtime.channel(), destination)
                 .await;
             match found {
                 Ok(found) => found,
@@ -69,31 +78,31 @@ pub(super) async fn make(desk: Arc<Desk>, parcel: Arc<Parcel>, opened_as: Option
         }
         _ => None,
     };
-    let errand = Errand {
-        told: match told.as_slice() {
-            [one] => Told::One(one),
-            of => Told::Digest {
-                id: digest_id(&parcel.members),
+    let request = SendRequest {
+        payload: match notifications.as_slice() {
+            [one] => Payload::One(one),
+            of => Payload::Digest {
+                id: digest_id(&message.members),
                 of,
             },
         },
-        destination: &parcel.place.destination,
+        destination: &message.endpoint.destination,
         credentials: &credentials,
-        opened_as: opened_as.as_deref(),
+        thread_ref: thread_ref.as_deref(),
     };
     made(
-        match tokio::time::timeout(LIMIT, desk.sender.send(&errand)).await {
-            Ok(answer) => answer,
-            Err(_) => no_end(format!("no end within {} s", LIMIT.as_secs())),
+        match tokio::time::timeout(TIMEOUT, runtime.sender.send(&request)).await {
+            Ok(result) => result,
+            Err(_) => no_end(format!("no end within {} s", TIMEOUT.as_secs())),
         },
     )
 }
 
-/// An attempt of which nobody knows whether it arrived.
-pub(super) fn no_end(error: String) -> Answer {
-    Answer::Transient {
+/// The result of an attempt that may have been delivered.
+pub(super) fn no_end(error: String) -> SendResult {
+    SendResult::Transient {
         after: None,
         error,
-        perhaps_delivered: true,
+        maybe_delivered: true,
     }
 }

@@ -1,4 +1,4 @@
-//! One destination: its lanes, its rate, and how it has answered lately.
+//! One destination: its lanes, its rate limit and its backoff.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,95 +7,82 @@ use std::time::Duration;
 use pipeline::Steady;
 use schemas::{Channel, Fingerprint, NotificationKind, Severity};
 
+use super::backoff::Backoff;
 use super::lane::Item;
 use super::limiter::{Bucket, Limits};
-use super::schedule::{CREDENTIALS_BUDGET, CREDENTIALS_WAIT, LONGEST_AFTER};
+use super::pending::{Amount, Endpoint, PendingNotification};
 use super::slots::{Standing, group_of};
-use super::waiting::{Amount, Place, Waiting};
-use crate::answer::Answer;
-
-/// The rest after the first failure; each further one is twice as long.
-const SHORTEST_REST: Duration = Duration::from_millis(250);
-/// What is new is tried after this time at the latest.
-const LONGEST_REST: Duration = Duration::from_secs(15);
-/// So long after a failure something that waits is tried before its time, so that it is noticed when the destination is
-/// back: all that waits for it goes out then.
-const PROBED_AFTER: Duration = Duration::from_secs(60);
+use crate::sender::SendResult;
 
 /// The lanes of one destination.
 pub(crate) struct Destination {
     pub(crate) partition: u32,
     /// Whose slots it shares.
     pub(crate) group: Arc<str>,
-    /// Where it stands among the others.
+    /// When the queue sends to it next.
     pub(crate) scheduled: Option<Scheduled>,
     lanes: HashMap<Fingerprint, Lane>,
-    /// Lanes whose first may go, by its kind, most urgent first.
+    /// Lanes whose first notification is due, by its kind, the most urgent first.
     ready: [BTreeSet<Turn>; 3],
-    /// Lanes whose first has to wait.
+    /// Lanes whose first notification is due later.
     delayed: BTreeSet<(Steady, Fingerprint)>,
-    /// What waits.
+    /// What is pending.
     held: Amount,
     in_flight: usize,
     bucket: Bucket,
-    standing: Standing,
-    failures: u32,
-    resting_until: Steady,
-    probe_at: Steady,
-    /// The provider wants to be left alone.
-    asked_until: Steady,
-    credentials_bad_since: Option<Steady>,
+    backoff: Backoff,
 }
 
-/// How urgent something is; the smallest first. Opens wake people, so they go before everything else, the worst first.
+/// The urgency of a notification; the smallest is sent first. Opens wake people, so they go before everything else, the
+/// highest severity first.
 pub(crate) type Urgency = u8;
 
-/// Nothing is less urgent: a probe, before the time of what it is made with.
+/// The urgency of a probe, which is sent before its time.
 const LEAST_URGENT: Urgency = Urgency::MAX;
 
-/// The turn of a lane: by urgency, then by age.
+/// The position of a lane among those that are due: by urgency, then by age.
 type Turn = (Urgency, u64, Fingerprint);
 
-/// Where a destination stands for an operator.
+/// The state of a destination, as operators see it in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
-    /// Nothing waits for it.
+    /// Nothing is pending for it.
     Idle,
-    /// Something waits for its turn.
+    /// Something is pending.
     Waiting,
-    /// It failed last and is tried with one message at a time, with growing rests.
+    /// Its last attempt failed: it is tried with one message at a time, after growing pauses.
     Backoff,
-    /// It has asked to be left alone for a time, or its credentials are refused.
+    /// It has asked for a pause, or refuses the credentials.
     HeldBack,
 }
 
-/// Where a destination stands among the others.
+/// When the queue sends to a destination next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scheduled {
-    /// It has something to send at this time.
+    /// Something is due at this time.
     Later(Steady, u64),
-    /// It has something to send as soon as a slot is free.
+    /// Something is due, and is sent as soon as a slot is free.
     Now(Urgency, u64),
 }
 
 #[derive(Default)]
 struct Lane {
-    /// By episode and sequence, each with its place among all that were taken in.
-    waiting: Vec<(u64, Waiting)>,
+    /// By episode and sequence, each with its number in the order of arrival.
+    pending: Vec<(u64, PendingNotification)>,
     in_flight: bool,
     spot: Option<Spot>,
 }
 
-/// Where a lane stands.
+/// The set that a lane is in.
 #[derive(Clone, Copy)]
 enum Spot {
     Ready(NotificationKind, Turn),
     Delayed(Steady),
 }
 
-fn urgency(waiting: &Waiting) -> Urgency {
-    match waiting.kind {
-        NotificationKind::Open => Severity::Down as Urgency - waiting.severity as Urgency,
+fn urgency(pending: &PendingNotification) -> Urgency {
+    match pending.kind {
+        NotificationKind::Open => Severity::Down as Urgency - pending.severity as Urgency,
         NotificationKind::Update | NotificationKind::Close => Severity::ALL.len() as Urgency,
     }
 }
@@ -109,10 +96,10 @@ const fn rank(kind: NotificationKind) -> usize {
 }
 
 impl Destination {
-    pub(crate) fn new(partition: u32, channel: Channel, place: &Place, limits: &Limits) -> Self {
+    pub(crate) fn new(partition: u32, channel: Channel, endpoint: &Endpoint, limits: &Limits) -> Self {
         Self {
             partition,
-            group: group_of(channel, place),
+            group: group_of(channel, endpoint),
             scheduled: None,
             lanes: HashMap::new(),
             ready: Default::default(),
@@ -120,51 +107,46 @@ impl Destination {
             held: Amount::default(),
             in_flight: 0,
             bucket: Bucket::new(limits),
-            standing: Standing::New,
-            failures: 0,
-            resting_until: Steady::MIN,
-            probe_at: Steady::MIN,
-            asked_until: Steady::MIN,
-            credentials_bad_since: None,
+            backoff: Backoff::new(),
         }
     }
 
-    /// What waits.
+    /// What is pending.
     pub(crate) const fn held(&self) -> Amount {
         self.held
     }
 
-    /// How many of those have failed before.
+    /// How many of the pending notifications have failed before.
     pub(crate) fn retrying(&self) -> usize {
-        // Only the first of a lane can have been tried, and then it is not before its time.
-        let tried = |lane: &&Lane| lane.waiting.first().is_some_and(|(_, first)| first.attempts > 0);
+        // Only the first of a lane can have been tried.
+        let tried = |lane: &&Lane| lane.pending.first().is_some_and(|(_, first)| first.attempts > 0);
         self.lanes.values().filter(tried).count()
     }
 
-    /// Nothing waits or is under way.
+    /// Nothing is pending or in flight.
     pub(crate) fn idle(&self) -> bool {
         self.lanes.is_empty() && self.in_flight == 0
     }
 
-    /// Puts a notification into its lane, unless it is there; the lane must be tidied afterwards.
-    pub(crate) fn push(&mut self, waiting: Waiting, order: u64) -> bool {
-        let lane = self.lanes.entry(waiting.fingerprint).or_default();
-        let key = (waiting.episode, waiting.sequence);
+    /// Puts a notification into its lane, unless it is there. Call [`Self::prune_superseded`] for the lane afterwards.
+    pub(crate) fn push(&mut self, pending: PendingNotification, order: u64) -> bool {
+        let lane = self.lanes.entry(pending.fingerprint).or_default();
+        let key = (pending.episode, pending.sequence);
         match lane
-            .waiting
+            .pending
             .binary_search_by_key(&key, |(_, other)| (other.episode, other.sequence))
         {
             Ok(_) => false,
-            Err(place) => {
-                self.held += Amount::of([&waiting]);
-                lane.waiting.insert(place, (order, waiting));
+            Err(index) => {
+                self.held += Amount::of([&pending]);
+                lane.pending.insert(index, (order, pending));
                 true
             }
         }
     }
 
-    /// These are no longer under way; their lanes must be tidied afterwards.
-    pub(crate) fn landed(&mut self, fingerprints: &[Fingerprint]) {
+    /// An attempt with notifications of these alerts has ended. Call [`Self::prune_superseded`] for each afterwards.
+    pub(crate) fn completed(&mut self, fingerprints: &[Fingerprint]) {
         self.in_flight -= 1;
         for fingerprint in fingerprints {
             if let Some(lane) = self.lanes.get_mut(fingerprint) {
@@ -173,38 +155,38 @@ impl Destination {
         }
     }
 
-    /// Takes out of a lane what `superseded` says, and puts the lane where it belongs; answers what was taken out.
-    pub(crate) fn tidy(
+    /// Removes from a lane what `superseded` marks, and puts the lane into the right set; answers what was removed.
+    pub(crate) fn prune_superseded(
         &mut self,
         fingerprint: Fingerprint,
         superseded: impl FnOnce(&[Item]) -> Vec<bool>,
-    ) -> Vec<Waiting> {
+    ) -> Vec<PendingNotification> {
         let Some(lane) = self.lanes.get_mut(&fingerprint) else {
             return Vec::new();
         };
         let mut gone = Vec::new();
-        if !lane.waiting.is_empty() {
-            let items: Vec<_> = lane.waiting.iter().map(|(_, waiting)| item(waiting)).collect();
+        if !lane.pending.is_empty() {
+            let items: Vec<_> = lane.pending.iter().map(|(_, pending)| item(pending)).collect();
             let verdicts = superseded(&items);
             if verdicts.contains(&true) {
                 let mut stays = Vec::new();
-                for ((order, waiting), superseded) in lane.waiting.drain(..).zip(verdicts) {
+                for ((order, pending), superseded) in lane.pending.drain(..).zip(verdicts) {
                     if superseded {
-                        gone.push(waiting)
+                        gone.push(pending)
                     } else {
-                        stays.push((order, waiting))
+                        stays.push((order, pending))
                     }
                 }
-                lane.waiting = stays;
+                lane.pending = stays;
             }
         }
         self.held -= Amount::of(&gone);
-        self.place(fingerprint);
+        self.reposition(fingerprint);
         gone
     }
 
-    /// Puts a lane where it belongs.
-    fn place(&mut self, fingerprint: Fingerprint) {
+    /// Puts a lane into the set that its first notification belongs to.
+    fn reposition(&mut self, fingerprint: Fingerprint) {
         let Some(lane) = self.lanes.get_mut(&fingerprint) else {
             return;
         };
@@ -213,7 +195,7 @@ impl Destination {
             Some(Spot::Delayed(at)) => drop(self.delayed.remove(&(at, fingerprint))),
             None => {}
         }
-        match lane.waiting.first() {
+        match lane.pending.first() {
             _ if lane.in_flight => {}
             None => drop(self.lanes.remove(&fingerprint)),
             Some((_, first)) => {
@@ -223,7 +205,7 @@ impl Destination {
         }
     }
 
-    /// Moves what has waited long enough to what may go.
+    /// Moves the lanes that are due by now to those that are ready.
     fn wake(&mut self, now: Steady) {
         while let Some((at, fingerprint)) = self.delayed.first().copied() {
             if at > now {
@@ -233,7 +215,7 @@ impl Destination {
             let Some(lane) = self.lanes.get_mut(&fingerprint) else {
                 continue;
             };
-            let Some((order, first)) = lane.waiting.first() else {
+            let Some((order, first)) = lane.pending.first() else {
                 continue;
             };
             let turn = (urgency(first), *order, fingerprint);
@@ -242,68 +224,59 @@ impl Destination {
         }
     }
 
-    /// When the next message can go; none while only answers can change that.
+    /// When the next message can be sent; `None` when that depends on the end of an attempt.
     pub(crate) fn next_at(&self, limits: &Limits) -> Option<Steady> {
-        if self.in_flight >= self.standing.at_destination(limits) {
+        if self.in_flight >= self.backoff.standing().at_destination(limits) {
             return None;
         }
-        let something = if self.ready.iter().any(|ready| !ready.is_empty()) {
+        let due = if self.ready.iter().any(|ready| !ready.is_empty()) {
             Steady::MIN
         } else {
-            let first = self.delayed.first()?.0;
-            match self.failures {
-                0 => first,
-                _ => first.min(self.probe_at),
-            }
+            self.delayed.first()?.0
         };
-        Some(
-            something
-                .max(self.resting_until)
-                .max(self.asked_until)
-                .max(self.bucket.ready_at()),
-        )
+        Some(self.backoff.earliest(due).max(self.bucket.ready_at()))
     }
 
-    /// How urgent that is which goes next.
+    /// The urgency of the message that is sent next.
     pub(crate) fn urgency(&mut self, now: Steady) -> Urgency {
         self.wake(now);
         let first = self.ready.iter().filter_map(BTreeSet::first).min();
         first.map_or(LEAST_URGENT, |(urgency, ..)| *urgency)
     }
 
-    /// How many slots it holds, and how it has answered.
+    /// How many slots it holds, and how its last attempt went.
     pub(crate) const fn holds(&self) -> (usize, Standing) {
-        (self.in_flight, self.standing)
+        (self.in_flight, self.backoff.standing())
     }
 
-    /// Where it stands for an operator.
+    /// Its state, as operators see it.
     pub(crate) fn state(&self, now: Steady) -> State {
         if self.held.count == 0 {
             State::Idle
-        } else if self.asked_until > now {
+        } else if self.backoff.is_paused(now) {
             State::HeldBack
-        } else if self.failures > 0 {
+        } else if self.backoff.is_failing() {
             State::Backoff
         } else {
             State::Waiting
         }
     }
 
-    /// What goes now in one message; empty if it is not yet time for anything. `in_digest` says of what follows an open
-    /// whether that was in a digest.
+    /// Takes what is sent now in one message; empty if nothing is due. `in_digest` says of an update or a close whether a
+    /// digest opened its episode.
     pub(crate) fn take(
         &mut self,
         now: Steady,
         limits: &Limits,
-        in_digest: impl Fn(&Waiting) -> bool,
-    ) -> Vec<Waiting> {
+        in_digest: impl Fn(&PendingNotification) -> bool,
+    ) -> Vec<PendingNotification> {
         if self.next_at(limits).is_none_or(|at| at > now) {
             return Vec::new();
         }
         self.wake(now);
         let kind = self.first_kind().or_else(|| {
             let (_, fingerprint) = *self.delayed.first()?;
-            self.hasten(fingerprint, now);
+            self.retry_now(fingerprint, now);
             self.wake(now);
             self.first_kind()
         });
@@ -319,19 +292,19 @@ impl Destination {
             .collect()
     }
 
-    /// The lanes of what goes in one message: all that a digest can stand for if they are many, or else the first.
+    /// The lanes of the next message: all that a digest can stand for if they are many, else the first.
     fn choose(
         &self,
         kind: NotificationKind,
         limits: &Limits,
-        in_digest: impl Fn(&Waiting) -> bool,
+        in_digest: impl Fn(&PendingNotification) -> bool,
     ) -> Vec<Fingerprint> {
         let ready = self.ready[rank(kind)]
             .iter()
             .map(|(.., fingerprint)| *fingerprint);
         if let Some(above) = limits.digest_above.filter(|above| ready.len() > *above) {
             let fits = |fingerprint: &Fingerprint| {
-                let first = self.lanes.get(fingerprint).and_then(|lane| lane.waiting.first());
+                let first = self.lanes.get(fingerprint).and_then(|lane| lane.pending.first());
                 !limits.edits
                     || kind == NotificationKind::Open
                     || first.is_some_and(|(_, first)| in_digest(first))
@@ -358,69 +331,35 @@ impl Destination {
         }
     }
 
-    fn send_off(&mut self, fingerprint: Fingerprint) -> Option<Waiting> {
+    fn send_off(&mut self, fingerprint: Fingerprint) -> Option<PendingNotification> {
         let lane = self.lanes.get_mut(&fingerprint)?;
         lane.in_flight = true;
-        let (_, first) = lane.waiting.remove(0);
+        let (_, first) = lane.pending.remove(0);
         self.held -= Amount::of([&first]);
-        self.place(fingerprint);
+        self.reposition(fingerprint);
         Some(first)
     }
 
-    /// Learns from an answer; says for how long the credentials have been bad.
-    pub(crate) fn heard(&mut self, answer: &Answer, now: Steady) -> Duration {
-        let after = |wait: Duration| now.after(wait);
-        self.standing = Standing::after(answer);
-        match answer {
-            Answer::Transient { after: asked, .. } => {
-                // What was under way together fails together; that counts once.
-                if now >= self.resting_until {
-                    let rest = SHORTEST_REST
-                        .saturating_mul(1 << self.failures.min(16))
-                        .min(LONGEST_REST);
-                    self.resting_until = after(rest);
-                    self.failures = self.failures.saturating_add(1);
-                }
-                self.probe_at = after(PROBED_AFTER);
-                if let Some(asked) = asked {
-                    self.asked_until = self.asked_until.max(after((*asked).min(LONGEST_AFTER)));
-                }
-                Duration::ZERO
-            }
-            Answer::BadCredentials(_) => {
-                let since = *self.credentials_bad_since.get_or_insert(now);
-                self.asked_until = self.asked_until.max(after(CREDENTIALS_WAIT));
-                let bad_for = now.since(since);
-                if bad_for >= CREDENTIALS_BUDGET {
-                    // All that wait for the same credentials have had their hour.
-                    self.asked_until = Steady::MIN;
-                }
-                bad_for
-            }
-            Answer::Sent { .. } | Answer::BadDestination(_) | Answer::Refused(_) => {
-                if self.failures > 0 {
-                    self.hurry(now);
-                }
-                self.failures = 0;
-                self.resting_until = Steady::MIN;
-                self.credentials_bad_since = None;
-                Duration::ZERO
-            }
+    /// Learns from the result of an attempt; answers for how long the credentials have been refused.
+    pub(crate) fn on_result(&mut self, result: &SendResult, now: Steady) -> Duration {
+        let learned = self.backoff.on_result(result, now);
+        if learned.works_again {
+            self.retry_all_now(now);
         }
+        learned.credentials_bad_for
     }
 
-    /// The credentials may be right now; answers whether that matters here.
+    /// The credentials may have been corrected; answers whether they were refused here.
     pub(crate) fn credentials_changed(&mut self, now: Steady) -> bool {
-        let matters = self.credentials_bad_since.take().is_some();
-        if matters {
-            self.asked_until = Steady::MIN;
-            self.hurry(now);
+        let were_refused = self.backoff.credentials_changed();
+        if were_refused {
+            self.retry_all_now(now);
         }
-        matters
+        were_refused
     }
 
-    /// The destination is back: what waits for it waits no longer.
-    fn hurry(&mut self, now: Steady) {
+    /// Makes everything that is pending due now.
+    fn retry_all_now(&mut self, now: Steady) {
         let later: Vec<_> = self
             .delayed
             .iter()
@@ -428,23 +367,23 @@ impl Destination {
             .map(|(_, lane)| *lane)
             .collect();
         for fingerprint in later {
-            self.hasten(fingerprint, now);
+            self.retry_now(fingerprint, now);
         }
     }
 
-    fn hasten(&mut self, fingerprint: Fingerprint, now: Steady) {
+    fn retry_now(&mut self, fingerprint: Fingerprint, now: Steady) {
         let lane = self.lanes.get_mut(&fingerprint);
-        if let Some((_, first)) = lane.and_then(|lane| lane.waiting.first_mut()) {
+        if let Some((_, first)) = lane.and_then(|lane| lane.pending.first_mut()) {
             first.next_attempt_at = now;
         }
-        self.place(fingerprint);
+        self.reposition(fingerprint);
     }
 }
 
-fn item(waiting: &Waiting) -> Item {
+fn item(pending: &PendingNotification) -> Item {
     Item {
-        episode: waiting.episode,
-        kind: waiting.kind,
-        perhaps_delivered: waiting.perhaps_delivered,
+        episode: pending.episode,
+        kind: pending.kind,
+        maybe_delivered: pending.maybe_delivered,
     }
 }

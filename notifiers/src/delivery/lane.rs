@@ -1,21 +1,21 @@
-//! What is told at one destination about one alert, in order, and what of it need not be told any more.
+//! The pending notifications of one alert at one destination, in order, and which of them are superseded.
 
 use schemas::NotificationKind;
 
-/// A notification that waits, as far as its neighbours matter.
+/// A pending notification, as far as its neighbours matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) episode: u32,
     pub(crate) kind: NotificationKind,
     /// An attempt may have reached the destination.
-    pub(crate) perhaps_delivered: bool,
+    pub(crate) maybe_delivered: bool,
 }
 
-/// Which of the waiting notifications of a lane, in their order, are superseded.
+/// Which of the pending notifications of a lane, in their order, are superseded.
 ///
-/// An update is, once there is a later update or the close of the same episode. An open is, together with its close
-/// and all between, as long as nobody can have heard of it. What refers to an open that failed for good (that of
-/// `failed_episode`) says nothing to anybody.
+/// An update is superseded by a later update or by the close of the same episode. An open is superseded together with its
+/// close and all between, as long as it cannot have been delivered. Updates and closes of an open that failed permanently
+/// (that of `failed_episode`) are superseded too: the receiver does not know the alert.
 pub(crate) fn superseded(items: &[Item], failed_episode: Option<u32>) -> Vec<bool> {
     let mut superseded = Vec::with_capacity(items.len());
     for episode in items.chunk_by(|a, b| a.episode == b.episode) {
@@ -32,19 +32,19 @@ fn superseded_in_episode(items: &[Item], open_failed: bool) -> Vec<bool> {
             .any(|item| item.kind == NotificationKind::Close)
     };
     let mut superseded = Vec::with_capacity(items.len());
-    // Whether nobody has heard, or will hear, of the open before.
-    let mut unheard = open_failed;
+    // Whether the open before was not delivered, and will not be.
+    let mut undelivered = open_failed;
     for (index, item) in items.iter().enumerate() {
         superseded.push(match item.kind {
             NotificationKind::Open => {
-                unheard = !item.perhaps_delivered && closes(index);
-                unheard
+                undelivered = !item.maybe_delivered && closes(index);
+                undelivered
             }
             NotificationKind::Update => {
                 let later = &items[index + 1..];
-                unheard || later.iter().any(|later| later.kind != NotificationKind::Open)
+                undelivered || later.iter().any(|later| later.kind != NotificationKind::Open)
             }
-            NotificationKind::Close => unheard,
+            NotificationKind::Close => undelivered,
         });
     }
     superseded
@@ -61,13 +61,13 @@ mod tests {
         Item {
             episode,
             kind,
-            perhaps_delivered: false,
+            maybe_delivered: false,
         }
     }
 
     fn perhaps(item: Item) -> Item {
         Item {
-            perhaps_delivered: true,
+            maybe_delivered: true,
             ..item
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_that_nobody_heard_of_goes_with_its_close() {
+    fn an_undelivered_open_goes_with_its_close() {
         let items = [
             item(1, Close),
             item(2, Open),
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(
             superseded(&items, None),
             [false, true, false],
-            "it may have been heard, so it is closed"
+            "it may have been delivered, so it is closed"
         );
         assert_eq!(
             superseded(&[item(2, Open), item(2, Update)], None),
@@ -112,18 +112,18 @@ mod tests {
     }
 
     /// Lives of an alert at a destination: what was sent before is cut off at any place.
-    fn waiting() -> impl Strategy<Value = (Vec<Item>, Option<u32>)> {
+    fn pending() -> impl Strategy<Value = (Vec<Item>, Option<u32>)> {
         let episode = (0_usize..4, any::<bool>(), any::<bool>());
         (prop::collection::vec(episode, 1..5), 0_usize..8, any::<bool>()).prop_map(
             |(episodes, sent, failed)| {
                 let last = episodes.len() - 1;
                 let mut items = Vec::new();
-                for (index, (updates, heard, ends)) in episodes.into_iter().enumerate() {
+                for (index, (updates, delivered, ends)) in episodes.into_iter().enumerate() {
                     let number = u32::try_from(index).unwrap() + 1;
                     items.push(Item {
                         episode: number,
                         kind: Open,
-                        perhaps_delivered: heard,
+                        maybe_delivered: delivered,
                     });
                     items.extend(std::iter::repeat_n(item(number, Update), updates));
                     if ends || index < last {
@@ -139,32 +139,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_told_makes_sense_to_those_who_hear_it((items, failed) in waiting()) {
+        fn what_is_sent_makes_sense_to_its_receiver((items, failed) in pending()) {
             let gone = superseded(&items, failed);
-            let told: Vec<_> = items.iter().zip(&gone).filter(|(_, gone)| !**gone).map(|(item, _)| *item).collect();
+            let sent: Vec<_> = items.iter().zip(&gone).filter(|(_, gone)| !**gone).map(|(item, _)| *item).collect();
             for episode in items.chunk_by(|a, b| a.episode == b.episode) {
                 let number = episode[0].episode;
                 let of = |items: &[Item], kind| items.iter().filter(|i| i.episode == number && i.kind == kind).count();
                 let begins_here = episode[0].kind == Open;
-                let heard_before = !begins_here && failed != Some(number);
-                // Whoever hears of an opening hears of its end, and nobody hears of an end without an opening.
-                prop_assert!(of(&told, Open) + usize::from(heard_before) >= of(&told, Close));
-                if of(&told, Open) > 0 || heard_before {
-                    prop_assert_eq!(of(&told, Close), of(episode, Close));
+                let delivered_before = !begins_here && failed != Some(number);
+                // Every delivered open has a close, and no close is sent without an open.
+                prop_assert!(of(&sent, Open) + usize::from(delivered_before) >= of(&sent, Close));
+                if of(&sent, Open) > 0 || delivered_before {
+                    prop_assert_eq!(of(&sent, Close), of(episode, Close));
                 }
-                // What may have been heard is never taken back.
-                if episode[0].kind == Open && episode[0].perhaps_delivered {
-                    prop_assert_eq!(of(&told, Open), 1);
+                // What may have been delivered is never superseded.
+                if episode[0].kind == Open && episode[0].maybe_delivered {
+                    prop_assert_eq!(of(&sent, Open), 1);
                 }
-                // One update at most, and only while it is the news.
-                prop_assert!(of(&told, Update) <= usize::from(of(episode, Close) == 0));
-                // Nothing is lost silently: an open without an end is told.
+                // One update at most, and only if no close follows.
+                prop_assert!(of(&sent, Update) <= usize::from(of(episode, Close) == 0));
+                // An open without a close is sent.
                 if begins_here && of(episode, Close) == 0 {
-                    prop_assert_eq!(of(&told, Open), 1);
+                    prop_assert_eq!(of(&sent, Open), 1);
                 }
             }
             // Doing it twice changes nothing.
-            prop_assert!(superseded(&told, failed).iter().all(|gone| !gone));
+            prop_assert!(superseded(&sent, failed).iter().all(|gone| !gone));
         }
     }
 }

@@ -1,67 +1,66 @@
-//! Which notifications stay in the store until there is room for them. Knows no store.
+//! Which notifications stay in the store until there is room in memory. Knows no store.
 //!
-//! A destination that takes nothing must not fill the memory, nor hold up the others. Each has a bound of its own. Once
-//! something of a destination was left in the store, all that follows is left there too, so that the order stays; when
-//! everything that is in memory has come to an end, the next part is read back.
+//! A destination that accepts nothing must not fill the memory, nor delay the others, so each has a bound of its own. Once a
+//! notification for a destination was left in the store, all that follow are left there too, which keeps their order; when
+//! everything in memory is resolved, the next part is read back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::waiting::{Amount, Place};
+use super::pending::{Amount, Endpoint};
 
-/// How many notifications of one destination are in memory,
+/// The most notifications of one destination in memory.
 pub(crate) const HELD_PER_DESTINATION: usize = 10_000;
-/// and how much they take.
+/// The most bytes of them.
 pub(crate) const HELD_PER_DESTINATION_BYTES: usize = 16 << 20;
-/// How many notifications of a channel are in memory,
+/// So many notifications of a channel in memory, or so many bytes, lower the bounds of each destination.
 const HELD: usize = 50_000;
-/// and how much they take, before the bounds per destination shrink
 const HELD_BYTES: usize = 48 << 20;
-/// to these.
+/// The bounds of each destination then.
 const HELD_PER_DESTINATION_WHEN_FULL: usize = 100;
 const HELD_PER_DESTINATION_WHEN_FULL_BYTES: usize = 256 << 10;
 
-/// Whether there is room for more of a destination of which so much is in memory.
+/// Whether there is room for more of a destination that has so much in memory.
 pub(crate) const fn has_room(there: Amount) -> bool {
     there.count < HELD_PER_DESTINATION && there.bytes < HELD_PER_DESTINATION_BYTES
 }
 
-/// The destinations of which something was left in the store.
+/// The endpoints with notifications that were left in the store.
 #[derive(Debug, Default)]
 pub(crate) struct Overflow {
-    places: HashMap<Arc<Place>, Left>,
+    endpoints: HashMap<Arc<Endpoint>, Left>,
 }
 
 #[derive(Debug)]
 struct Left {
     partition: u32,
-    /// At least so many, since they were read last.
+    /// At least so many, since the last read.
     count: usize,
     reading: bool,
-    /// All of it came after the claim, so it was never in memory and no attempt was made.
+    /// All of them came after the claim, so they were never in memory and no attempt was made.
     untried: bool,
 }
 
-/// What is to be read back.
+/// An endpoint whose notifications are to be read back.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ToRead {
     pub(crate) partition: u32,
-    pub(crate) place: Arc<Place>,
+    pub(crate) endpoint: Arc<Endpoint>,
     /// No attempt can have been made.
     pub(crate) untried: bool,
 }
 
 impl Overflow {
-    /// Whether a notification may be taken into memory, where `there` of its destination and `in_all` of the channel is;
-    /// if not, it is counted as left in the store.
+    /// Whether a notification may be taken into memory, which holds `there` of its endpoint and `in_all` of the channel. If
+    /// not, it is counted as left in the store.
     pub(crate) fn takes(
         &mut self,
         partition: u32,
-        place: &Arc<Place>,
+        endpoint: &Arc<Endpoint>,
         there: Amount,
         in_all: Amount,
     ) -> bool {
-        if let Some(left) = self.places.get_mut(place) {
+        if let Some(left) = self.endpoints.get_mut(endpoint) {
             left.count += 1;
             return false;
         }
@@ -79,56 +78,56 @@ impl Overflow {
             reading: false,
             untried: true,
         };
-        self.places.insert(Arc::clone(place), left);
+        self.endpoints.insert(Arc::clone(endpoint), left);
         false
     }
 
-    /// A destination of which something is to be read back, if `idle` says that nothing of it is in memory.
-    pub(crate) fn start_reading(&mut self, idle: impl Fn(&Arc<Place>) -> bool) -> Option<ToRead> {
-        let mut ready = self.places.iter_mut();
-        let (place, left) = ready.find(|(place, left)| !left.reading && idle(place))?;
+    /// An endpoint to read back, if there is one of which nothing is in memory (`idle`).
+    pub(crate) fn start_reading(&mut self, idle: impl Fn(&Arc<Endpoint>) -> bool) -> Option<ToRead> {
+        let mut ready = self.endpoints.iter_mut();
+        let (endpoint, left) = ready.find(|(endpoint, left)| !left.reading && idle(endpoint))?;
         left.reading = true;
         left.count = 0;
         Some(ToRead {
             partition: left.partition,
-            place: Arc::clone(place),
+            endpoint: Arc::clone(endpoint),
             untried: left.untried,
         })
     }
 
-    /// Something was read back; `more` says whether the store may hold still more.
-    pub(crate) fn end_reading(&mut self, place: &Arc<Place>, more: bool) {
-        let Some(left) = self.places.get_mut(place) else {
+    /// A part was read back; `more` says whether the store may hold more.
+    pub(crate) fn end_reading(&mut self, endpoint: &Arc<Endpoint>, more: bool) {
+        let Some(left) = self.endpoints.get_mut(endpoint) else {
             return;
         };
         left.reading = false;
         left.count += usize::from(more);
         if left.count == 0 {
-            self.places.remove(place);
+            self.endpoints.remove(endpoint);
         }
     }
 
-    /// Adds what was found in the store when a partition was claimed.
+    /// Adds what a claim has found in the store.
     pub(crate) fn extend(&mut self, other: Self) {
-        for (place, left) in other.places {
+        for (endpoint, left) in other.endpoints {
             let left = Left {
                 untried: false,
                 ..left
             };
-            self.places.insert(place, left);
+            self.endpoints.insert(endpoint, left);
         }
     }
 
     /// Forgets everything of a partition.
     pub(crate) fn release(&mut self, partition: u32) {
-        self.places.retain(|_, left| left.partition != partition);
+        self.endpoints.retain(|_, left| left.partition != partition);
     }
 
-    /// Each destination with how many were left, at least.
-    pub(crate) fn left(&self) -> impl Iterator<Item = (&Place, usize)> {
-        self.places
+    /// Each endpoint with how many were left, at least.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (&Endpoint, usize)> {
+        self.endpoints
             .iter()
-            .map(|(place, left)| (&**place, left.count.max(1)))
+            .map(|(endpoint, left)| (&**endpoint, left.count.max(1)))
     }
 }
 
@@ -139,12 +138,12 @@ mod tests {
     use schemas::{Channel, Fingerprint, NotificationKind};
 
     use super::*;
+    use crate::delivery::pending::{Now, PendingNotification};
     use crate::delivery::queue::Queue;
-    use crate::delivery::waiting::{Now, Waiting};
     use crate::samples;
 
-    fn place(name: &str) -> Arc<Place> {
-        Arc::new(Place {
+    fn endpoint(name: &str) -> Arc<Endpoint> {
+        Arc::new(Endpoint {
             destination: name.to_owned(),
             bot: None,
         })
@@ -157,7 +156,7 @@ mod tests {
     #[test]
     fn what_follows_stays_in_the_store_until_everything_was_read_back() {
         let mut overflow = Overflow::default();
-        let (dead, well) = (place("dead"), place("well"));
+        let (dead, well) = (endpoint("dead"), endpoint("well"));
         assert!(overflow.takes(0, &dead, amount(HELD_PER_DESTINATION - 1), amount(0)));
         assert!(!overflow.takes(0, &dead, amount(HELD_PER_DESTINATION), amount(0)));
         assert!(!overflow.takes(0, &dead, amount(0), amount(0)), "in its turn");
@@ -167,7 +166,7 @@ mod tests {
         );
         assert!(overflow.start_reading(|_| false).is_none());
         let read = overflow.start_reading(|_| true).unwrap();
-        assert_eq!((read.place, read.untried), (Arc::clone(&dead), true));
+        assert_eq!((read.endpoint, read.untried), (Arc::clone(&dead), true));
         assert!(overflow.start_reading(|_| true).is_none(), "it is being read");
         assert!(
             !overflow.takes(0, &dead, amount(0), amount(0)),
@@ -184,19 +183,19 @@ mod tests {
         let mut overflow = Overflow::default();
         assert!(overflow.takes(
             0,
-            &place("a"),
+            &endpoint("a"),
             amount(HELD_PER_DESTINATION_WHEN_FULL - 1),
             amount(HELD)
         ));
         assert!(!overflow.takes(
             0,
-            &place("b"),
+            &endpoint("b"),
             amount(HELD_PER_DESTINATION_WHEN_FULL),
             amount(HELD)
         ));
     }
 
-    /// Takes in so many of so many bytes each for each of some dead destinations, as the courier does, and says how many
+    /// Takes in so many of so many bytes each for each of some dead destinations, as the dispatcher does, and answers how many
     /// bytes are in memory then.
     fn held_of(destinations: usize, each: usize, bytes: usize) -> Amount {
         let mut overflow = Overflow::default();
@@ -214,9 +213,9 @@ mod tests {
                 notification.destination = format!("https://dead-{destination}.example/");
                 let number = u128::try_from(number).unwrap();
                 notification.fingerprint = Fingerprint::from_bytes(number.to_be_bytes());
-                let place = Arc::new(crate::delivery::waiting::place(&notification));
-                if overflow.takes(0, &place, queue.held_at(&place), queue.held()) {
-                    queue.push(0, place, Waiting::new(&notification, &record, now));
+                let endpoint = Arc::new(crate::delivery::pending::endpoint(&notification));
+                if overflow.takes(0, &endpoint, queue.held_at(&endpoint), queue.held()) {
+                    queue.push(0, endpoint, PendingNotification::new(&notification, &record, now));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Receipts to the daemon, and what failed for good to an operator.
+//! Receipts for the daemon, and dead letters for operators.
 
 use jiff::Timestamp;
 use pipeline::dead_letters::{DeadLetters, dead_letter};
@@ -8,7 +8,7 @@ use pipeline::{Context, LogError};
 use schemas::{HEADER_TRACEPARENT, Receipt, Topic};
 use store::OutboxMessage;
 
-use super::waiting::Waiting;
+use super::pending::PendingNotification;
 
 /// The stage, as dead letters name it.
 const STAGE: &str = "notifiers";
@@ -28,22 +28,22 @@ pub(super) fn message(receipt: &Receipt, traceparent: Option<&str>) -> OutboxMes
     }
 }
 
-/// The message that keeps a notification which could not be delivered, with the error.
+/// The dead letter of a notification that failed permanently, with the error.
 pub(super) fn dead_letter_message(
     topic: Topic,
     destination: &str,
-    waiting: &Waiting,
+    pending: &PendingNotification,
     error: &str,
     now: Timestamp,
 ) -> Option<OutboxMessage> {
-    let headers = waiting
+    let headers = pending
         .traceparent
         .iter()
         .map(|parent| (HEADER_TRACEPARENT.to_owned(), parent.clone()));
     let received = Received {
-        offset: waiting.offset,
+        offset: pending.offset,
         key: destination.to_owned(),
-        value: Some(waiting.json.clone()),
+        value: Some(pending.json.clone()),
         headers: headers.collect(),
     };
     let batch = Batch {

@@ -1,48 +1,47 @@
-//! What waits to be sent, and what is sent next. Knows no clock, no store and no provider.
+//! The pending notifications of a channel, and which is sent next. Knows no clock, no store and no provider.
 //!
-//! There is one lane per destination and alert; of a lane at most one notification is under way, and they go in order.
-//! A destination has its rate, and its bad times: after failures it is left alone for a while and then tried with one
-//! message at a time, so that a dead provider costs little and is noticed soon when it is back. Attempts that hang hold
-//! few of the slots ([`super::slots`]), so that they do not hold up others.
+//! There is one lane per destination and alert; at most one notification of a lane is in flight, and they are sent in order.
+//! A destination has a rate limit ([`super::limiter`]) and a backoff ([`super::backoff`]): after failures it is tried with
+//! one message at a time, so that a dead provider costs little and a recovery is noticed soon. Attempts that hang hold few
+//! of the slots ([`super::slots`]), so that they do not delay others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pipeline::Steady;
-use schemas::{Channel, DeliveryFailure, Fingerprint, NotificationKind};
+use schemas::{Channel, DeliveryFailure, Fingerprint};
 use uuid::Uuid;
 
 use super::destination::{Destination, Scheduled, State, Urgency};
 use super::lane;
 use super::limiter::Limits;
+use super::openings::Openings;
+use super::pending::{Amount, Endpoint, PendingNotification};
 use super::schedule::{self, Next, Past};
 use super::slots::{Standing, admits};
-use super::waiting::{Amount, Place, Waiting};
-use crate::answer::Answer;
+use crate::sender::SendResult;
 
-/// How many openings are remembered; the store knows the rest.
-const REMEMBERED: usize = 100_000;
-/// How many destinations are kept that have nothing to do.
-const IDLE_DESTINATIONS: usize = 10_000;
-/// How many groups are kept that have nothing to do.
-const IDLE_GROUPS: usize = 1_000;
+/// How many idle destinations are kept.
+const MAX_IDLE_DESTINATIONS: usize = 10_000;
+/// How many idle groups are kept.
+const MAX_IDLE_GROUPS: usize = 1_000;
 
-/// What waits to be sent.
+/// The pending notifications of a channel.
 pub(crate) struct Queue {
     channel: Channel,
     limits: Limits,
-    destinations: HashMap<Arc<Place>, Destination>,
+    destinations: HashMap<Arc<Endpoint>, Destination>,
     groups: HashMap<Arc<str>, Group>,
-    /// Attempts under way.
+    /// Attempts in flight.
     in_flight: usize,
-    /// When each destination can take its next message, of those that have to wait; the turn makes it fair.
-    timetable: BTreeSet<(Steady, u64, Arc<Place>)>,
-    openings: HashMap<(Arc<Place>, Fingerprint), Opening>,
-    settled: Vec<Settled>,
+    /// When each destination can take its next message, of those where nothing is due; the turn makes it fair.
+    timetable: BTreeSet<(Steady, u64, Arc<Endpoint>)>,
+    openings: Openings,
+    resolved: Vec<Resolved>,
     turn: u64,
     order: u64,
     held: Amount,
-    /// The latest time that was told.
+    /// The latest time that [`Queue::next`] was called with.
     now: Steady,
 }
 
@@ -51,47 +50,37 @@ pub(crate) struct Queue {
 struct Group {
     in_flight: usize,
     standing: Standing,
-    /// Those that have something to send now, the most urgent first, then by turns.
-    ready: BTreeSet<(Urgency, u64, Arc<Place>)>,
+    /// Those where something is due, the most urgent first, then by turns.
+    ready: BTreeSet<(Urgency, u64, Arc<Endpoint>)>,
 }
 
-/// What became of the open of an episode.
+/// The content of one message.
 #[derive(Debug, Clone)]
-struct Opening {
-    episode: u32,
-    /// The provider's id of the message; none when the open failed for good.
-    reference: Option<Arc<str>>,
-    /// That message is a digest.
-    in_digest: bool,
-}
-
-/// What is sent in one message.
-#[derive(Debug, Clone)]
-pub(crate) struct Parcel {
-    pub(crate) place: Arc<Place>,
+pub(crate) struct OutgoingMessage {
+    pub(crate) endpoint: Arc<Endpoint>,
     /// Whose slot it holds.
     pub(crate) group: Arc<str>,
     pub(crate) partition: u32,
     /// Of one kind; more than one is a digest.
-    pub(crate) members: Vec<Waiting>,
+    pub(crate) members: Vec<PendingNotification>,
 }
 
-/// Something became of a notification.
+/// A notification whose attempt has ended, or that needs none.
 #[derive(Debug)]
-pub(crate) struct Settled {
-    pub(crate) place: Arc<Place>,
+pub(crate) struct Resolved {
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) partition: u32,
-    pub(crate) waiting: Waiting,
-    pub(crate) fate: Fate,
+    pub(crate) pending: PendingNotification,
+    pub(crate) disposition: Disposition,
 }
 
-/// What became of a notification.
+/// The end of a notification, or of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     Sent {
         reference: Option<String>,
     },
-    /// It waits again, until its `next_attempt_at`.
+    /// It is pending again, until its `next_attempt_at`.
     Again {
         error: String,
     },
@@ -111,8 +100,8 @@ impl Queue {
             groups: HashMap::new(),
             in_flight: 0,
             timetable: BTreeSet::new(),
-            openings: HashMap::new(),
-            settled: Vec::new(),
+            openings: Openings::default(),
+            resolved: Vec::new(),
             turn: 0,
             order: 0,
             held: Amount::default(),
@@ -120,123 +109,118 @@ impl Queue {
         }
     }
 
-    /// What waits, without those under way.
+    /// What is pending, without what is in flight.
     pub(crate) const fn held(&self) -> Amount {
         self.held
     }
 
-    /// What of that waits for this destination.
-    pub(crate) fn held_at(&self, place: &Arc<Place>) -> Amount {
+    /// What of that is pending for this endpoint.
+    pub(crate) fn held_at(&self, endpoint: &Arc<Endpoint>) -> Amount {
         self.destinations
-            .get(place)
+            .get(endpoint)
             .map(Destination::held)
             .unwrap_or_default()
     }
 
-    /// Nothing waits for this destination or is under way to it.
-    pub(crate) fn idle_at(&self, place: &Arc<Place>) -> bool {
-        self.destinations.get(place).is_none_or(Destination::idle)
+    /// Nothing is pending for this endpoint or in flight to it.
+    pub(crate) fn idle_at(&self, endpoint: &Arc<Endpoint>) -> bool {
+        self.destinations.get(endpoint).is_none_or(Destination::idle)
     }
 
-    /// How many of those that wait have failed before.
+    /// How many of the pending notifications have failed before.
     pub(crate) fn retrying(&self) -> usize {
         self.destinations.values().map(Destination::retrying).sum()
     }
 
-    /// Takes a notification in, unless it is in.
-    pub(crate) fn push(&mut self, partition: u32, place: Arc<Place>, waiting: Waiting) {
-        if self.destinations.len() > IDLE_DESTINATIONS {
+    /// Adds a notification, unless it is pending already.
+    pub(crate) fn push(&mut self, partition: u32, endpoint: Arc<Endpoint>, pending: PendingNotification) {
+        if self.destinations.len() > MAX_IDLE_DESTINATIONS {
             self.forget_idle();
         }
-        let fingerprint = waiting.fingerprint;
+        let fingerprint = pending.fingerprint;
         let (channel, limits) = (self.channel, &self.limits);
         let destination = self
             .destinations
-            .entry(Arc::clone(&place))
-            .or_insert_with(|| Destination::new(partition, channel, &place, limits));
+            .entry(Arc::clone(&endpoint))
+            .or_insert_with(|| Destination::new(partition, channel, &endpoint, limits));
         self.order += 1;
-        let amount = Amount::of([&waiting]);
-        if destination.push(waiting, self.order) {
+        let amount = Amount::of([&pending]);
+        if destination.push(pending, self.order) {
             self.held += amount;
-            self.tidy(&place, fingerprint);
-            self.reschedule(&place);
+            self.prune_superseded(&endpoint, fingerprint);
+            self.reschedule(&endpoint);
         }
     }
 
-    /// What is to be sent now, if anything: of what a slot is free for, the most urgent.
-    pub(crate) fn next(&mut self, now: Steady) -> Option<Parcel> {
+    /// What is to be sent now, if anything: the most urgent of those for which a slot is free.
+    pub(crate) fn next(&mut self, now: Steady) -> Option<OutgoingMessage> {
         self.now = now;
-        while let Some((at, _, place)) = self.timetable.first() {
+        while let Some((at, _, endpoint)) = self.timetable.first() {
             if *at > now {
                 break;
             }
-            let place = Arc::clone(place);
-            self.reschedule(&place);
+            let endpoint = Arc::clone(endpoint);
+            self.reschedule(&endpoint);
         }
-        while let Some(place) = self.first_admitted() {
-            if let Some(parcel) = self.take(&place, now) {
-                return Some(parcel);
+        while let Some(endpoint) = self.first_admitted() {
+            if let Some(message) = self.take(&endpoint, now) {
+                return Some(message);
             }
         }
         None
     }
 
-    /// The destination whose turn it is among those for which a slot is free.
-    fn first_admitted(&self) -> Option<Arc<Place>> {
+    /// The endpoint whose turn it is among those for which a slot is free.
+    fn first_admitted(&self) -> Option<Arc<Endpoint>> {
         let limit = self.limits.in_flight;
         let groups = self.groups.values().filter(|group| !group.ready.is_empty());
         let admitted = groups.filter(|group| admits(limit, self.in_flight, group.in_flight, group.standing));
         let first = admitted.filter_map(|group| {
             let mut ready = group.ready.iter();
-            ready.find(|(_, _, place)| self.admits_in_group(group, place))
+            ready.find(|(_, _, endpoint)| self.admits_in_group(group, endpoint))
         });
-        first.min().map(|(_, _, place)| Arc::clone(place))
+        first.min().map(|(_, _, endpoint)| Arc::clone(endpoint))
     }
 
-    fn admits_in_group(&self, group: &Group, place: &Arc<Place>) -> bool {
-        let Some(destination) = self.destinations.get(place) else {
+    fn admits_in_group(&self, group: &Group, endpoint: &Arc<Endpoint>) -> bool {
+        let Some(destination) = self.destinations.get(endpoint) else {
             return false;
         };
         let (held, standing) = destination.holds();
         let limit = match (standing, held) {
-            // It does not wait for the others of its group.
+            // A failing group does not bound those that work or are new.
             (Standing::Trusted, _) | (Standing::New, 0) => self.limits.in_flight_per_group,
             _ => group.standing.in_group(&self.limits),
         };
         admits(limit, group.in_flight, held, standing)
     }
 
-    fn take(&mut self, place: &Arc<Place>, now: Steady) -> Option<Parcel> {
+    fn take(&mut self, endpoint: &Arc<Endpoint>, now: Steady) -> Option<OutgoingMessage> {
         let limits = self.limits;
-        let destination = self.destinations.get_mut(place)?;
+        let destination = self.destinations.get_mut(endpoint)?;
         let (partition, group) = (destination.partition, Arc::clone(&destination.group));
         let openings = &self.openings;
-        let in_digest = |waiting: &Waiting| {
-            let opening = openings.get(&(Arc::clone(place), waiting.fingerprint));
-            opening.is_some_and(|opening| opening.in_digest && opening.episode == waiting.episode)
-        };
-        let members = destination.take(now, &limits, in_digest);
+        let members = destination.take(now, &limits, |pending| openings.in_digest(endpoint, pending));
         self.held -= Amount::of(&members);
         if !members.is_empty() {
             self.in_flight += 1;
             self.groups.entry(Arc::clone(&group)).or_default().in_flight += 1;
         }
-        self.reschedule(place);
-        (!members.is_empty()).then(|| Parcel {
-            place: Arc::clone(place),
+        self.reschedule(endpoint);
+        (!members.is_empty()).then(|| OutgoingMessage {
+            endpoint: Arc::clone(endpoint),
             group,
             partition,
             members,
         })
     }
 
-    /// When [`Queue::next`] will have something for which a slot is free by now, as far as is known now. What waits for a
-    /// slot goes when an attempt ends.
+    /// When the next notification becomes due. What is due and has no slot is sent when an attempt ends.
     pub(crate) fn next_at(&self) -> Option<Steady> {
         self.timetable.first().map(|(at, _, _)| *at)
     }
 
-    /// An attempt was broken off without an answer.
+    /// An attempt ended without a result.
     pub(crate) fn abandoned(&mut self, group: &str) {
         self.in_flight -= 1;
         if let Some(group) = self.groups.get_mut(group) {
@@ -244,7 +228,7 @@ impl Queue {
         }
     }
 
-    /// How many destinations of which something waits are in each state.
+    /// How many destinations are in each state.
     pub(crate) fn states(&self, now: Steady) -> BTreeMap<State, usize> {
         let mut states = BTreeMap::new();
         for destination in self.destinations.values() {
@@ -253,82 +237,82 @@ impl Queue {
         states
     }
 
-    /// The provider has answered.
-    pub(crate) fn answered(
+    /// An attempt has a result.
+    pub(crate) fn on_result(
         &mut self,
-        parcel: Parcel,
-        answer: &Answer,
+        message: OutgoingMessage,
+        result: &SendResult,
         now: Steady,
         jitter: &mut dyn FnMut() -> f64,
     ) {
-        let Parcel {
-            place,
+        let OutgoingMessage {
+            endpoint,
             group,
             partition,
             members,
-        } = parcel;
+        } = message;
         self.abandoned(&group);
         if let Some(group) = self.groups.get_mut(&group) {
-            group.standing = Standing::after(answer);
+            group.standing = Standing::after(result);
         }
-        let destination = self.destinations.get_mut(&place);
+        let destination = self.destinations.get_mut(&endpoint);
         let credentials_bad_for = destination
-            .map(|destination| destination.heard(answer, now))
+            .map(|destination| destination.on_result(result, now))
             .unwrap_or_default();
         let fingerprints: Vec<_> = members.iter().map(|member| member.fingerprint).collect();
         let in_digest = members.len() > 1;
-        for mut waiting in members {
-            waiting.attempts += 1;
-            let age = now.since(waiting.decided);
+        for mut pending in members {
+            pending.attempts += 1;
+            let age = now.since(pending.decided);
             let past = Past {
-                attempts: waiting.attempts,
+                attempts: pending.attempts,
                 age,
-                // Whoever comes later has an hour of its own.
+                // Each notification has the whole budget, also one that is decided after the first refusal.
                 credentials_bad_for: credentials_bad_for.min(age),
                 jitter: jitter(),
             };
-            let fate = match schedule::next(answer, past) {
-                Next::Sent { reference } => Fate::Sent { reference },
-                Next::Never { failure, error } => Fate::Failed { failure, error },
+            let disposition = match schedule::next(result, past) {
+                Next::Sent { reference } => Disposition::Sent { reference },
+                Next::Never { failure, error } => Disposition::Failed { failure, error },
                 Next::Again {
                     wait,
                     error,
-                    perhaps_delivered,
+                    maybe_delivered,
                 } => {
-                    waiting.next_attempt_at = now.after(wait);
-                    waiting.perhaps_delivered |= perhaps_delivered;
-                    self.put_back(&place, waiting.clone());
-                    Fate::Again { error }
+                    pending.next_attempt_at = now.after(wait);
+                    pending.maybe_delivered |= maybe_delivered;
+                    self.put_back(&endpoint, pending.clone());
+                    Disposition::Again { error }
                 }
             };
-            self.remember(&place, &waiting, &fate, in_digest);
-            self.settled.push(Settled {
-                place: Arc::clone(&place),
+            self.remember(&endpoint, &pending, &disposition, in_digest);
+            self.resolved.push(Resolved {
+                endpoint: Arc::clone(&endpoint),
                 partition,
-                waiting,
-                fate,
+                pending,
+                disposition,
             });
         }
-        self.landed(&place, fingerprints);
+        self.completed(&endpoint, fingerprints);
     }
 
-    /// Nothing was said to the provider; the same again at this time.
-    pub(crate) fn not_made(&mut self, parcel: Parcel, again_at: Steady) {
-        self.abandoned(&parcel.group);
-        let fingerprints: Vec<_> = parcel.members.iter().map(|member| member.fingerprint).collect();
-        for mut waiting in parcel.members {
-            waiting.next_attempt_at = again_at;
-            self.put_back(&parcel.place, waiting);
+    /// The attempt was not made; its notifications are due again at this time.
+    pub(crate) fn not_made(&mut self, message: OutgoingMessage, again_at: Steady) {
+        self.abandoned(&message.group);
+        let fingerprints: Vec<_> = message.members.iter().map(|member| member.fingerprint).collect();
+        for mut pending in message.members {
+            pending.next_attempt_at = again_at;
+            self.put_back(&message.endpoint, pending);
         }
-        self.landed(&parcel.place, fingerprints);
+        self.completed(&message.endpoint, fingerprints);
     }
 
-    /// What has become of notifications since this was asked last, each alert's in order.
-    pub(crate) fn take_settled(&mut self) -> Vec<Settled> {
-        std::mem::take(&mut self.settled)
+    /// The notifications resolved since the last call, those of each alert in order.
+    pub(crate) fn take_resolved(&mut self) -> Vec<Resolved> {
+        std::mem::take(&mut self.resolved)
     }
 
-    /// Forgets everything of a partition. What is under way stays under way.
+    /// Forgets everything of a partition. What is in flight stays in flight.
     pub(crate) fn release(&mut self, partition: u32) {
         let held = &mut self.held;
         self.destinations.retain(|_, destination| {
@@ -340,137 +324,105 @@ impl Queue {
         });
         let destinations = &self.destinations;
         self.timetable
-            .retain(|(_, _, place)| destinations.contains_key(place));
+            .retain(|(_, _, endpoint)| destinations.contains_key(endpoint));
         for group in self.groups.values_mut() {
             group
                 .ready
-                .retain(|(_, _, place)| destinations.contains_key(place));
+                .retain(|(_, _, endpoint)| destinations.contains_key(endpoint));
         }
         self.openings
-            .retain(|(place, _), _| destinations.contains_key(place));
+            .retain(|endpoint| destinations.contains_key(endpoint));
     }
 
-    /// The site has changed: what was refused for its credentials is tried at once.
+    /// The site has changed: what was refused for its credentials is due now.
     pub(crate) fn credentials_changed(&mut self, now: Steady) {
         let mut changed = Vec::new();
-        for (place, destination) in &mut self.destinations {
+        for (endpoint, destination) in &mut self.destinations {
             if destination.credentials_changed(now) {
-                changed.push(Arc::clone(place));
+                changed.push(Arc::clone(endpoint));
             }
         }
-        for place in changed {
-            self.reschedule(&place);
+        for endpoint in changed {
+            self.reschedule(&endpoint);
         }
     }
 
     /// The provider's id of the message that opened this episode there, if it is remembered.
-    pub(crate) fn opened_as(&self, place: &Arc<Place>, waiting: &Waiting) -> Option<Arc<str>> {
-        let opening = self.openings.get(&(Arc::clone(place), waiting.fingerprint))?;
-        opening
-            .reference
-            .clone()
-            .filter(|_| opening.episode == waiting.episode)
+    pub(crate) fn thread_ref(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        pending: &PendingNotification,
+    ) -> Option<Arc<str>> {
+        self.openings.thread_ref(endpoint, pending)
     }
 
-    /// Remembers what became of an open, for what follows it.
-    fn remember(&mut self, place: &Arc<Place>, waiting: &Waiting, fate: &Fate, in_digest: bool) {
-        let reference = match (waiting.kind, fate) {
-            (_, Fate::Again { .. }) | (NotificationKind::Update, _) => return,
-            (
-                NotificationKind::Open,
-                Fate::Sent {
-                    reference: Some(reference),
-                },
-            ) => Some(reference.as_str().into()),
-            (NotificationKind::Open, Fate::Failed { .. }) => None,
-            (NotificationKind::Open | NotificationKind::Close, _) => return self.forget(place, waiting),
-        };
-        if self.destinations.contains_key(place) {
-            self.make_room_for_openings();
-            let opening = Opening {
-                episode: waiting.episode,
-                reference,
-                in_digest,
-            };
-            self.openings
-                .insert((Arc::clone(place), waiting.fingerprint), opening);
+    /// Remembers the result of an open, unless its partition was released.
+    fn remember(
+        &mut self,
+        endpoint: &Arc<Endpoint>,
+        pending: &PendingNotification,
+        disposition: &Disposition,
+        in_digest: bool,
+    ) {
+        if self.destinations.contains_key(endpoint) {
+            self.openings.remember(endpoint, pending, disposition, in_digest);
         }
     }
 
-    fn forget(&mut self, place: &Arc<Place>, waiting: &Waiting) {
-        let key = (Arc::clone(place), waiting.fingerprint);
-        if self
-            .openings
-            .get(&key)
-            .is_some_and(|opening| opening.episode == waiting.episode)
-        {
-            self.openings.remove(&key);
-        }
-    }
-
-    fn make_room_for_openings(&mut self) {
-        if self.openings.len() >= REMEMBERED {
-            self.openings.clear();
-        }
-    }
-
-    fn put_back(&mut self, place: &Arc<Place>, waiting: Waiting) {
-        // A partition that was released has no destinations any more.
-        if let Some(destination) = self.destinations.get_mut(place) {
+    fn put_back(&mut self, endpoint: &Arc<Endpoint>, pending: PendingNotification) {
+        // The destinations of a released partition are gone.
+        if let Some(destination) = self.destinations.get_mut(endpoint) {
             self.order += 1;
-            let amount = Amount::of([&waiting]);
-            if destination.push(waiting, self.order) {
+            let amount = Amount::of([&pending]);
+            if destination.push(pending, self.order) {
                 self.held += amount;
             }
         }
     }
 
-    fn landed(&mut self, place: &Arc<Place>, fingerprints: Vec<Fingerprint>) {
-        let Some(destination) = self.destinations.get_mut(place) else {
+    fn completed(&mut self, endpoint: &Arc<Endpoint>, fingerprints: Vec<Fingerprint>) {
+        let Some(destination) = self.destinations.get_mut(endpoint) else {
             return;
         };
-        destination.landed(&fingerprints);
+        destination.completed(&fingerprints);
         for fingerprint in fingerprints {
-            self.tidy(place, fingerprint);
+            self.prune_superseded(endpoint, fingerprint);
         }
-        self.reschedule(place);
+        self.reschedule(endpoint);
     }
 
-    /// Takes out of a lane what is superseded, and puts the lane where it belongs.
-    fn tidy(&mut self, place: &Arc<Place>, fingerprint: Fingerprint) {
-        let Some(destination) = self.destinations.get_mut(place) else {
+    /// Removes what is superseded from a lane, and puts the lane into the right set.
+    fn prune_superseded(&mut self, endpoint: &Arc<Endpoint>, fingerprint: Fingerprint) {
+        let Some(destination) = self.destinations.get_mut(endpoint) else {
             return;
         };
-        let opening = self.openings.get(&(Arc::clone(place), fingerprint));
-        let failed = opening
-            .filter(|opening| opening.reference.is_none())
-            .map(|opening| opening.episode);
-        let gone = destination.tidy(fingerprint, |items| lane::superseded(items, failed));
+        let failed = self.openings.failed_episode(endpoint, fingerprint);
+        let gone = destination.prune_superseded(fingerprint, |items| lane::superseded(items, failed));
         self.held -= Amount::of(&gone);
         let partition = destination.partition;
-        for waiting in gone {
-            self.remember(place, &waiting, &Fate::Superseded, false);
-            self.settled.push(Settled {
-                place: Arc::clone(place),
+        for pending in gone {
+            self.remember(endpoint, &pending, &Disposition::Superseded, false);
+            self.resolved.push(Resolved {
+                endpoint: Arc::clone(endpoint),
                 partition,
-                waiting,
-                fate: Fate::Superseded,
+                pending,
+                disposition: Disposition::Superseded,
             });
         }
     }
 
-    /// Puts a destination where it belongs: among those that have something to send now, in the timetable, or nowhere.
-    fn reschedule(&mut self, place: &Arc<Place>) {
-        let Some(destination) = self.destinations.get_mut(place) else {
+    /// Puts a destination among those where something is due, into the timetable, or nowhere.
+    fn reschedule(&mut self, endpoint: &Arc<Endpoint>) {
+        let Some(destination) = self.destinations.get_mut(endpoint) else {
             return;
         };
         match destination.scheduled.take() {
             Some(Scheduled::Later(at, turn)) => {
-                self.timetable.remove(&(at, turn, Arc::clone(place)));
+                self.timetable.remove(&(at, turn, Arc::clone(endpoint)));
             }
             Some(Scheduled::Now(urgency, turn)) => {
                 if let Some(group) = self.groups.get_mut(&destination.group) {
-                    group.ready.remove(&(urgency, turn, Arc::clone(place)));
+                    group.ready.remove(&(urgency, turn, Arc::clone(endpoint)));
                 }
             }
             None => {}
@@ -480,12 +432,12 @@ impl Queue {
         };
         self.turn += 1;
         let scheduled = if at > self.now {
-            self.timetable.insert((at, self.turn, Arc::clone(place)));
+            self.timetable.insert((at, self.turn, Arc::clone(endpoint)));
             Scheduled::Later(at, self.turn)
         } else {
             let urgency = destination.urgency(self.now);
             let group = self.groups.entry(Arc::clone(&destination.group)).or_default();
-            group.ready.insert((urgency, self.turn, Arc::clone(place)));
+            group.ready.insert((urgency, self.turn, Arc::clone(endpoint)));
             Scheduled::Now(urgency, self.turn)
         };
         destination.scheduled = Some(scheduled);
@@ -493,15 +445,15 @@ impl Queue {
 
     fn forget_idle(&mut self) {
         self.destinations.retain(|_, destination| !destination.idle());
-        if self.groups.len() > IDLE_GROUPS {
+        if self.groups.len() > MAX_IDLE_GROUPS {
             self.groups
                 .retain(|_, group| group.in_flight > 0 || !group.ready.is_empty());
         }
     }
 }
 
-/// The id of a digest: the same notifications have the same.
-pub(crate) fn digest_id(members: &[Waiting]) -> Uuid {
+/// The id of a digest, made from the ids of its notifications: an attempt that is repeated has the same id.
+pub(crate) fn digest_id(members: &[PendingNotification]) -> Uuid {
     use sha2::{Digest, Sha256};
     let mut ids: Vec<_> = members.iter().map(|member| member.id).collect();
     ids.sort_unstable();

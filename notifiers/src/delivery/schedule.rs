@@ -1,16 +1,16 @@
-//! When a failed attempt is made again, as data.
+//! The retry schedule: when a failed attempt is made again.
 
 use std::time::Duration;
 
-use crate::answer::Answer;
+use crate::sender::SendResult;
 use schemas::DeliveryFailure;
 
 const SECOND: u64 = 1;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// The waits after the first, second … failed attempt: 75 h 37 min in all. Meanwhile a destination that fails is probed
-/// with one of those that wait for it.
+/// The waits after the first, second … failed attempt: 75 h 37 min in all. Meanwhile a failing destination is probed with
+/// one of its pending notifications.
 pub(crate) const WAITS: [Duration; 12] = [
     Duration::from_secs(SECOND),
     Duration::from_secs(5 * SECOND),
@@ -26,83 +26,83 @@ pub(crate) const WAITS: [Duration; 12] = [
     Duration::from_secs(24 * HOUR),
 ];
 
-/// A notification is not given up before it is this old, however many attempts were made: some are made early, as a
-/// probe or when a destination seems to be back.
+/// A notification does not expire before it is this old, however many attempts were made: some are made early, as a probe
+/// or when a destination works again.
 pub(crate) const BUDGET: Duration = Duration::from_secs(75 * HOUR);
-/// No provider can ask for a longer silence.
+/// The longest pause that a provider can ask for.
 pub(crate) const LONGEST_AFTER: Duration = Duration::from_secs(24 * HOUR);
-/// How often wrong credentials are tried again, and for how long: somebody has to put them right.
+/// The interval of attempts with refused credentials, and for how long they are made: an operator has to correct them.
 pub(crate) const CREDENTIALS_WAIT: Duration = Duration::from_secs(MINUTE);
 pub(crate) const CREDENTIALS_BUDGET: Duration = Duration::from_secs(HOUR);
 
-/// What is known of a notification when an attempt has failed.
+/// The past of a notification when an attempt has ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past {
-    /// Attempts that were made, with this one.
+    /// Attempts, including this one.
     pub(crate) attempts: u32,
-    /// Since the notification was decided.
+    /// Since the daemon decided the notification.
     pub(crate) age: Duration,
-    /// Since the credentials began to be refused at this destination.
+    /// Since the destination began to refuse the credentials.
     pub(crate) credentials_bad_for: Duration,
-    /// From 0 to 1, so that what failed together does not come back together.
+    /// From 0 to 1, so that notifications that failed together are not retried together.
     pub(crate) jitter: f64,
 }
 
-/// What follows from an answer.
+/// What follows from the result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It is done.
+    /// Delivered.
     Sent { reference: Option<String> },
-    /// Tried again after this wait.
+    /// Retried after this wait.
     Again {
         wait: Duration,
         error: String,
-        perhaps_delivered: bool,
+        maybe_delivered: bool,
     },
-    /// Never tried again.
+    /// Failed permanently.
     Never { failure: DeliveryFailure, error: String },
 }
 
-/// What follows from an answer.
-pub(crate) fn next(answer: &Answer, past: Past) -> Next {
-    match answer.clone() {
-        Answer::Sent { reference } => Next::Sent { reference },
-        Answer::Transient {
+/// What follows from the result of an attempt.
+pub(crate) fn next(result: &SendResult, past: Past) -> Next {
+    match result.clone() {
+        SendResult::Sent { reference } => Next::Sent { reference },
+        SendResult::Transient {
             after,
             error,
-            perhaps_delivered,
+            maybe_delivered,
         } => match wait(past, after) {
             Some(wait) => Next::Again {
                 wait,
                 error,
-                perhaps_delivered,
+                maybe_delivered,
             },
             None => Next::Never {
                 failure: DeliveryFailure::Expired,
                 error,
             },
         },
-        Answer::BadCredentials(error) if past.credentials_bad_for < CREDENTIALS_BUDGET => Next::Again {
+        SendResult::BadCredentials(error) if past.credentials_bad_for < CREDENTIALS_BUDGET => Next::Again {
             wait: CREDENTIALS_WAIT,
             error,
-            perhaps_delivered: false,
+            maybe_delivered: false,
         },
-        Answer::BadCredentials(error) => Next::Never {
+        SendResult::BadCredentials(error) => Next::Never {
             failure: DeliveryFailure::BadCredentials,
             error,
         },
-        Answer::BadDestination(error) => Next::Never {
+        SendResult::BadDestination(error) => Next::Never {
             failure: DeliveryFailure::BadDestination,
             error,
         },
-        Answer::Refused(error) => Next::Never {
+        SendResult::Refused(error) => Next::Never {
             failure: DeliveryFailure::Refused,
             error,
         },
     }
 }
 
-/// The wait after a transient failure; none when the time is up.
+/// The wait after a transient failure; `None` when the budget is spent.
 fn wait(past: Past, after: Option<Duration>) -> Option<Duration> {
     let made = usize::try_from(past.attempts.max(1)).unwrap_or(usize::MAX);
     if made > WAITS.len() && past.age >= BUDGET {
@@ -112,7 +112,7 @@ fn wait(past: Past, after: Option<Duration>) -> Option<Duration> {
     Some(jittered.max(after.unwrap_or_default().min(LONGEST_AFTER)))
 }
 
-/// The longest that is planned after so many attempts, whatever the provider has asked for.
+/// The longest wait that is planned after so many attempts, without what the provider asks for.
 pub(crate) fn longest_wait(attempts: u32) -> Duration {
     match attempts {
         0 => Duration::ZERO,
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn wrong_credentials_are_tried_for_an_hour() {
-        let answer = Answer::BadCredentials("no".to_owned());
+        let answer = SendResult::BadCredentials("no".to_owned());
         let after = |minutes| {
             let past = Past {
                 credentials_bad_for: Duration::from_secs(minutes * MINUTE),

@@ -1,17 +1,17 @@
-//! How many attempts may be under way, and for whom a slot is free. Knows no clock and no destination.
+//! How many attempts may be in flight, and for which destination a slot is free. Knows no clock and no destination.
 //!
-//! An attempt that hangs holds its slot until its time is up, and which attempt will hang is known only afterwards. So
-//! slots are shared twice by one rule: those of the channel among its groups (the host of a webhook, the account of a
-//! bot), and those of a group among its destinations. The rule leaves some free for those who hold none: who has not
-//! answered yet gets few, who failed last gets one and never the last quarter, and who already holds many leaves half.
+//! An attempt that hangs holds its slot until its time limit, and which attempts hang is known only afterwards. So slots are
+//! shared twice by one rule: those of the channel among its groups (the host of a webhook, the account of a bot), and those
+//! of a group among its destinations. The rule leaves slots free for holders of none: a new holder gets few; one that failed
+//! last gets one, and never of the last quarter; one that already holds many leaves half.
 
 use std::sync::Arc;
 
 use schemas::Channel;
 
 use super::limiter::Limits;
-use super::waiting::Place;
-use crate::answer::Answer;
+use super::pending::Endpoint;
+use crate::sender::SendResult;
 
 /// Slots of a destination that has not answered yet.
 const DESTINATION_NEW: usize = 4;
@@ -21,33 +21,33 @@ const DESTINATION_SUSPECT: usize = 1;
 const GROUP_NEW: usize = 8;
 /// Slots of a group that failed last, beside those of destinations that did not.
 const GROUP_SUSPECT: usize = 4;
-/// Who holds so many already gets more only while half of all are free.
+/// A holder of so many gets more only while half of all are free.
 const MANY: usize = 4;
 
-/// How the last attempt that has ended went.
+/// The result of the last attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Standing {
-    /// None has ended yet.
+    /// No attempt has ended yet.
     #[default]
     New,
     /// It was answered.
     Trusted,
-    /// It failed, or had no answer in time.
+    /// It failed, or was not answered in time.
     Suspect,
 }
 
 impl Standing {
-    pub(crate) const fn after(answer: &Answer) -> Self {
-        match answer {
-            Answer::Transient { .. } => Self::Suspect,
-            Answer::Sent { .. }
-            | Answer::BadDestination(_)
-            | Answer::BadCredentials(_)
-            | Answer::Refused(_) => Self::Trusted,
+    pub(crate) const fn after(result: &SendResult) -> Self {
+        match result {
+            SendResult::Transient { .. } => Self::Suspect,
+            SendResult::Sent { .. }
+            | SendResult::BadDestination(_)
+            | SendResult::BadCredentials(_)
+            | SendResult::Refused(_) => Self::Trusted,
         }
     }
 
-    /// How many attempts may be under way to a destination.
+    /// How many attempts may be in flight to a destination.
     pub(crate) fn at_destination(self, limits: &Limits) -> usize {
         let most = limits.in_flight_per_destination;
         match self {
@@ -57,7 +57,7 @@ impl Standing {
         }
     }
 
-    /// How many attempts may be under way to a group, counting those of destinations that are not bound by it.
+    /// How many attempts may be in flight to a group, counting those of destinations that are not bound by it.
     pub(crate) fn in_group(self, limits: &Limits) -> usize {
         let most = limits.in_flight_per_group;
         match self {
@@ -68,8 +68,8 @@ impl Standing {
     }
 }
 
-/// Whether one who holds `held` slots gets another where `taken` of `limit` are taken. The bound of its own is not looked
-/// at here.
+/// Whether a holder of `held` slots gets another where `taken` of `limit` are taken. The holder's own bound is not checked
+/// here.
 pub(crate) fn admits(limit: usize, taken: usize, held: usize, standing: Standing) -> bool {
     let quarter = (limit / 4).max(2);
     let left_free = match (standing, held) {
@@ -82,16 +82,16 @@ pub(crate) fn admits(limit: usize, taken: usize, held: usize, standing: Standing
     taken + left_free < limit
 }
 
-/// Whose slots a destination shares: of a webhook the host and port, else the bot. An account that is named here and
-/// left out there, since it is the only one, counts as two.
-pub(crate) fn group_of(channel: Channel, place: &Place) -> Arc<str> {
+/// The group whose slots a destination shares. A bot that one step names and another leaves out, since it is the only one,
+/// counts as two.
+pub(crate) fn group_of(channel: Channel, endpoint: &Endpoint) -> Arc<str> {
     match channel {
-        Channel::Webhook => match reqwest::Url::parse(&place.destination) {
+        Channel::Webhook => match reqwest::Url::parse(&endpoint.destination) {
             Ok(url) if url.has_host() => url.origin().ascii_serialization().into(),
             // It is refused without a connection.
             _ => "".into(),
         },
-        Channel::Slack | Channel::Email => place.bot.as_deref().unwrap_or_default().into(),
+        Channel::Slack | Channel::Email => endpoint.bot.as_deref().unwrap_or_default().into(),
     }
 }
 
@@ -103,8 +103,8 @@ mod tests {
 
     use super::*;
 
-    fn place(destination: &str, bot: Option<&str>) -> Place {
-        Place {
+    fn endpoint(destination: &str, bot: Option<&str>) -> Endpoint {
+        Endpoint {
             destination: destination.to_owned(),
             bot: bot.map(str::to_owned),
         }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn webhooks_share_by_host_and_port_and_the_others_by_account() {
-        let of = |destination, bot| group_of(Channel::Webhook, &place(destination, bot)).to_string();
+        let of = |destination, bot| group_of(Channel::Webhook, &endpoint(destination, bot)).to_string();
         assert_eq!(of("https://Hooks.Example/a?b=c", None), "https://hooks.example");
         assert_eq!(
             of("https://hooks.example:443/d", Some("x")),
@@ -120,7 +120,7 @@ mod tests {
         );
         assert_ne!(of("http://127.0.0.1:1/", None), of("http://127.0.0.1:2/", None));
         assert_eq!(of("no url", None), "");
-        let of = |bot| group_of(Channel::Email, &place("ann@example.com", bot)).to_string();
+        let of = |bot| group_of(Channel::Email, &endpoint("ann@example.com", bot)).to_string();
         assert_ne!(of(Some("a")), of(Some("b")));
     }
 
@@ -160,7 +160,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever others hold, and however they came to it: one who answered last and holds nothing gets a slot while
+        /// For all distributions of slots: a holder of none that answered last gets a slot while
         /// any is free, and one who never answered does unless those who did hold what is left for them.
         #[test]
         fn l9_who_holds_nothing_gets_a_slot(

@@ -1,8 +1,8 @@
 //! Mail over real SMTP, to a sink.
 
-use notifiers::answer::{Answer, Errand, Sender, Told};
 use notifiers::channels::email::EmailSender;
 use notifiers::credentials::Credentials;
+use notifiers::sender::{Payload, SendRequest, SendResult, Sender};
 use schemas::NotificationKind;
 
 use crate::support::smtp::SmtpSink;
@@ -18,19 +18,24 @@ fn bot(sink: &SmtpSink) -> Credentials {
     credentials(&settings, &[])
 }
 
-async fn send(sender: &EmailSender, kind: NotificationKind, to: &str, credentials: &Credentials) -> Answer {
-    let told = notification(7, kind);
+async fn send(
+    sender: &EmailSender,
+    kind: NotificationKind,
+    to: &str,
+    credentials: &Credentials,
+) -> SendResult {
+    let notification = notification(7, kind);
     sender
-        .send(&Errand {
-            told: Told::One(&told),
+        .send(&SendRequest {
+            payload: Payload::One(&notification),
             destination: to,
             credentials,
-            opened_as: None,
+            thread_ref: None,
         })
         .await
 }
 
-async fn send_open(sink: &SmtpSink, to: &str) -> Answer {
+async fn send_open(sink: &SmtpSink, to: &str) -> SendResult {
     send(
         &EmailSender::new("https://reveille.example"),
         NotificationKind::Open,
@@ -49,7 +54,7 @@ async fn the_mails_of_an_alert_are_one_thread_on_one_connection() {
         let answer = send(&sender, kind, "ann@example.org", &bot(&sink)).await;
         assert_eq!(
             answer,
-            Answer::Sent {
+            SendResult::Sent {
                 reference: Some(id(sequence))
             }
         );
@@ -87,31 +92,31 @@ async fn the_mails_of_an_alert_are_one_thread_on_one_connection() {
 
 #[tokio::test]
 async fn the_replies_of_the_server_are_understood() {
-    type Expected = fn(&Answer) -> bool;
+    type Expected = fn(&SendResult) -> bool;
     let table: [(&'static str, &'static str, Expected); 7] = [
         ("RCPT", "550 5.1.1 no such user", |answer| {
-            matches!(answer, Answer::BadDestination(_))
+            matches!(answer, SendResult::BadDestination(_))
         }),
         ("RCPT", "451 4.7.1 greylisted", |answer| {
             matches!(
                 answer,
-                Answer::Transient {
-                    perhaps_delivered: false,
+                SendResult::Transient {
+                    maybe_delivered: false,
                     ..
                 }
             )
         }),
         ("MAIL", "530 5.7.0 authentication required", |answer| {
-            matches!(answer, Answer::BadCredentials(_))
+            matches!(answer, SendResult::BadCredentials(_))
         }),
         (".", "554 5.7.1 spam", |answer| {
-            matches!(answer, Answer::Refused(_))
+            matches!(answer, SendResult::Refused(_))
         }),
         (".", "452 4.3.1 disk full", |answer| {
             matches!(
                 answer,
-                Answer::Transient {
-                    perhaps_delivered: false,
+                SendResult::Transient {
+                    maybe_delivered: false,
                     ..
                 }
             )
@@ -119,8 +124,8 @@ async fn the_replies_of_the_server_are_understood() {
         (".", "hang up", |answer| {
             matches!(
                 answer,
-                Answer::Transient {
-                    perhaps_delivered: true,
+                SendResult::Transient {
+                    maybe_delivered: true,
                     ..
                 }
             )
@@ -128,8 +133,8 @@ async fn the_replies_of_the_server_are_understood() {
         ("EHLO", "421 going down", |answer| {
             matches!(
                 answer,
-                Answer::Transient {
-                    perhaps_delivered: false,
+                SendResult::Transient {
+                    maybe_delivered: false,
                     ..
                 }
             )
@@ -163,7 +168,10 @@ async fn a_wrong_password_and_missing_encryption_are_matters_of_the_bot() {
         chassis::install_cryptography();
         let bot = credentials(&settings, &[("password", "p")]);
         let answer = send(&sender, NotificationKind::Open, "ann@example.org", &bot).await;
-        assert!(matches!(answer, Answer::BadCredentials(_)), "{tls}: {answer:?}");
+        assert!(
+            matches!(answer, SendResult::BadCredentials(_)),
+            "{tls}: {answer:?}"
+        );
     }
     sink.read(|seen| assert_eq!(seen.mails.len(), 0));
 }
@@ -192,8 +200,8 @@ async fn a_closed_door_took_nothing() {
     assert!(
         matches!(
             answer,
-            Answer::Transient {
-                perhaps_delivered: false,
+            SendResult::Transient {
+                maybe_delivered: false,
                 ..
             }
         ),
@@ -206,6 +214,9 @@ async fn a_closed_door_took_nothing() {
         "a b@example.org",
     ] {
         let answer = send_open(&sink, to).await;
-        assert!(matches!(answer, Answer::BadDestination(_)), "{to:?}: {answer:?}");
+        assert!(
+            matches!(answer, SendResult::BadDestination(_)),
+            "{to:?}: {answer:?}"
+        );
     }
 }

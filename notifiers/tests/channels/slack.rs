@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use notifiers::answer::{Answer, Errand, Sender, Told};
 use notifiers::channels::slack::SlackSender;
+use notifiers::sender::{Payload, SendRequest, SendResult, Sender};
 use schemas::{HistoryKind, Notification, NotificationKind};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,16 +24,16 @@ fn error(word: &str) -> Response {
     axum::Json(json!({ "ok": false, "error": word })).into_response()
 }
 
-async fn send(slack: &Receiver, told: Told<'_>, opened_as: Option<&str>) -> Answer {
+async fn send(slack: &Receiver, payload: Payload<'_>, thread_ref: Option<&str>) -> SendResult {
     chassis::install_cryptography();
     let credentials = credentials(&[("api_url", &slack.url("/api/"))], &[("token", "xoxb-1")]);
     let sender = SlackSender::new("https://reveille.example").unwrap();
     sender
-        .send(&Errand {
-            told,
+        .send(&SendRequest {
+            payload,
             destination: "#ops",
             credentials: &credentials,
-            opened_as,
+            thread_ref,
         })
         .await
 }
@@ -60,8 +60,8 @@ fn spoken(slack: &Receiver) -> Vec<(String, Value, Value)> {
         .collect()
 }
 
-fn reference(text: &str) -> Answer {
-    Answer::Sent {
+fn reference(text: &str) -> SendResult {
+    SendResult::Sent {
         reference: Some(text.to_owned()),
     }
 }
@@ -71,7 +71,7 @@ async fn an_open_posts_and_the_rest_edits_and_answers_in_the_thread() {
     let slack = Receiver::start(fine).await;
     let open = notification(7, NotificationKind::Open);
     assert_eq!(
-        send(&slack, Told::One(&open), None).await,
+        send(&slack, Payload::One(&open), None).await,
         reference("C024:1788256800.000100")
     );
     let call = slack.calls().remove(0);
@@ -84,7 +84,7 @@ async fn an_open_posts_and_the_rest_edits_and_answers_in_the_thread() {
     let close = notification(7, NotificationKind::Close);
     let first = "C024:1788256800.000100";
     assert_eq!(
-        send(&slack, Told::One(&close), Some(first)).await,
+        send(&slack, Payload::One(&close), Some(first)).await,
         reference(first)
     );
     let ts = json!("1788256800.000100");
@@ -107,7 +107,7 @@ async fn new_texts_only_edit() {
     let slack = Receiver::start(fine).await;
     let mut update = notification(7, NotificationKind::Update);
     update.cause = HistoryKind::Updated;
-    send(&slack, Told::One(&update), Some("C024:1.2")).await;
+    send(&slack, Payload::One(&update), Some("C024:1.2")).await;
     assert_eq!(
         spoken(&slack),
         [("/api/chat.update".to_owned(), json!("C024"), json!("1.2"))]
@@ -115,7 +115,7 @@ async fn new_texts_only_edit() {
 }
 
 #[tokio::test]
-async fn a_message_that_somebody_has_deleted_does_not_hide_the_end() {
+async fn a_message_that_was_deleted_does_not_hide_the_end() {
     let slack = Receiver::start(|call| {
         if call.path.ends_with("update") {
             error("message_not_found")
@@ -125,7 +125,7 @@ async fn a_message_that_somebody_has_deleted_does_not_hide_the_end() {
     })
     .await;
     let close = notification(7, NotificationKind::Close);
-    let answer = send(&slack, Told::One(&close), Some("C024:1.2")).await;
+    let answer = send(&slack, Payload::One(&close), Some("C024:1.2")).await;
     assert_eq!(answer, reference("C024:1788256800.000100"));
     assert_eq!(
         spoken(&slack)[1],
@@ -145,12 +145,12 @@ async fn a_retry_after_half_the_work_leads_to_the_same_edit() {
     .await;
     let close = notification(7, NotificationKind::Close);
     for _ in 0..2 {
-        let answer = send(&slack, Told::One(&close), Some("C024:1.2")).await;
+        let answer = send(&slack, Payload::One(&close), Some("C024:1.2")).await;
         assert!(
             matches!(
                 answer,
-                Answer::Transient {
-                    perhaps_delivered: false,
+                SendResult::Transient {
+                    maybe_delivered: false,
                     ..
                 }
             ),
@@ -169,7 +169,7 @@ async fn a_digest_is_one_message_and_what_follows_is_said_in_its_thread() {
         .collect();
     let answer = send(
         &slack,
-        Told::Digest {
+        Payload::Digest {
             id: Uuid::nil(),
             of: &storm,
         },
@@ -178,7 +178,12 @@ async fn a_digest_is_one_message_and_what_follows_is_said_in_its_thread() {
     .await;
     assert_eq!(answer, reference("digest:C024:1788256800.000100"));
     let close = notification(7, NotificationKind::Close);
-    let answer = send(&slack, Told::One(&close), Some("digest:C024:1788256800.000100")).await;
+    let answer = send(
+        &slack,
+        Payload::One(&close),
+        Some("digest:C024:1788256800.000100"),
+    )
+    .await;
     assert_eq!(answer, reference("digest:C024:1788256800.000100"));
     let last = spoken(&slack).remove(1);
     assert_eq!(
@@ -201,22 +206,22 @@ async fn a_rate_limit_and_a_wrong_token_are_understood() {
         )
     };
     let open = notification(7, NotificationKind::Open);
-    match send(&Receiver::start(limited).await, Told::One(&open), None).await {
-        Answer::Transient {
+    match send(&Receiver::start(limited).await, Payload::One(&open), None).await {
+        SendResult::Transient {
             after,
-            perhaps_delivered: false,
+            maybe_delivered: false,
             ..
         } => assert_eq!(after, Some(Duration::from_secs(30))),
         other => panic!("{other:?}"),
     }
     let refused = send(
         &Receiver::start(|_| error("invalid_auth")).await,
-        Told::One(&open),
+        Payload::One(&open),
         None,
     )
     .await;
     assert_eq!(
         refused,
-        Answer::BadCredentials("Slack says invalid_auth".to_owned())
+        SendResult::BadCredentials("Slack says invalid_auth".to_owned())
     );
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
-use notifiers::answer::{Answer, Errand, Sender, Told};
 use notifiers::channels::webhook::WebhookSender;
 use notifiers::credentials::Credentials;
+use notifiers::sender::{Payload, SendRequest, SendResult, Sender};
 use pipeline::Clock;
 use schemas::NotificationKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,20 +20,20 @@ fn sender(allow_private: bool) -> WebhookSender {
     WebhookSender::new("https://reveille.example", allow_private, clock).unwrap()
 }
 
-async fn send(sender: &WebhookSender, destination: &str, credentials: &Credentials) -> Answer {
+async fn send(sender: &WebhookSender, destination: &str, credentials: &Credentials) -> SendResult {
     let open = notification(7, NotificationKind::Open);
-    let told = Told::One(&open);
+    let payload = Payload::One(&open);
     sender
-        .send(&Errand {
-            told,
+        .send(&SendRequest {
+            payload,
             destination,
             credentials,
-            opened_as: None,
+            thread_ref: None,
         })
         .await
 }
 
-async fn send_unsigned(destination: &str) -> Answer {
+async fn send_unsigned(destination: &str) -> SendResult {
     send(&sender(true), destination, &Credentials::default()).await
 }
 
@@ -45,7 +45,7 @@ async fn a_call_is_signed_and_says_what_happened() {
         &[("signing_secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
     );
     let answer = send(&sender(true), &receiver.url("/hook?a=1"), &secret).await;
-    assert_eq!(answer, Answer::Sent { reference: None });
+    assert_eq!(answer, SendResult::Sent { reference: None });
     let call = receiver.calls().remove(0);
     assert_eq!(call.header("webhook-id"), "00000000-0000-0000-0000-000000000701");
     assert_eq!(call.header("webhook-timestamp"), "1788256805");
@@ -63,7 +63,7 @@ async fn without_a_secret_it_is_not_signed_and_with_a_wrong_one_not_sent() {
     let receiver = Receiver::start(|_| StatusCode::OK).await;
     assert_eq!(
         send_unsigned(&receiver.url("/")).await,
-        Answer::Sent { reference: None }
+        SendResult::Sent { reference: None }
     );
     assert_eq!(receiver.calls()[0].header("webhook-signature"), "");
     let answer = send(
@@ -72,7 +72,7 @@ async fn without_a_secret_it_is_not_signed_and_with_a_wrong_one_not_sent() {
         &credentials(&[], &[("signing_secret", "whsec_?")]),
     )
     .await;
-    assert!(matches!(answer, Answer::BadCredentials(_)), "{answer:?}");
+    assert!(matches!(answer, SendResult::BadCredentials(_)), "{answer:?}");
     assert_eq!(receiver.calls().len(), 1);
 }
 
@@ -81,7 +81,7 @@ async fn a_redirect_is_not_followed() {
     let receiver =
         Receiver::start(|_| (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, "/elsewhere")])).await;
     let answer = send_unsigned(&receiver.url("/")).await;
-    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+    assert!(matches!(answer, SendResult::Refused(_)), "{answer:?}");
     assert_eq!(receiver.calls().len(), 1);
 }
 
@@ -96,10 +96,10 @@ async fn a_receiver_that_wants_a_rest_gets_it_and_a_long_answer_is_cut() {
     })
     .await;
     match send_unsigned(&receiver.url("/")).await {
-        Answer::Transient {
+        SendResult::Transient {
             after: Some(after),
             error,
-            perhaps_delivered: false,
+            maybe_delivered: false,
         } => {
             assert!(
                 after > Duration::from_secs(25) && after <= Duration::from_secs(30),
@@ -123,14 +123,17 @@ async fn private_addresses_are_refused_by_number_and_by_name_unless_allowed() {
     ];
     for url in &urls {
         match send(&strict, url, &Credentials::default()).await {
-            Answer::BadDestination(error) => {
+            SendResult::BadDestination(error) => {
                 assert!(error.contains("not a public address"), "{url}: {error}")
             }
             other => panic!("{url}: {other:?}"),
         }
     }
     assert_eq!(receiver.calls().len(), 0);
-    assert_eq!(send_unsigned(&urls[1]).await, Answer::Sent { reference: None });
+    assert_eq!(
+        send_unsigned(&urls[1]).await,
+        SendResult::Sent { reference: None }
+    );
 }
 
 #[tokio::test]
@@ -138,7 +141,7 @@ async fn what_is_no_address_for_a_webhook_is_said() {
     for destination in ["", "hook", "ftp://a.example/", "file:///etc/passwd", "http://"] {
         let answer = send_unsigned(destination).await;
         assert!(
-            matches!(answer, Answer::BadDestination(_)),
+            matches!(answer, SendResult::BadDestination(_)),
             "{destination}: {answer:?}"
         );
     }
@@ -153,13 +156,13 @@ async fn a_closed_door_took_nothing_but_a_line_that_breaks_may_have() {
         stream.read_exact(&mut [0; 100]).await.unwrap();
     });
     let perhaps = |answer| match answer {
-        Answer::Transient {
+        SendResult::Transient {
             error,
-            perhaps_delivered,
+            maybe_delivered,
             ..
         } => {
             assert!(!error.contains("secret"), "{error}");
-            perhaps_delivered
+            maybe_delivered
         }
         other => panic!("{other:?}"),
     };
@@ -209,7 +212,7 @@ async fn l9_a_receiver_that_does_not_end_its_answer_is_left_after_some_seconds()
         let took = begun.elapsed().as_secs();
         assert!(within.contains(&took), "{says:?} took {took} s");
         assert_eq!(
-            matches!(answer, Answer::Sent { .. }),
+            matches!(answer, SendResult::Sent { .. }),
             is_sent,
             "{says:?}: {answer:?}"
         );
@@ -229,8 +232,8 @@ async fn l9_a_receiver_that_does_not_shake_hands_has_taken_nothing() {
     );
     let nothing = matches!(
         answer,
-        Answer::Transient {
-            perhaps_delivered: false,
+        SendResult::Transient {
+            maybe_delivered: false,
             ..
         }
     );

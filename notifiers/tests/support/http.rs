@@ -1,4 +1,4 @@
-//! A receiver of HTTP calls that answers as it is told.
+//! A receiver of HTTP calls with scripted answers.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! A mail server that keeps what it is given, line by line, and answers as it is told.
+//! A mail server that keeps the mails it receives, with scripted replies.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ impl Mail {
 pub struct Seen {
     /// Mails it took.
     pub mails: Vec<Mail>,
-    /// How often somebody connected.
+    /// How many connections were made.
     pub connections: usize,
 }
 

@@ -61,7 +61,7 @@ fn hostile_texts_stay_texts() {
 }
 
 #[test]
-fn the_thread_is_told_of_everything_but_new_texts() {
+fn the_thread_gets_every_change_but_those_of_texts() {
     let mut update = samples::notification(2, NotificationKind::Update);
     assert_eq!(
         compose_reply(&update).unwrap(),
@@ -80,21 +80,21 @@ fn a_digest_counts_and_names_the_first() {
     insta::assert_json_snapshot!("slack_digest", compose_digest(&storm, CONSOLE));
 }
 
-fn meaning(refusal: &Refusal) -> &'static str {
+fn meaning(refusal: &Failure) -> &'static str {
     match refusal {
-        Refusal::MessageGone => "message gone",
-        Refusal::Answered(Answer::Sent { .. }) => "sent",
-        Refusal::Answered(Answer::Transient {
-            perhaps_delivered: true,
+        Failure::MessageGone => "message gone",
+        Failure::Result(SendResult::Sent { .. }) => "sent",
+        Failure::Result(SendResult::Transient {
+            maybe_delivered: true,
             ..
         }) => "again, perhaps delivered",
-        Refusal::Answered(Answer::Transient {
-            perhaps_delivered: false,
+        Failure::Result(SendResult::Transient {
+            maybe_delivered: false,
             ..
         }) => "again",
-        Refusal::Answered(Answer::BadDestination(_)) => "bad destination",
-        Refusal::Answered(Answer::BadCredentials(_)) => "bad credentials",
-        Refusal::Answered(Answer::Refused(_)) => "refused",
+        Failure::Result(SendResult::BadDestination(_)) => "bad destination",
+        Failure::Result(SendResult::BadCredentials(_)) => "bad credentials",
+        Failure::Result(SendResult::Refused(_)) => "refused",
     }
 }
 
@@ -157,7 +157,7 @@ fn every_error_word_has_its_meaning() {
         };
         let refusal = read(&reply).unwrap_err();
         assert_eq!(meaning(&refusal), expected, "{word}");
-        if let Refusal::Answered(Answer::Transient { after, .. }) = refusal {
+        if let Failure::Result(SendResult::Transient { after, .. }) = refusal {
             assert_eq!(after, Some(Duration::from_secs(9)));
         }
     }

@@ -5,27 +5,27 @@ use schemas::NotificationKind::Open;
 use super::world::*;
 
 #[tokio::test(start_paused = true)]
-async fn l6_a_page_goes_at_once_whatever_was_done_to_the_clock() {
+async fn l6_a_page_is_sent_at_once_after_any_change_of_the_clock() {
     for channel in [Slack, Email, Webhook] {
         let mut world = World::new(channel).await;
         // One hour ahead, a page, put right, a page to the same destination.
         for (alert, hours) in [(1, 1), (2, -1), (3, -1), (4, 1), (5, 30 * 24)] {
             world.clock.step(SignedDuration::from_hours(hours));
-            let page = told(channel, alert, 1, Open);
-            let told_at = world.clock.steady();
-            world.tell(std::slice::from_ref(&page)).await;
+            let page = notification(channel, alert, 1, Open);
+            let published_at = world.clock.steady();
+            world.publish(std::slice::from_ref(&page)).await;
             world.ends(&[page]).await;
-            let took = world.clock.steady().since(told_at);
+            let took = world.clock.steady().since(published_at);
             assert!(took < 2 * SECOND, "{channel} {alert} took {took:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn l6_retries_keep_their_schedule_whatever_is_done_to_the_clock() {
+async fn l6_retries_keep_their_schedule_after_any_change_of_the_clock() {
     let mut world = World::new(Webhook).await;
     world.script(|_| away());
-    world.tell(&[told(Webhook, 1, 1, Open)]).await;
+    world.publish(&[notification(Webhook, 1, 1, Open)]).await;
     world.receipts(1).await;
     world.clock.step(SignedDuration::from_hours(-1));
     tokio::time::sleep(10 * SECOND).await;
@@ -41,8 +41,8 @@ async fn l6_a_retry_that_was_stored_before_the_clock_was_set_back_is_not_an_hour
     let mut world = World::new(Webhook).await;
     world.clock.step(SignedDuration::from_hours(1));
     world.script(|_| away());
-    let page = told(Webhook, 1, 1, Open);
-    world.tell(std::slice::from_ref(&page)).await;
+    let page = notification(Webhook, 1, 1, Open);
+    world.publish(std::slice::from_ref(&page)).await;
     world.receipts(1).await;
     world.kill().await;
     world.clock.step(SignedDuration::from_hours(-1));

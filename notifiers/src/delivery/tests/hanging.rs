@@ -5,18 +5,18 @@ use schemas::Notification;
 use schemas::NotificationKind::Open;
 
 use super::world::*;
-use crate::answer::Answer;
+use crate::sender::SendResult;
 
 /// Longer than any page may wait.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Takes the whole time that a channel gives it, and says nothing.
-fn hangs(made: &Made, time: Duration) -> (Duration, Answer) {
+fn hangs(made: &Made, time: Duration) -> (Duration, SendResult) {
     let hangs = made.destination.contains("hangs");
-    let nothing = Answer::Transient {
+    let nothing = SendResult::Transient {
         after: None,
         error: "no answer in time".to_owned(),
-        perhaps_delivered: true,
+        maybe_delivered: true,
     };
     if hangs {
         (time, nothing)
@@ -35,10 +35,10 @@ fn to(mut notification: Notification, destination: &str, bot: Option<&str>) -> N
 async fn pages_go_at_once(world: &mut World, page: impl Fn(u32) -> Notification) {
     for number in 0..20 {
         let page = page(900_000 + number);
-        let told_at = world.clock.steady();
-        world.tell(std::slice::from_ref(&page)).await;
+        let published_at = world.clock.steady();
+        world.publish(std::slice::from_ref(&page)).await;
         world.ends(&[page]).await;
-        let took = world.clock.steady().since(told_at);
+        let took = world.clock.steady().since(published_at);
         assert!(took < AT_ONCE, "page {number} took {took:?}");
         tokio::time::sleep(7 * SECOND).await;
     }
@@ -52,10 +52,14 @@ async fn l9_a_hanging_receiver_does_not_hold_up_others() {
         let url = format!("https://hangs-{host}.example.com/");
         let alerts = opens(Webhook, host * 100..host * 100 + 100);
         let all: Vec<_> = alerts.into_iter().map(|one| to(one, &url, None)).collect();
-        world.tell(&all).await;
+        world.publish(&all).await;
     }
     pages_go_at_once(&mut world, |alert| {
-        to(told(Webhook, alert, 1, Open), "https://well.example.com/", None)
+        to(
+            notification(Webhook, alert, 1, Open),
+            "https://well.example.com/",
+            None,
+        )
     })
     .await;
 }
@@ -68,11 +72,11 @@ async fn l9_a_path_that_hangs_does_not_hold_up_the_others_of_its_host() {
         let url = format!("https://one.example.com/hangs-{path}");
         let alerts = opens(Webhook, path * 100..path * 100 + 100);
         let all: Vec<_> = alerts.into_iter().map(|one| to(one, &url, None)).collect();
-        world.tell(&all).await;
+        world.publish(&all).await;
     }
     pages_go_at_once(&mut world, |alert| {
         to(
-            told(Webhook, alert, 1, Open),
+            notification(Webhook, alert, 1, Open),
             "https://one.example.com/well",
             None,
         )
@@ -87,14 +91,18 @@ async fn l9_a_hanging_mail_server_does_not_hold_up_another() {
     world.slow_script(|made| hangs(made, 45 * SECOND));
     let recipients = (0..12_u32).map(|number| {
         to(
-            told(Email, number, 1, Open),
+            notification(Email, number, 1, Open),
             &format!("hangs-{number}@example.com"),
             Some("hangs"),
         )
     });
-    world.tell(&recipients.collect::<Vec<_>>()).await;
+    world.publish(&recipients.collect::<Vec<_>>()).await;
     pages_go_at_once(&mut world, |alert| {
-        to(told(Email, alert, 1, Open), "ann@example.com", Some("well"))
+        to(
+            notification(Email, alert, 1, Open),
+            "ann@example.com",
+            Some("well"),
+        )
     })
     .await;
 }
@@ -105,23 +113,27 @@ async fn l9_receivers_that_begin_to_hang_together_do_not_hold_up_others() {
     let first: Vec<_> = (0..8_u32)
         .map(|host| {
             to(
-                told(Webhook, host, 1, Open),
+                notification(Webhook, host, 1, Open),
                 &format!("https://hangs-{host}.example.com/"),
                 None,
             )
         })
         .collect();
-    world.tell(&first).await;
+    world.publish(&first).await;
     world.ends(&first).await;
     world.slow_script(|made| hangs(made, 15 * SECOND));
     for host in 0..8_u32 {
         let url = format!("https://hangs-{host}.example.com/");
         let alerts = opens(Webhook, 1_000 + host * 100..1_100 + host * 100);
         let all: Vec<_> = alerts.into_iter().map(|one| to(one, &url, None)).collect();
-        world.tell(&all).await;
+        world.publish(&all).await;
     }
     pages_go_at_once(&mut world, |alert| {
-        to(told(Webhook, alert, 1, Open), "https://well.example.com/", None)
+        to(
+            notification(Webhook, alert, 1, Open),
+            "https://well.example.com/",
+            None,
+        )
     })
     .await;
 }

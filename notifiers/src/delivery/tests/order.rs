@@ -1,15 +1,15 @@
 use schemas::ReceiptOutcome;
 
 use super::world::*;
-use crate::answer::Answer;
+use crate::sender::SendResult;
 use schemas::Channel::Slack;
 use schemas::NotificationKind::{Close, Open, Update};
 
 #[tokio::test(start_paused = true)]
 async fn a_notification_is_sent_once_and_what_follows_knows_its_message() {
     let mut world = World::new(Slack).await;
-    let open = told(Slack, 1, 1, Open);
-    world.tell(&[open.clone(), open.clone()]).await;
+    let open = notification(Slack, 1, 1, Open);
+    world.publish(&[open.clone(), open.clone()]).await;
     let receipts = world.receipts(1).await;
     let outcome = ReceiptOutcome::Sent {
         reference: Some("C1:101".to_owned()),
@@ -17,13 +17,13 @@ async fn a_notification_is_sent_once_and_what_follows_knows_its_message() {
     };
     assert_eq!((&receipts[0].outcome, receipts[0].attempts), (&outcome, 1));
     // The daemon says it again, after a crash of its own.
-    let close = told(Slack, 1, 2, Close);
-    world.tell(&[open.clone(), close.clone()]).await;
+    let close = notification(Slack, 1, 2, Close);
+    world.publish(&[open.clone(), close.clone()]).await;
     world.ends(&[open, close.clone()]).await;
     let made: Vec<_> = world
         .made()
         .into_iter()
-        .map(|made| (made.kind, made.opened_as))
+        .map(|made| (made.kind, made.thread_ref))
         .collect();
     assert_eq!(made, [(Open, None), (Close, Some("C1:101".to_owned()))]);
     world.stop().await;
@@ -37,14 +37,14 @@ async fn what_is_said_of_one_alert_stays_in_order_and_what_is_old_is_left_out() 
     let mut world = World::new(Slack).await;
     world.slow_script(|made| (if made.kind == Open { 3 * SECOND } else { SECOND }, sent(made)));
     let all = [
-        told(Slack, 1, 1, Open),
-        told(Slack, 1, 2, Update),
-        told(Slack, 1, 3, Update),
-        told(Slack, 1, 4, Close),
+        notification(Slack, 1, 1, Open),
+        notification(Slack, 1, 2, Update),
+        notification(Slack, 1, 3, Update),
+        notification(Slack, 1, 4, Close),
     ];
-    world.tell(&all[..1]).await;
+    world.publish(&all[..1]).await;
     tokio::time::sleep(SECOND).await;
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     let ends = world.ends(&all).await;
     let superseded: Vec<_> = all
         .iter()
@@ -58,13 +58,13 @@ async fn what_is_said_of_one_alert_stays_in_order_and_what_is_old_is_left_out() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_that_nobody_heard_of_goes_with_its_close() {
+async fn an_undelivered_open_is_superseded_with_its_close() {
     let mut world = World::new(Slack).await;
     world.script(|_| away());
-    let all = [told(Slack, 1, 1, Open), told(Slack, 1, 2, Close)];
-    world.tell(&all[..1]).await;
+    let all = [notification(Slack, 1, 1, Open), notification(Slack, 1, 2, Close)];
+    world.publish(&all[..1]).await;
     world.receipts(1).await;
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     let ends = world.ends(&all).await;
     assert!(
         ends.values().all(|end| *end == ReceiptOutcome::Superseded),
@@ -74,13 +74,13 @@ async fn an_open_that_nobody_heard_of_goes_with_its_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_that_may_have_been_heard_is_closed() {
+async fn an_open_that_may_have_been_delivered_is_closed() {
     let mut world = World::new(Slack).await;
     world.slow_script(|made| {
-        let lost = Answer::Transient {
+        let lost = SendResult::Transient {
             after: None,
             error: "no answer".to_owned(),
-            perhaps_delivered: true,
+            maybe_delivered: true,
         };
         if made.at < SECOND {
             (10 * SECOND, lost)
@@ -88,15 +88,15 @@ async fn an_open_that_may_have_been_heard_is_closed() {
             (SECOND, sent(made))
         }
     });
-    let all = [told(Slack, 1, 1, Open), told(Slack, 1, 2, Close)];
-    world.tell(&all).await;
-    // Both were read at once, so nobody had heard of the open; the next one is under way when its close comes.
+    let all = [notification(Slack, 1, 1, Open), notification(Slack, 1, 2, Close)];
+    world.publish(&all).await;
+    // Both were read at once, so the open was not delivered; the next one is in flight when its close comes.
     world.ends(&all).await;
     assert_eq!(world.made().len(), 0);
-    let all = [told(Slack, 2, 1, Open), told(Slack, 2, 2, Close)];
-    world.tell(&all[..1]).await;
+    let all = [notification(Slack, 2, 1, Open), notification(Slack, 2, 2, Close)];
+    world.publish(&all[..1]).await;
     tokio::time::sleep(SECOND / 2).await;
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     let ends = world.ends(&all).await;
     assert!(
         all.iter()
@@ -110,13 +110,13 @@ async fn an_open_that_may_have_been_heard_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_told_of_the_end_of_what_could_not_be_opened() {
+async fn no_close_is_sent_for_what_could_not_be_opened() {
     let mut world = World::new(Slack).await;
-    world.script(|_| Answer::Refused("msg_too_long".to_owned()));
-    let all = [told(Slack, 1, 1, Open), told(Slack, 1, 2, Close)];
-    world.tell(&all[..1]).await;
+    world.script(|_| SendResult::Refused("msg_too_long".to_owned()));
+    let all = [notification(Slack, 1, 1, Open), notification(Slack, 1, 2, Close)];
+    world.publish(&all[..1]).await;
     world.ends(&all[..1]).await;
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     let ends = world.ends(&all).await;
     assert_eq!(ends[&all[1].notification_id], ReceiptOutcome::Superseded);
     assert_eq!(world.made().len(), 1);
@@ -125,9 +125,9 @@ async fn nobody_is_told_of_the_end_of_what_could_not_be_opened() {
 #[tokio::test(start_paused = true)]
 async fn what_is_no_notification_of_the_channel_becomes_a_dead_letter_and_the_others_go_on() {
     let mut world = World::new(Slack).await;
-    let stray = told(schemas::Channel::Email, 1, 1, Open);
-    let fine = told(Slack, 2, 1, Open);
-    world.tell(&[stray, fine.clone()]).await;
+    let stray = notification(schemas::Channel::Email, 1, 1, Open);
+    let fine = notification(Slack, 2, 1, Open);
+    world.publish(&[stray, fine.clone()]).await;
     world.ends(&[fine]).await;
     let kept: schemas::rejection::DeadLetter =
         serde_json::from_slice(world.dead_letters()[0].value.as_deref().unwrap()).unwrap();

@@ -6,7 +6,7 @@ use schemas::NotificationKind::{Close, Open};
 use crate::delivery::overflow::HELD_PER_DESTINATION;
 
 fn elsewhere(alert: u32) -> Notification {
-    let mut notification = told(Webhook, alert, 1, Open);
+    let mut notification = notification(Webhook, alert, 1, Open);
     notification.destination = "https://well.example.com/".to_owned();
     notification
 }
@@ -25,20 +25,23 @@ async fn l1_a_dead_destination_does_not_hold_up_others() {
     });
     let many = u32::try_from(HELD_PER_DESTINATION).unwrap() + 1_500;
     let dead = opens(Webhook, 0..many);
-    world.tell(&dead).await;
+    world.publish(&dead).await;
     let before = world.clock.now();
-    world.tell(&[elsewhere(ELSEWHERE)]).await;
+    world.publish(&[elsewhere(ELSEWHERE)]).await;
     world.ends(&[elsewhere(ELSEWHERE)]).await;
     assert!(world.clock.now().duration_since(before).as_secs() < 2);
 
     // What has opened and closed while it stayed in the store says nothing to the destination.
-    let (over, close) = (told(Webhook, many, 1, Open), told(Webhook, many, 2, Close));
-    world.tell(&[over.clone(), close.clone()]).await;
+    let (over, close) = (
+        notification(Webhook, many, 1, Open),
+        notification(Webhook, many, 2, Close),
+    );
+    world.publish(&[over.clone(), close.clone()]).await;
 
     world.kill().await;
     world.start();
     let before = world.clock.now();
-    world.tell(&[elsewhere(ELSEWHERE + 1)]).await;
+    world.publish(&[elsewhere(ELSEWHERE + 1)]).await;
     world.ends(&[elsewhere(ELSEWHERE + 1)]).await;
     assert!(world.clock.now().duration_since(before).as_secs() < 2);
 

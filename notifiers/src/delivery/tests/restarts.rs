@@ -15,7 +15,7 @@ async fn a_notifier_that_is_killed_again_and_again_loses_nothing() {
     let fails_first = |made: &Made| made.ids[0].as_u128().is_multiple_of(7) && made.at < 3 * SECOND;
     world.slow_script(move |made| (SECOND / 10, if fails_first(made) { away() } else { sent(made) }));
     for (round, part) in all.chunks(100).enumerate() {
-        world.tell(part).await;
+        world.publish(part).await;
         // Each time a little later in what it does.
         tokio::time::sleep(SECOND / 50 * u32::try_from(round * 3 + 1).unwrap()).await;
         world.kill().await;
@@ -26,8 +26,8 @@ async fn a_notifier_that_is_killed_again_and_again_loses_nothing() {
         ends.values()
             .all(|end| matches!(end, ReceiptOutcome::Sent { .. }))
     );
-    let told: BTreeSet<_> = world.made().into_iter().flat_map(|made| made.ids).collect();
-    assert_eq!(told.len(), all.len(), "whatever was sent twice has the same id");
+    let sent: BTreeSet<_> = world.made().into_iter().flat_map(|made| made.ids).collect();
+    assert_eq!(sent.len(), all.len(), "what was sent twice has the same id");
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,7 +35,7 @@ async fn a_notifier_that_is_stopped_finishes_what_it_has_begun() {
     let mut world = World::new(Webhook).await;
     let all = opens(Webhook, 0..300);
     world.slow_script(|made| (SECOND / 2, sent(made)));
-    world.tell(&all).await;
+    world.publish(&all).await;
     tokio::time::sleep(SECOND / 4).await;
     world.stop().await;
     let begun = world.made().len();
@@ -51,14 +51,14 @@ async fn a_notifier_that_is_stopped_finishes_what_it_has_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_that_was_under_way_at_the_crash_is_closed() {
+async fn an_open_that_was_in_flight_at_the_crash_is_closed() {
     let mut world = World::new(Slack).await;
     world.slow_script(|made| (10 * SECOND, sent(made)));
-    let all = [told(Slack, 1, 1, Open), told(Slack, 1, 2, Close)];
-    world.tell(&all[..1]).await;
+    let all = [notification(Slack, 1, 1, Open), notification(Slack, 1, 2, Close)];
+    world.publish(&all[..1]).await;
     tokio::time::sleep(SECOND).await;
     world.kill().await;
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     world.start();
     let ends = world.ends(&all).await;
     assert!(
@@ -71,14 +71,14 @@ async fn an_open_that_was_under_way_at_the_crash_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_the_first_message_is_still_known() {
     let mut world = World::new(Slack).await;
-    let all = [told(Slack, 1, 1, Open), told(Slack, 1, 2, Close)];
-    world.tell(&all[..1]).await;
+    let all = [notification(Slack, 1, 1, Open), notification(Slack, 1, 2, Close)];
+    world.publish(&all[..1]).await;
     world.ends(&all[..1]).await;
     world.kill().await;
     world.start();
-    world.tell(&all[1..]).await;
+    world.publish(&all[1..]).await;
     world.ends(&all).await;
-    assert_eq!(world.made()[1].opened_as.as_deref(), Some("C1:101"));
+    assert_eq!(world.made()[1].thread_ref.as_deref(), Some("C1:101"));
 }
 
 async fn assigned(consumer: &mut dyn Consumer) -> Vec<u32> {
@@ -90,7 +90,7 @@ async fn assigned(consumer: &mut dyn Consumer) -> Vec<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_belongs_to_somebody_else_is_no_longer_sent_until_it_comes_back() {
+async fn the_notifications_of_a_lost_partition_are_not_sent_until_it_comes_back() {
     let mut world = World::with_partitions(Webhook, 2).await;
     world.script(|_| away());
     // One destination in each of the two partitions.
@@ -103,7 +103,7 @@ async fn what_belongs_to_somebody_else_is_no_longer_sent_until_it_comes_back() {
             .unwrap()
     };
     (all[0].destination, all[1].destination) = (name(0), name(1));
-    world.tell(&all).await;
+    world.publish(&all).await;
     world.receipts(2).await;
 
     let mut other = world
@@ -137,11 +137,11 @@ async fn a_claim_that_was_lost_stops_sending_and_is_taken_again() {
     let mut world = World::new(Webhook).await;
     world.script(|_| away());
     let all = opens(Webhook, 0..5);
-    world.tell(&all).await;
+    world.publish(&all).await;
     world.receipts(5).await;
     world
         .store
-        .claim("notifiers.webhook", 0, "somebody")
+        .claim("notifiers.webhook", 0, "another")
         .await
         .unwrap();
     world.script(sent);
@@ -160,7 +160,7 @@ async fn receipts_wait_for_a_log_that_is_away() {
     let mut world = World::new(Webhook).await;
     let all = opens(Webhook, 0..5);
     world.script(|made| if made.at < 10 * SECOND { away() } else { sent(made) });
-    world.tell(&all).await;
+    world.publish(&all).await;
     world.receipts(5).await;
     world.log.set_available(false);
     tokio::time::sleep(HOUR).await;
@@ -182,7 +182,7 @@ async fn receipts_wait_for_a_log_that_is_away() {
 async fn receipts_that_were_stored_and_not_published_are_published_by_the_next_owner() {
     let mut world = World::new(Webhook).await;
     let all = opens(Webhook, 0..50);
-    world.tell(&all).await;
+    world.publish(&all).await;
     tokio::time::sleep(SECOND / 20).await;
     world.log.set_available(false);
     tokio::time::sleep(30 * SECOND).await;

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use schemas::{DeliveryFailure, ReceiptOutcome};
 
 use super::world::*;
-use crate::answer::Answer;
+use crate::sender::SendResult;
 use schemas::Channel::{Slack, Webhook};
 use schemas::NotificationKind::Open;
 
@@ -13,15 +13,15 @@ async fn what_fails_is_tried_again_on_schedule_and_not_before_the_provider_wants
     let count = AtomicU32::new(0);
     world.script(move |made| match count.fetch_add(1, Ordering::Relaxed) {
         0 => away(),
-        1 => Answer::Transient {
+        1 => SendResult::Transient {
             after: Some(90 * SECOND),
             error: "slow down".to_owned(),
-            perhaps_delivered: false,
+            maybe_delivered: false,
         },
         2 => away(),
         _ => sent(made),
     });
-    world.tell(&[told(Slack, 1, 1, Open)]).await;
+    world.publish(&[notification(Slack, 1, 1, Open)]).await;
     let receipts = world.receipts(2).await;
     let times: Vec<_> = world
         .made()
@@ -44,8 +44,8 @@ async fn what_fails_is_tried_again_on_schedule_and_not_before_the_provider_wants
 async fn after_seventy_five_hours_it_is_given_up_as_a_dead_letter() {
     let mut world = World::new(Webhook).await;
     world.script(|_| away());
-    let lost = told(Webhook, 1, 1, Open);
-    world.tell(std::slice::from_ref(&lost)).await;
+    let lost = notification(Webhook, 1, 1, Open);
+    world.publish(std::slice::from_ref(&lost)).await;
     let ends = world.ends(std::slice::from_ref(&lost)).await;
     let failure = DeliveryFailure::Expired;
     assert_eq!(
@@ -71,9 +71,9 @@ async fn after_seventy_five_hours_it_is_given_up_as_a_dead_letter() {
 #[tokio::test(start_paused = true)]
 async fn what_a_provider_will_never_take_becomes_a_dead_letter_at_once() {
     let mut world = World::new(Slack).await;
-    world.script(|_| Answer::BadDestination("Slack says channel_not_found".to_owned()));
-    let lost = told(Slack, 1, 1, Open);
-    world.tell(std::slice::from_ref(&lost)).await;
+    world.script(|_| SendResult::BadDestination("Slack says channel_not_found".to_owned()));
+    let lost = notification(Slack, 1, 1, Open);
+    world.publish(std::slice::from_ref(&lost)).await;
     let ends = world.ends(std::slice::from_ref(&lost)).await;
     assert!(matches!(
         ends[&lost.notification_id],
@@ -89,8 +89,8 @@ async fn what_a_provider_will_never_take_becomes_a_dead_letter_at_once() {
 async fn without_a_bot_it_waits_for_one_for_an_hour() {
     let mut world = World::new(Slack).await;
     world.bots(&[]);
-    let waits = told(Slack, 1, 1, Open);
-    world.tell(std::slice::from_ref(&waits)).await;
+    let waits = notification(Slack, 1, 1, Open);
+    world.publish(std::slice::from_ref(&waits)).await;
     let receipts = world.receipts(1).await;
     let error = "no slack bot is configured: declare one under `bots`";
     assert!(matches!(&receipts[0].outcome, ReceiptOutcome::Retrying { error: said, .. } if said == error));
@@ -102,9 +102,9 @@ async fn without_a_bot_it_waits_for_one_for_an_hour() {
     assert!(wait.as_secs() < 2, "sent {wait} after the bot was declared");
 
     world.bots(&[]);
-    let lost = told(Slack, 2, 1, Open);
+    let lost = notification(Slack, 2, 1, Open);
     let start = world.clock.now();
-    world.tell(std::slice::from_ref(&lost)).await;
+    world.publish(std::slice::from_ref(&lost)).await;
     let ends = world.ends(std::slice::from_ref(&lost)).await;
     assert_eq!(
         ends[&lost.notification_id],
@@ -123,7 +123,7 @@ async fn a_provider_that_is_dead_for_an_hour_gets_everything_soon_after() {
     let back_at = HOUR;
     world.script(move |made| if made.at < back_at { away() } else { sent(made) });
     let all = opens(Webhook, 0..500);
-    world.tell(&all).await;
+    world.publish(&all).await;
     world.ends(&all).await;
     let last = world.made().iter().map(|made| made.at).max().unwrap();
     assert!(last < back_at + 60 * SECOND, "the last was sent at {last:?}");

@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Errand, Sender, Told};
-use crate::delivery::{Desk, run};
+use crate::delivery::{ChannelRuntime, run};
 use crate::metrics::NotifierMetrics;
 use crate::samples;
+use crate::sender::{Payload, SendRequest, SendResult, Sender};
 
 /// An attempt that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,11 @@ pub(super) struct Made {
     pub(super) at: Duration,
     pub(super) ids: Vec<Uuid>,
     pub(super) kind: NotificationKind,
-    pub(super) opened_as: Option<String>,
+    pub(super) thread_ref: Option<String>,
     pub(super) destination: String,
 }
 
-type Script = dyn Fn(&Made) -> (Duration, Answer) + Send + Sync;
+type Script = dyn Fn(&Made) -> (Duration, SendResult) + Send + Sync;
 
 /// A provider that answers by a script, after a time.
 struct Provider {
@@ -49,17 +49,17 @@ impl Sender for Provider {
         self.channel
     }
 
-    async fn send(&self, errand: &Errand<'_>) -> Answer {
-        let told = match errand.told {
-            Told::One(one) => std::slice::from_ref(one),
-            Told::Digest { of, .. } => of,
+    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
+        let notifications = match request.payload {
+            Payload::One(one) => std::slice::from_ref(one),
+            Payload::Digest { of, .. } => of,
         };
         let made = Made {
             at: self.clock.steady().since(self.start),
-            ids: told.iter().map(|one| one.notification_id).collect(),
-            kind: told[0].kind,
-            opened_as: errand.opened_as.map(str::to_owned),
-            destination: errand.destination.to_owned(),
+            ids: notifications.iter().map(|one| one.notification_id).collect(),
+            kind: notifications[0].kind,
+            thread_ref: request.thread_ref.map(str::to_owned),
+            destination: request.destination.to_owned(),
         };
         let script = Arc::clone(&self.script.lock().unwrap());
         let (wait, answer) = script(&made);
@@ -122,7 +122,7 @@ impl World {
     pub(super) fn start(&mut self) {
         let metrics = Metrics::new();
         let shutdown = tokio_util::sync::CancellationToken::new();
-        let desk = Desk {
+        let runtime = ChannelRuntime {
             context: Context {
                 metrics: metrics.clone(),
                 shutdown: shutdown.clone(),
@@ -134,7 +134,7 @@ impl World {
             metrics: NotifierMetrics::new(&metrics),
             sender: Arc::clone(&self.provider) as Arc<dyn Sender>,
         };
-        self.running = Some((shutdown, tokio::spawn(run(desk))));
+        self.running = Some((shutdown, tokio::spawn(run(runtime))));
     }
 
     pub(super) async fn stop(&mut self) {
@@ -143,7 +143,7 @@ impl World {
         running.await.unwrap();
     }
 
-    /// Ends it in the middle of whatever it does.
+    /// Aborts it at an arbitrary point.
     pub(super) async fn kill(&mut self) {
         let (_, running) = self.running.take().unwrap();
         running.abort();
@@ -151,12 +151,15 @@ impl World {
     }
 
     /// How the provider answers from now on, at once.
-    pub(super) fn script(&self, script: impl Fn(&Made) -> Answer + Send + Sync + 'static) {
+    pub(super) fn script(&self, script: impl Fn(&Made) -> SendResult + Send + Sync + 'static) {
         self.slow_script(move |made| (Duration::ZERO, script(made)));
     }
 
     /// How the provider answers from now on, and after which time.
-    pub(super) fn slow_script(&self, script: impl Fn(&Made) -> (Duration, Answer) + Send + Sync + 'static) {
+    pub(super) fn slow_script(
+        &self,
+        script: impl Fn(&Made) -> (Duration, SendResult) + Send + Sync + 'static,
+    ) {
         *self.provider.script.lock().unwrap() = Arc::new(script);
     }
 
@@ -164,7 +167,7 @@ impl World {
         self.site.send_replace(Arc::new(site(bots, self.channel)));
     }
 
-    pub(super) async fn tell(&self, notifications: &[Notification]) {
+    pub(super) async fn publish(&self, notifications: &[Notification]) {
         let records = notifications.iter().map(|notification| Record {
             key: notification.destination.clone(),
             value: Some(serde_json::to_vec(notification).unwrap().into()),
@@ -196,7 +199,7 @@ impl World {
         self.seen.clone()
     }
 
-    /// Waits until every one of these notifications has come to an end, and says how each did, by id.
+    /// Waits until each of these notifications is resolved, and answers the outcomes by id.
     pub(super) async fn ends(&mut self, of: &[Notification]) -> BTreeMap<Uuid, ReceiptOutcome> {
         let mut count = 0;
         loop {
@@ -244,22 +247,27 @@ fn site(bots: &[&str], channel: Channel) -> Site {
     site
 }
 
-pub(super) fn sent(made: &Made) -> Answer {
-    Answer::Sent {
+pub(super) fn sent(made: &Made) -> SendResult {
+    SendResult::Sent {
         reference: Some(format!("C1:{}", made.ids[0].as_u128())),
     }
 }
 
-pub(super) fn away() -> Answer {
-    Answer::Transient {
+pub(super) fn away() -> SendResult {
+    SendResult::Transient {
         after: None,
         error: "away".to_owned(),
-        perhaps_delivered: false,
+        maybe_delivered: false,
     }
 }
 
 /// A notification of the first episode of an alert.
-pub(super) fn told(channel: Channel, alert: u32, sequence: u32, kind: NotificationKind) -> Notification {
+pub(super) fn notification(
+    channel: Channel,
+    alert: u32,
+    sequence: u32,
+    kind: NotificationKind,
+) -> Notification {
     let mut notification = samples::notification(sequence, kind);
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&alert.to_be_bytes());
@@ -273,6 +281,6 @@ pub(super) fn told(channel: Channel, alert: u32, sequence: u32, kind: Notificati
 
 pub(super) fn opens(channel: Channel, alerts: std::ops::Range<u32>) -> Vec<Notification> {
     alerts
-        .map(|alert| told(channel, alert, 1, NotificationKind::Open))
+        .map(|alert| notification(channel, alert, 1, NotificationKind::Open))
         .collect()
 }

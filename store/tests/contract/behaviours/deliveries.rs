@@ -222,11 +222,11 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
     let stored = store.unfinished(&claim, 0, 231).await.unwrap().deliveries;
     assert!(stored.is_empty(), "nothing is left to do for them");
     for (new, end) in notifications.iter().zip(&ends) {
-        let opened_as = store
-            .opened_as(new.fingerprint, new.episode, new.channel, &new.destination)
+        let thread_ref = store
+            .thread_ref(new.fingerprint, new.episode, new.channel, &new.destination)
             .await
             .unwrap();
-        assert_eq!(opened_as, end.reference);
+        assert_eq!(thread_ref, end.reference);
     }
 }
 
@@ -248,9 +248,9 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .accept(&claim, &[open.clone(), later.clone()], (TOPIC, 1))
         .await
         .unwrap();
-    let opened_as = async |episode, channel, destination: &str| {
+    let thread_ref = async |episode, channel, destination: &str| {
         store
-            .opened_as(fingerprint(1), episode, channel, destination)
+            .thread_ref(fingerprint(1), episode, channel, destination)
             .await
             .unwrap()
     };
@@ -263,7 +263,7 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .await
         .unwrap();
     assert_eq!(
-        opened_as(1, Channel::Slack, "#on-call").await,
+        thread_ref(1, Channel::Slack, "#on-call").await,
         None,
         "not sent yet"
     );
@@ -272,12 +272,12 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .await
         .unwrap();
     assert_eq!(
-        opened_as(1, Channel::Slack, "#on-call").await.as_deref(),
+        thread_ref(1, Channel::Slack, "#on-call").await.as_deref(),
         Some("1712.5 🙂")
     );
-    assert_eq!(opened_as(2, Channel::Slack, "#on-call").await, None);
-    assert_eq!(opened_as(1, Channel::Email, "#on-call").await, None);
-    assert_eq!(opened_as(1, Channel::Slack, "#On-Call").await, None);
+    assert_eq!(thread_ref(2, Channel::Slack, "#on-call").await, None);
+    assert_eq!(thread_ref(1, Channel::Email, "#on-call").await, None);
+    assert_eq!(thread_ref(1, Channel::Slack, "#On-Call").await, None);
 }
 
 pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &Backing) {
@@ -314,7 +314,7 @@ pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &B
     assert_eq!((removed, store.prune(old, 2).await.unwrap()), ([2, 1], 0));
     let known = async |number| {
         store
-            .opened_as(fingerprint(number), 1, Channel::Slack, "#on-call")
+            .thread_ref(fingerprint(number), 1, Channel::Slack, "#on-call")
             .await
             .unwrap()
             .is_some()

@@ -1,4 +1,4 @@
-//! What runs beside the courier, one of each at a time: a transaction, a publication.
+//! Tasks that run beside the dispatcher, one of each kind at a time: a transaction, a publication, a read.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -12,18 +12,18 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::overflow::{ToRead, has_room};
+use super::super::pending::{Amount, Endpoint, Now, PendingNotification};
 use super::super::publishing;
-use super::super::waiting::{Amount, Now, Place, Waiting};
-use super::books::{Entry, Outgoing};
+use super::records::{Entry, Outgoing};
 
-/// The waits for a dependency that is away grow from this
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// to this.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The first wait for a dependency that is unavailable; each further one is twice as long.
+const MIN_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait for a dependency that is unavailable.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How many deliveries are read at once.
 pub(in crate::delivery) const READ_AT_ONCE: usize = 1_000;
 
-/// Something that runs, or nothing.
+/// A task that runs, or none.
 pub(super) struct Background<T> {
     running: Option<Running<T>>,
 }
@@ -71,7 +71,7 @@ impl<T: Send + 'static> Background<T> {
         }
     }
 
-    /// Its end, with the partition it was about; no result if it broke off. Cancel-safe.
+    /// Waits for its end; answers its partition, and no result if it panicked. Cancel-safe.
     pub(super) async fn end(&mut self) -> (u32, Option<T>) {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;
@@ -83,22 +83,23 @@ impl<T: Send + 'static> Background<T> {
     }
 }
 
-/// What was stored, or was not because somebody else owns the partition.
+/// The end of a transaction.
 pub(super) struct Written {
     pub(super) claim: Claim,
-    /// What is to be published now, and where it is stored.
+    /// The messages to publish, and their row of the outbox.
     pub(super) outbox: Option<(i64, Vec<OutboxMessage>)>,
+    /// Another process owns the partition: nothing was stored.
     pub(super) fenced: bool,
 }
 
-/// Stores what became of notifications, however long the store is away. Doing it twice does no harm.
+/// Stores the results of notifications; retries while the store is unavailable. Idempotent.
 pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, published: Vec<i64>) -> Written {
     let (mut updates, mut messages) = (Vec::with_capacity(entries.len()), Vec::new());
     for entry in entries {
         updates.push(entry.update);
         messages.extend(entry.messages);
     }
-    let mut wait = SHORTEST_WAIT;
+    let mut wait = MIN_WAIT;
     loop {
         let written = store.update_deliveries(&claim, &updates, &messages, &published);
         match written.await {
@@ -117,26 +118,26 @@ pub(super) async fn write(store: Store, claim: Claim, entries: Vec<Entry>, publi
                 };
             }
             Err(error) => {
-                if wait == SHORTEST_WAIT {
-                    tracing::warn!(partition = claim.partition, %error, "what was sent cannot be stored yet");
+                if wait == MIN_WAIT {
+                    tracing::warn!(partition = claim.partition, %error, "results cannot be stored yet");
                 }
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+                wait = (wait * 2).min(MAX_WAIT);
             }
         }
     }
 }
 
-/// What was read back for a destination.
+/// Notifications read back for an endpoint.
 pub(super) struct ReadBack {
-    pub(super) place: Arc<Place>,
-    pub(super) waiting: Vec<Waiting>,
-    /// There may be more.
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) pending: Vec<PendingNotification>,
+    /// The store may hold more of them.
     pub(super) more: bool,
 }
 
-/// Reads what was left in the store for a destination, as much as there is room for, however long the store is away. Without
-/// what has ended already but is not stored yet.
+/// Reads the notifications left in the store for an endpoint, as many as there is room for, without those that have ended
+/// (`ended`) and whose results are not stored yet. Retries while the store is unavailable.
 pub(super) async fn read_back(
     store: Store,
     clock: Clock,
@@ -144,44 +145,47 @@ pub(super) async fn read_back(
     to_read: ToRead,
     ended: HashSet<Uuid>,
 ) -> ReadBack {
-    let ToRead { place, untried, .. } = to_read;
-    let mut waiting = Vec::new();
+    let ToRead {
+        endpoint, untried, ..
+    } = to_read;
+    let mut pending = Vec::new();
     let mut after = 0;
-    let mut wait = SHORTEST_WAIT;
+    let mut wait = MIN_WAIT;
     loop {
         let page = store
-            .pending_at(&claim, &place.destination, after, READ_AT_ONCE)
+            .pending_at(&claim, &endpoint.destination, after, READ_AT_ONCE)
             .await;
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                if wait == SHORTEST_WAIT {
-                    tracing::warn!(partition = claim.partition, %error, "what waits cannot be read back yet");
+                if wait == MIN_WAIT {
+                    tracing::warn!(partition = claim.partition, %error, "pending notifications cannot be read back yet");
                 }
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+                wait = (wait * 2).min(MAX_WAIT);
                 continue;
             }
         };
         let ours = page.deliveries.iter().filter(|delivery| {
-            delivery.notification.bot == place.bot && !ended.contains(&delivery.notification.notification_id)
+            delivery.notification.bot == endpoint.bot
+                && !ended.contains(&delivery.notification.notification_id)
         });
         for delivery in ours {
-            match Waiting::taken_over(delivery, Now::of(&clock)) {
-                Ok(one) => waiting.push(Waiting {
-                    perhaps_delivered: !untried,
+            match PendingNotification::taken_over(delivery, Now::of(&clock)) {
+                Ok(one) => pending.push(PendingNotification {
+                    maybe_delivered: !untried,
                     ..one
                 }),
                 Err(error) => tracing::error!(%error, "a stored notification has no JSON form"),
             }
         }
-        let full = !has_room(Amount::of(&waiting));
+        let full = !has_room(Amount::of(&pending));
         match page.next {
             Some(next) if !full => after = next,
             next => {
                 return ReadBack {
-                    place,
-                    waiting,
+                    endpoint,
+                    pending,
                     more: next.is_some(),
                 };
             }
@@ -192,23 +196,23 @@ pub(super) async fn read_back(
 /// Partition, epoch and row of the outbox of what was published.
 pub(super) type Published = Vec<(u32, i64, i64)>;
 
-/// Publishes what is stored in the outbox, however long the log is away.
+/// Publishes what is stored in the outbox; retries while the log is unavailable.
 pub(super) async fn publish(context: Context, outgoing: Vec<Outgoing>) -> Published {
     let (mut published, mut messages) = (Vec::with_capacity(outgoing.len()), Vec::new());
     for one in outgoing {
         published.push((one.partition, one.epoch, one.row));
         messages.extend(one.messages);
     }
-    let mut wait = SHORTEST_WAIT;
+    let mut wait = MIN_WAIT;
     loop {
         match publishing::publish(&context, &messages).await {
             Ok(()) => return published,
             Err(error) => {
-                if wait == SHORTEST_WAIT {
+                if wait == MIN_WAIT {
                     tracing::warn!(%error, "receipts cannot be published yet");
                 }
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+                wait = (wait * 2).min(MAX_WAIT);
             }
         }
     }

@@ -1,12 +1,12 @@
-//! What Slack's answers mean.
+//! Reading Slack's responses, <https://docs.slack.dev/reference/methods/chat.postMessage#errors>.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::answer::Answer;
 use crate::channels::http::Reply;
 use crate::channels::text::{cut, one_line};
+use crate::sender::SendResult;
 
 /// A message on Slack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +30,12 @@ impl Posted {
     }
 }
 
-/// Why a call came to nothing.
+/// Why a call failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// The message that was to be edited, or answered, can no longer be.
+pub(super) enum Failure {
+    /// The message that is to be edited or replied to is gone.
     MessageGone,
-    Answered(Answer),
+    Result(SendResult),
 }
 
 #[derive(Deserialize)]
@@ -49,13 +49,13 @@ struct ReplyBody {
     ts: String,
 }
 
-/// What Slack's answer means.
-pub(super) fn read(reply: &Reply) -> Result<Posted, Refusal> {
-    let transient = |error: String, perhaps_delivered| {
-        Refusal::Answered(Answer::Transient {
+/// Reads Slack's response.
+pub(super) fn read(reply: &Reply) -> Result<Posted, Failure> {
+    let transient = |error: String, maybe_delivered| {
+        Failure::Result(SendResult::Transient {
             after: reply.retry_after,
             error,
-            perhaps_delivered,
+            maybe_delivered,
         })
     };
     match reply.status.as_u16() {
@@ -64,17 +64,17 @@ pub(super) fn read(reply: &Reply) -> Result<Posted, Refusal> {
         408 | 500..600 => return Err(transient(reply.text(), true)),
         401 | 403 | 404 => {
             let error = format!("{}; is api_url of the slack bot right?", reply.text());
-            return Err(Refusal::Answered(Answer::BadCredentials(error)));
+            return Err(Failure::Result(SendResult::BadCredentials(error)));
         }
-        _ => return Err(Refusal::Answered(Answer::Refused(reply.text()))),
+        _ => return Err(Failure::Result(SendResult::Refused(reply.text()))),
     }
     match serde_json::from_slice::<ReplyBody>(&reply.body) {
         Ok(body) if body.ok => Ok(Posted {
             channel: body.channel,
             ts: body.ts,
         }),
-        Ok(body) => Err(refusal(&body.error, reply.retry_after)),
-        // The answer is cut when it repeats a long message; what is wanted stands at its beginning.
+        Ok(body) => Err(failure(&body.error, reply.retry_after)),
+        // A response that repeats a long message is cut; channel and time are at its beginning.
         Err(_) => match beginning(&reply.body) {
             Some(posted) => Ok(posted),
             None => Err(transient(
@@ -85,24 +85,24 @@ pub(super) fn read(reply: &Reply) -> Result<Posted, Refusal> {
     }
 }
 
-/// What an error word of Slack means.
-fn refusal(word: &str, after: Option<Duration>) -> Refusal {
+/// The meaning of an error code of Slack.
+fn failure(word: &str, after: Option<Duration>) -> Failure {
     let error = format!("Slack says {}", cut(&one_line(word), 100));
-    let transient = |perhaps_delivered| Answer::Transient {
+    let transient = |maybe_delivered| SendResult::Transient {
         after,
         error: error.clone(),
-        perhaps_delivered,
+        maybe_delivered,
     };
-    Refusal::Answered(match word {
+    Failure::Result(match word {
         "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" => {
-            return Refusal::MessageGone;
+            return Failure::MessageGone;
         }
         "channel_not_found"
         | "not_in_channel"
         | "is_archived"
         | "restricted_action"
         | "restricted_action_read_only_channel"
-        | "user_not_found" => Answer::BadDestination(error),
+        | "user_not_found" => SendResult::BadDestination(error),
         "invalid_auth"
         | "not_authed"
         | "token_revoked"
@@ -113,18 +113,18 @@ fn refusal(word: &str, after: Option<Duration>) -> Refusal {
         | "org_login_required"
         | "team_access_not_granted"
         | "ekm_access_denied"
-        | "access_denied" => Answer::BadCredentials(error),
+        | "access_denied" => SendResult::BadCredentials(error),
         "ratelimited"
         | "rate_limited"
         | "message_limit_exceeded"
         | "service_unavailable"
         | "team_added_to_org" => transient(false),
         "internal_error" | "fatal_error" | "request_timeout" => transient(true),
-        _ => Answer::Refused(error),
+        _ => SendResult::Refused(error),
     })
 }
 
-/// Channel and time of an answer of which only the beginning was read.
+/// Channel and time of a response of which only the beginning was read.
 fn beginning(body: &[u8]) -> Option<Posted> {
     let text = String::from_utf8_lossy(body);
     let value = |name: &str| {

@@ -1,9 +1,9 @@
-//! A notification in the channel's hands.
+//! A notification that is pending: stored, and neither delivered nor failed.
 
-use bytes::Bytes;
 use std::ops::{AddAssign, SubAssign};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use pipeline::log::Received;
 use pipeline::{Clock, Steady};
@@ -31,71 +31,71 @@ impl Now {
         }
     }
 
-    /// What the time of day will be then, unless it is corrected.
+    /// The time of day at that moment, unless the clock is corrected meanwhile.
     pub(crate) fn wall_at(self, at: Steady) -> Timestamp {
         let wait = at.since(self.steady);
         self.wall.checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 
-    /// When this time of day comes, but no later than in `longest`: the store may have kept it from before the time of day
-    /// was set back.
+    /// When this time of day comes, but no later than after `longest`: it may have been stored before the time of day was set
+    /// back.
     fn steady_at(self, wall: Timestamp, longest: Duration) -> Steady {
         let wait = Duration::try_from(wall.duration_since(self.wall)).unwrap_or_default();
         self.steady.after(wait.min(longest))
     }
 
-    /// How long ago this was; zero if it is to come.
+    /// How long ago this was; zero if it is in the future.
     fn age(self, wall: Timestamp) -> Duration {
         Duration::try_from(self.wall.duration_since(wall)).unwrap_or_default()
     }
 }
 
-/// Where something is told, and in whose name.
+/// A destination of the channel, and the bot whose credentials are used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Endpoint {
     pub(crate) destination: String,
     pub(crate) bot: Option<String>,
 }
 
-/// A notification that waits. What is only needed for sending stays in its JSON form, which is a third of the size.
+/// A pending notification. What only the attempt needs stays JSON, which is a third of the size.
 #[derive(Debug, Clone)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingNotification {
     pub(crate) id: Uuid,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) episode: u32,
     pub(crate) sequence: u32,
     pub(crate) kind: NotificationKind,
     pub(crate) accepted_at: Timestamp,
-    /// When it was decided, as far as that was known when it was taken in.
+    /// When the daemon decided it, by the steady clock of this process.
     pub(crate) decided: Steady,
     pub(crate) severity: Severity,
     /// The notification.
     pub(crate) json: Bytes,
-    /// Where it was read; not known after a restart.
+    /// Its offset on the topic; 0 after a restart.
     pub(crate) offset: u64,
     pub(crate) traceparent: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) next_attempt_at: Steady,
-    /// An attempt may have reached the destination.
-    pub(crate) perhaps_delivered: bool,
+    /// An attempt may have been delivered.
+    pub(crate) maybe_delivered: bool,
 }
 
-/// How much is held in memory.
+/// An amount of notifications in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     /// Notifications.
     pub(crate) count: usize,
-    /// About what they take.
+    /// About how many bytes they take.
     pub(crate) bytes: usize,
 }
 
 impl Amount {
-    /// What a notification takes beside its JSON, with its places in the queue.
+    /// Bytes of a notification beside its JSON, with its entries in the queue.
     const BESIDE_BYTES: usize = 700;
 
-    pub(crate) fn of<'a>(waiting: impl IntoIterator<Item = &'a Waiting>) -> Self {
+    pub(crate) fn of<'a>(pending: impl IntoIterator<Item = &'a PendingNotification>) -> Self {
         let mut amount = Self::default();
-        for one in waiting {
+        for one in pending {
             amount.count += 1;
             amount.bytes += one.json.len() + Self::BESIDE_BYTES;
         }
@@ -117,8 +117,8 @@ impl SubAssign for Amount {
     }
 }
 
-impl Waiting {
-    /// One that was just read.
+impl PendingNotification {
+    /// From a record that was just read.
     pub(crate) fn new(notification: &Notification, record: &Received, now: Now) -> Self {
         Self {
             // A copy, so that it does not hold the whole batch in memory.
@@ -129,13 +129,13 @@ impl Waiting {
         }
     }
 
-    /// One that somebody had in hand before. Whether it was being sent just then nobody knows.
+    /// From a stored delivery of an earlier owner, who may have been sending it.
     pub(crate) fn taken_over(delivery: &Delivery, now: Now) -> Result<Self, serde_json::Error> {
         Ok(Self {
             json: serde_json::to_vec(&delivery.notification)?.into(),
             attempts: delivery.attempts,
             next_attempt_at: now.steady_at(delivery.next_attempt_at, longest_wait(delivery.attempts)),
-            perhaps_delivered: true,
+            maybe_delivered: true,
             ..Self::of(&delivery.notification, now)
         })
     }
@@ -155,11 +155,11 @@ impl Waiting {
             traceparent: None,
             attempts: 0,
             next_attempt_at: now.steady,
-            perhaps_delivered: false,
+            maybe_delivered: false,
         }
     }
 
-    /// What became of it.
+    /// Its receipt.
     pub(crate) fn receipt(
         &self,
         channel: Channel,
@@ -182,9 +182,9 @@ impl Waiting {
     }
 }
 
-/// The place of a notification.
-pub(crate) fn place(notification: &Notification) -> Place {
-    Place {
+/// The endpoint of a notification.
+pub(crate) fn endpoint(notification: &Notification) -> Endpoint {
+    Endpoint {
         destination: notification.destination.clone(),
         bot: notification.bot.clone(),
     }
