@@ -34,8 +34,8 @@ test: console console-check ## Everything: formats, lints, unit and contract tes
 console-check: console
 	cd console && npm run check --silent && npm test --silent
 
-schemas: ## Write the JSON Schemas anew from the types
-	UPDATE_SCHEMAS=1 $(CARGO) test --package schemas --test contract
+schemas: ## Write the JSON Schemas and the page of the channels anew from the types
+	UPDATE_SCHEMAS=1 $(CARGO) test --package schemas --test contract --test channels
 
 bench: console ## Measure, beside Alertmanager where it is installed (ARGS=--quick)
 	$(CARGO) build --release --package reveille --package bench

@@ -265,7 +265,7 @@ async fn what_was_committed_and_not_published_is_published_by_the_next_owner() {
 
     world.log.set_available(true);
     let mut second = world.daemon("second").await;
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.len(), 1);
     // The first could not say that the batch was done, so it comes again.
     second.process(&event).await.unwrap();
@@ -274,12 +274,7 @@ async fn what_was_committed_and_not_published_is_published_by_the_next_owner() {
         [HistoryKind::Opened, HistoryKind::Notifying]
     );
     assert_eq!(world.published::<AlertChanged>(Topic::ALERTS_CHANGED).len(), 1);
-    assert_eq!(
-        world
-            .published::<Notification>(Topic::NOTIFICATIONS_WEBHOOK)
-            .len(),
-        1
-    );
+    assert_eq!(world.published::<Notification>(Channel::Webhook.topic()).len(), 1);
 }
 
 #[tokio::test]
@@ -303,7 +298,7 @@ async fn the_trace_of_an_event_goes_on_to_its_notification() {
         .process(&world.event("disk", EventStatus::Firing))
         .await
         .unwrap();
-    let notification = &world.log.records(Topic::NOTIFICATIONS_WEBHOOK)[0];
+    let notification = &world.log.records(Channel::Webhook.topic())[0];
     assert!(
         notification
             .header("traceparent")
@@ -385,7 +380,7 @@ async fn a_deadline_fires_at_its_time_after_a_restart() {
     assert!(due > world.clock.now());
     assert!(
         world
-            .published::<Notification>(Topic::NOTIFICATIONS_WEBHOOK)
+            .published::<Notification>(Channel::Webhook.topic())
             .is_empty(),
         "not before its time"
     );
@@ -394,7 +389,7 @@ async fn a_deadline_fires_at_its_time_after_a_restart() {
     tokio::time::advance(Duration::from_secs(301)).await;
     tokio::time::resume();
     second.wake().await.unwrap();
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(
         told.iter().map(|n| n.kind).collect::<Vec<_>>(),
         [NotificationKind::Open]
@@ -502,7 +497,7 @@ async fn calls_of_a_heartbeat_that_stop_are_missed_once_whichever_daemon_dies_me
         [HistoryKind::Opened, HistoryKind::Notifying]
     );
     // A daemon that takes over publishes once more what nobody marked as published; the id is the same.
-    let told: Vec<Notification> = world.published(Topic::notifications(Channel::Webhook));
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     let ids: BTreeSet<_> = told
         .iter()
         .map(|notification| notification.notification_id)
@@ -589,7 +584,7 @@ async fn whom_a_silence_held_back_is_told_when_it_is_ended_early() {
     }
     daemon.wake().await.unwrap();
     let told = |world: &World| -> Vec<String> {
-        let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+        let told: Vec<Notification> = world.published(Channel::Webhook.topic());
         told.into_iter().map(|told| told.alert.name).collect()
     };
     assert_eq!(told(&world), ["cpu"]);
@@ -624,7 +619,7 @@ async fn a_silence_that_was_ended_while_no_daemon_ran_holds_nobody_back() {
     world.change_site([world.silence("disk", 0)]);
     let mut second = world.daemon("second").await;
     second.wake().await.unwrap();
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.len(), 1);
 }
 
@@ -659,7 +654,7 @@ async fn more_alerts_than_are_looked_at_at_once_are_all_told_and_the_others_are_
     while daemon.wake_at().is_some_and(|at| at <= world.clock.now()) {
         daemon.wake().await.unwrap();
     }
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.len(), 1200);
     assert_eq!(world.log.records(Topic::ALERTS_CHANGED).len(), changes + 601);
 }
@@ -690,7 +685,7 @@ async fn a_change_of_silences_evaluates_only_the_alerts_that_it_held_back() {
         1,
         "only what it no longer concerns"
     );
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     let told: Vec<_> = told.into_iter().map(|told| told.alert.name).collect();
     assert_eq!(told, ["cpu", "fan", "ram", "disk"]);
     world.change_site([world.silence("cpu", 0)]);
@@ -712,7 +707,7 @@ async fn a_silence_that_goes_before_the_daemon_has_looked_at_its_coming_holds_no
     daemon.process(&event).await.unwrap();
     world.change_site([world.silence("disk", 0)]);
     daemon.wake().await.unwrap();
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.len(), 1);
 }
 
@@ -759,7 +754,7 @@ async fn an_open_alert_whose_heartbeat_is_removed_is_ended_with_a_line_that_says
     assert_eq!(page.rows[0].kind(), HistoryKind::Closed);
     let said = domain::words::message(&page.rows[0].happening);
     assert!(said.contains("nightly was removed from the site"), "{said}");
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.last().unwrap().kind, NotificationKind::Close);
     assert!(daemon.wake_at().unwrap() > world.clock.now(), "and then no more");
 }
@@ -791,7 +786,7 @@ async fn whom_a_scenario_did_not_name_is_told_once_it_does() {
     world.change_site([scenario(vec![step(0)])]);
     assert!(daemon.wake_at().unwrap() < world.clock.now());
     daemon.wake().await.unwrap();
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(Channel::Webhook.topic());
     assert_eq!(told.len(), 1);
     assert!(daemon.wake_at().unwrap() > world.clock.now(), "and then no more");
 }

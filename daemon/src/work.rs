@@ -280,7 +280,7 @@ impl<'a> Work<'a> {
             ));
         }
         for (notification, traceparent) in &self.notifications {
-            let topic = Topic::notifications(notification.channel);
+            let topic = notification.channel.topic();
             let headers = record_headers(traceparent.as_deref());
             outbox.push(outbox_message(
                 topic,

@@ -72,15 +72,6 @@ impl DeadlineKind {
     }
 }
 
-/// Whether a channel that has the alert open is told of this kind of change. Mail goes out only when it gets worse or
-/// better; what can edit its message or is read by machines hears everything.
-pub fn follows(channel: Channel, cause: HistoryKind) -> bool {
-    match channel {
-        Channel::Webhook | Channel::Slack => true,
-        Channel::Email => cause == HistoryKind::SeverityChanged,
-    }
-}
-
 /// The next thing that will happen to the alert by itself, if anything.
 pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<Deadline> {
     let alert = &state.alert;

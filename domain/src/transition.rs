@@ -326,7 +326,10 @@ impl<'a> Change<'a> {
         for index in 0..self.state.ledger.len() {
             let entry = &self.state.ledger[index];
             let open = matches!(entry.state, LedgerState::Opening | LedgerState::Open);
-            if open && entry.episode == self.state.alert.episode && steps::follows(entry.channel, cause) {
+            if open
+                && entry.episode == self.state.alert.episode
+                && entry.channel.spec().follows.includes(cause)
+            {
                 self.hand_out(index, NotificationKind::Update, cause, &reason);
             }
         }

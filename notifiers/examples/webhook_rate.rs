@@ -22,7 +22,7 @@ use pipeline::log::simulated::SimulatedLog;
 use pipeline::log::{Follower, From};
 use pipeline::{Clock, Context, Log, Record};
 use schemas::config::{ConfigEntry, Revision};
-use schemas::{NotificationKind, Topic};
+use schemas::{Channel, NotificationKind, Topic};
 use store::Store;
 use tokio::sync::watch;
 
@@ -65,8 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             headers: Vec::new(),
         }
     });
-    log.append(Topic::NOTIFICATIONS_WEBHOOK, records.collect())
-        .await?;
+    log.append(Channel::Webhook.topic(), records.collect()).await?;
     let mut receipts = log.follow(Topic::NOTIFICATIONS_RECEIPTS, From::Start).await?;
 
     let mut site = Site::default();

@@ -29,6 +29,14 @@ impl Credentials {
             .filter(|value| !value.is_empty())
     }
 
+    /// A setting, or else the default that the channel declares; empty when it declares none.
+    pub fn setting_or_default(&self, channel: Channel, name: &str) -> &str {
+        let declared = channel.spec().bot.fields.iter().find(|field| field.key == name);
+        self.setting(name)
+            .or_else(|| declared?.default)
+            .unwrap_or_default()
+    }
+
     /// A secret, if it is there and not empty.
     pub fn secret(&self, name: &str) -> Option<&str> {
         self.secrets
@@ -52,9 +60,9 @@ impl Credentials {
             )),
             (None, None) => {
                 let bots = site.bots.values().filter(|bot| bot.channel == channel).count();
-                match (bots, channel) {
-                    (0, Channel::Webhook) => Ok(Self::default()),
-                    (0, _) => Err(format!(
+                match (bots, channel.spec().bot.required) {
+                    (0, false) => Ok(Self::default()),
+                    (0, true) => Err(format!(
                         "no {channel} bot is configured: declare one under `bots`"
                     )),
                     _ => Err(format!(

@@ -71,13 +71,13 @@ impl ChannelRuntime {
     }
 
     fn topic(&self) -> Topic {
-        Topic::notifications(self.channel())
+        self.channel().topic()
     }
 }
 
 /// Delivers the notifications of one channel until shutdown.
 pub async fn run(runtime: ChannelRuntime) {
-    let name = name(runtime.channel());
+    let name = runtime.channel().stage();
     let context = runtime.context.clone();
     let metrics = StageMetrics::new(&context.metrics, name);
     let topics = [runtime.topic()];
@@ -100,15 +100,6 @@ pub async fn run(runtime: ChannelRuntime) {
         runner::run(context, name, name, &topics, metrics, make).await;
     };
     tokio::join!(stage, dispatcher.run());
-}
-
-/// The name of the stage, of its group and of its rows in the store.
-const fn name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Webhook => "notifiers.webhook",
-        Channel::Slack => "notifiers.slack",
-        Channel::Email => "notifiers.email",
-    }
 }
 
 /// One membership in the group of a channel's notifiers.
@@ -223,7 +214,7 @@ impl Notifier {
         let runtime = &self.runtime;
         let mut claim = runtime
             .store
-            .claim(name(runtime.channel()), partition, &self.owner)
+            .claim(runtime.channel().stage(), partition, &self.owner)
             .await
             .map_err(unavailable)?;
         compare_with_log(runtime, &mut claim).await?;
@@ -329,7 +320,7 @@ impl Notifier {
         unusable: &[(&Received, String)],
         now: Timestamp,
     ) -> Result<(), StageError> {
-        let stage = name(self.runtime.channel());
+        let stage = self.runtime.channel().stage();
         let done = self.dead_lettered.get(&batch.partition).copied().unwrap_or(0);
         let mut records: Vec<Record> = Vec::new();
         for (record, error) in unusable.iter().filter(|(record, _)| record.offset >= done) {
@@ -359,7 +350,7 @@ async fn compare_with_log(runtime: &ChannelRuntime, claim: &mut Claim) -> Result
     let Some(position) = claim.positions.get(&topic).copied() else {
         return Ok(());
     };
-    let (stage, position_of) = (name(runtime.channel()), (topic, claim.partition));
+    let (stage, position_of) = (runtime.channel().stage(), (topic, claim.partition));
     let mut trail = Trail::from_text(claim.trails.get(&topic));
     let resumed_at = restored::checked(&runtime.context, stage, position_of, position, &mut trail).await?;
     claim.positions.insert(topic, resumed_at);

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use chassis::secrets::SiteKey;
 use domain::Site;
 use pipeline::Context;
+use schemas::Channel;
 use store::Store;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 pub mod channels;
 pub mod credentials;
@@ -21,9 +23,6 @@ mod metrics;
 mod samples;
 pub mod sender;
 
-use channels::email::EmailSender;
-use channels::slack::SlackSender;
-use channels::webhook::WebhookSender;
 use delivery::ChannelRuntime;
 use metrics::NotifierMetrics;
 
@@ -32,7 +31,7 @@ use metrics::NotifierMetrics;
 pub struct Settings {
     /// Where the console is; messages link to `{console_url}/#alert={id}`.
     pub console_url: String,
-    /// Whether webhooks may be sent to private, loopback and link-local addresses.
+    /// Whether channels may call configured URLs at private, loopback and link-local addresses.
     pub allow_private_destinations: bool,
 }
 
@@ -45,30 +44,26 @@ pub async fn run(
     settings: Settings,
 ) {
     let metrics = NotifierMetrics::new(&context.metrics);
-    let clock = context.clock.clone();
-    let console_url = settings.console_url;
-    let runtime = |sender: Arc<dyn sender::Sender>| ChannelRuntime {
-        context: context.clone(),
-        site: site.clone(),
-        store: store.clone(),
-        key: key.clone(),
-        metrics: metrics.clone(),
-        sender,
-    };
-    let webhook = match WebhookSender::new(&console_url, settings.allow_private_destinations, clock) {
-        Ok(sender) => runtime(Arc::new(sender)),
-        Err(error) => return broken(&context, &error).await,
-    };
-    let slack = match SlackSender::new(&console_url) {
-        Ok(sender) => runtime(Arc::new(sender)),
-        Err(error) => return broken(&context, &error).await,
-    };
-    let email = runtime(Arc::new(EmailSender::new(&console_url)));
-    tokio::join!(delivery::run(webhook), delivery::run(slack), delivery::run(email));
+    let mut deliveries = JoinSet::new();
+    for channel in Channel::ALL {
+        let sender = match channels::sender(channel, &settings, &context.clock) {
+            Ok(sender) => sender,
+            Err(error) => return no_http_client(&context, &error).await,
+        };
+        deliveries.spawn(delivery::run(ChannelRuntime {
+            context: context.clone(),
+            site: site.clone(),
+            store: store.clone(),
+            key: key.clone(),
+            metrics: metrics.clone(),
+            sender,
+        }));
+    }
+    deliveries.join_all().await;
 }
 
-/// Without certificates of the machine no HTTP client can be made. Only a new start helps, so the process shows it.
-async fn broken(context: &Context, error: &reqwest::Error) {
+/// Reports until shutdown that no HTTP client can be made, which only a restart on a machine with certificates cures.
+async fn no_http_client(context: &Context, error: &reqwest::Error) {
     tracing::error!(%error, "no HTTP client can be made: are the certificates of the machine installed?");
     let task = context.health.task("notifiers");
     task.waiting("HTTP client");

@@ -14,11 +14,6 @@ pub trait Sender: Send + Sync + 'static {
     /// Which channel this is.
     fn channel(&self) -> Channel;
 
-    /// Whether later messages refer to the provider's id of the first one.
-    fn supports_threads(&self) -> bool {
-        true
-    }
-
     /// Makes one attempt, without retries of its own. It may be dropped at any await, after its time limit at the latest.
     async fn send(&self, request: &SendRequest<'_>) -> SendResult;
 }

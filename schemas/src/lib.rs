@@ -9,6 +9,7 @@
 
 pub mod alert;
 pub mod change;
+pub mod channels;
 pub mod command;
 pub mod config;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod usage;
 
 pub use alert::{Alert, Amended, Amendment, Badge, OperatorState, Severity, Status};
 pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
+pub use channels::{Channel, ChannelSpec};
 pub use command::{Action, Command, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
@@ -29,7 +31,7 @@ pub use history::{
     Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, Target, What,
 };
 pub use notification::{
-    Channel, DeliveryFailure, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
+    DeliveryFailure, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,
 };
 pub use topics::Topic;

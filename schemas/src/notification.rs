@@ -1,82 +1,31 @@
-//! What people are told, and what became of it.
-
-use std::fmt;
-use std::str::FromStr;
+//! Notifications, their receipts, and the ledger of what was opened where.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Alert, Fingerprint, HistoryKind, Severity};
-
-/// Where a person is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// Signed HTTP call (Standard Webhooks) to the destination, a URL.
-    Webhook,
-    /// Message to the destination, a Slack channel.
-    Slack,
-    /// E-mail to the destination, an address.
-    Email,
-}
-
-/// The text is not a channel.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a channel: use webhook, slack or email")]
-pub struct InvalidChannel(pub String);
-
-impl Channel {
-    /// All of them.
-    pub const ALL: [Channel; 3] = [Channel::Webhook, Channel::Slack, Channel::Email];
-
-    /// The word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Channel::Webhook => "webhook",
-            Channel::Slack => "slack",
-            Channel::Email => "email",
-        }
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Channel {
-    type Err = InvalidChannel;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|channel| channel.name() == text)
-            .ok_or_else(|| InvalidChannel(text.to_owned()))
-    }
-}
+use crate::{Alert, Channel, Fingerprint, HistoryKind, Severity};
 
 /// What a notification does at its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NotificationKind {
-    /// Tells of the alert for the first time in this episode.
+    /// The first message about this episode.
     Open,
-    /// Tells what has changed since.
+    /// What has changed since.
     Update,
-    /// Tells that it has ended.
+    /// The end of the episode.
     Close,
 }
 
-/// Something to tell at one destination. Topic `notifications.<channel>`, key [`Notification::destination`].
+/// A message for one destination. Topic `notifications.<channel>`, key [`Notification::destination`].
 ///
 /// All notifications of one (alert, episode, channel, destination) carry growing [`Notification::sequence`]s,
 /// beginning with an open (1) and ending with a close.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notification {
-    /// Deterministic: the same notification has the same id however often it is written; receivers dedupe by it.
+    /// Deterministic: a notification that is written twice has one id, by which receivers deduplicate.
     pub notification_id: Uuid,
     /// Which alert.
     pub fingerprint: Fingerprint,
@@ -86,12 +35,12 @@ pub struct Notification {
     pub sequence: u32,
     /// Which channel.
     pub channel: Channel,
-    /// Where: a URL, a Slack channel, an e-mail address.
+    /// Where, in the form of the channel: a URL, a Slack channel, an e-mail address.
     pub destination: String,
     /// Name of the bot whose credentials are used; the channel's only bot when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot: Option<String>,
-    /// What it does there.
+    /// What it reports.
     pub kind: NotificationKind,
     /// What happened to the alert.
     pub cause: HistoryKind,
@@ -99,13 +48,13 @@ pub struct Notification {
     pub reason: String,
     /// The alert as it was then.
     pub alert: Alert,
-    /// When the event or command that led to this was taken.
+    /// When the event or command that led to this was accepted.
     pub accepted_at: Timestamp,
     /// When it was decided.
     pub created_at: Timestamp,
 }
 
-/// What became of a notification. Topic `notifications.receipts`.
+/// The result of a notification. Topic `notifications.receipts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
     /// Which notification.
@@ -120,57 +69,57 @@ pub struct Receipt {
     pub channel: Channel,
     /// Where.
     pub destination: String,
-    /// What the notification was to do there.
+    /// What the notification reports.
     pub kind: NotificationKind,
-    /// What became of it.
+    /// The result.
     pub outcome: ReceiptOutcome,
-    /// How many attempts were made.
+    /// Attempts until then.
     pub attempts: u32,
     /// When this became known.
     pub at: Timestamp,
 }
 
-/// What became of a notification.
+/// The result of a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ReceiptOutcome {
-    /// The provider took it.
+    /// The provider accepted it.
     Sent {
         /// The provider's id of the message, if it gives one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
-        /// Milliseconds that the provider took to answer.
+        /// Milliseconds until the provider answered.
         latency_ms: u64,
     },
-    /// Not yet; said once, at the first failure.
+    /// Not yet; reported once, at the first failure.
     Retrying {
         /// The provider's answer.
         error: String,
-        /// When it is tried again.
+        /// When it is retried.
         next_attempt_at: Timestamp,
     },
-    /// Never; it is a dead letter.
+    /// Failed permanently; it is a dead letter.
     Failed {
-        /// Of which kind.
+        /// The kind of failure.
         failure: DeliveryFailure,
         /// The provider's answer.
         error: String,
     },
-    /// Not sent, as a later notification to the same destination says it all.
+    /// Not sent, since a later notification to the same destination supersedes it.
     Superseded,
 }
 
-/// Why a notification will never be delivered.
+/// Why a notification failed permanently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryFailure {
-    /// No such destination, or it does not want us.
+    /// The destination does not exist, or refuses our messages.
     BadDestination,
     /// The bot's credentials are missing or wrong.
     BadCredentials,
-    /// The provider does not take this message.
+    /// The provider refuses this message.
     Refused,
-    /// Retried until the end of its time.
+    /// Retried until its budget was spent.
     Expired,
 }
 
@@ -186,7 +135,7 @@ impl DeliveryFailure {
     }
 }
 
-/// What was opened where: the promise that it will be closed.
+/// An alert that was opened at a destination, and will be closed there.
 ///
 /// One row per alert, episode, channel and destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -200,11 +149,11 @@ pub struct LedgerEntry {
     /// The bot whose credentials were used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot: Option<String>,
-    /// How far it is.
+    /// Its state.
     pub state: LedgerState,
     /// Sequence of the last notification that was handed out.
     pub sequence: u32,
-    /// Sequence of the last notification whose fate is known: what is said again of it, or of one before, is old.
+    /// Sequence of the last notification whose result is known: receipts of it and of those before are duplicates.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub settled_sequence: u32,
     /// The provider's id of the message, if it gave one.
@@ -217,24 +166,24 @@ pub struct LedgerEntry {
     /// The last error of the channel, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What was so when the open could not be delivered for good.
+    /// The circumstances in which the open failed permanently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedOpen>,
 }
 
-/// What was so when an open could not be delivered for good: when it is no longer so, the open is tried again.
+/// The circumstances in which an open failed permanently: when they change, the open is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedOpen {
     /// When it became known.
     pub at: Timestamp,
-    /// How bad the alert was.
+    /// The severity of the alert.
     pub severity: Severity,
-    /// Hash of the bot, as it was configured; absent when there was none.
+    /// Hash of the bot's configuration; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot: Option<Fingerprint>,
 }
 
-/// How far a ledger row is.
+/// The state of a ledger row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerState {
@@ -246,14 +195,14 @@ pub enum LedgerState {
     Closing,
     /// The channel delivered the close, or there was nothing to close.
     Closed,
-    /// The open could not be delivered for good, so there is nothing to close.
+    /// The open failed permanently, so there is nothing to close.
     Failed,
-    /// The close could not be delivered for good: somebody has to look.
+    /// The close failed permanently: an operator has to check the destination.
     NotClosed,
 }
 
 impl LedgerState {
-    /// Nothing more will happen to the row.
+    /// Whether the row is final.
     pub const fn settled(self) -> bool {
         matches!(
             self,

@@ -17,9 +17,10 @@ macro_rules! topics {
         #[allow(missing_docs)]
         impl Topic {
             $(pub const $constant: Topic = Topic($name);)+
-            /// All of them.
-            pub const ALL: &'static [Topic] = &[$(Topic::$constant),+];
         }
+
+        /// The topics that do not belong to a channel.
+        const FIXED: &[Topic] = &[$(Topic::$constant),+];
     };
 }
 
@@ -28,9 +29,6 @@ topics! {
     ALERTS_DECORATED = "alerts.decorated",
     ALERTS_COMMANDS = "alerts.commands",
     ALERTS_CHANGED = "alerts.changed",
-    NOTIFICATIONS_WEBHOOK = "notifications.webhook",
-    NOTIFICATIONS_SLACK = "notifications.slack",
-    NOTIFICATIONS_EMAIL = "notifications.email",
     NOTIFICATIONS_RECEIPTS = "notifications.receipts",
     VIEW_CHANGED = "view.changed",
     CONFIG = "config",
@@ -40,13 +38,36 @@ topics! {
     ALERTS_DECORATED_DLQ = "alerts.decorated.dlq",
     ALERTS_COMMANDS_DLQ = "alerts.commands.dlq",
     ALERTS_CHANGED_DLQ = "alerts.changed.dlq",
-    NOTIFICATIONS_WEBHOOK_DLQ = "notifications.webhook.dlq",
-    NOTIFICATIONS_SLACK_DLQ = "notifications.slack.dlq",
-    NOTIFICATIONS_EMAIL_DLQ = "notifications.email.dlq",
     NOTIFICATIONS_RECEIPTS_DLQ = "notifications.receipts.dlq",
 }
 
+/// The topics of the channels too: of each, the notifications and their dead letters.
+const ALL: [Topic; FIXED.len() + 2 * Channel::COUNT] = {
+    let mut all = [FIXED[0]; FIXED.len() + 2 * Channel::COUNT];
+    let mut index = 0;
+    while index < FIXED.len() {
+        all[index] = FIXED[index];
+        index += 1;
+    }
+    let mut channel = 0;
+    while channel < Channel::COUNT {
+        all[index] = Channel::ALL[channel].topic();
+        all[index + 1] = Channel::ALL[channel].dead_letter_topic();
+        index += 2;
+        channel += 1;
+    }
+    all
+};
+
 impl Topic {
+    /// All of them.
+    pub const ALL: &'static [Topic] = &ALL;
+
+    /// A topic that the macros of the topics and of the channels declare.
+    pub(crate) const fn named(name: &'static str) -> Topic {
+        Topic(name)
+    }
+
     /// Its name on the bus.
     pub const fn name(self) -> &'static str {
         self.0
@@ -57,15 +78,6 @@ impl Topic {
         Self::ALL.iter().copied().find(|topic| topic.0 == name)
     }
 
-    /// Where this channel's notifications are.
-    pub const fn notifications(channel: Channel) -> Topic {
-        match channel {
-            Channel::Webhook => Topic::NOTIFICATIONS_WEBHOOK,
-            Channel::Slack => Topic::NOTIFICATIONS_SLACK,
-            Channel::Email => Topic::NOTIFICATIONS_EMAIL,
-        }
-    }
-
     /// Its dead-letter topic, for messages that a stage could not use; none for topics whose unusable messages are skipped.
     pub fn dead_letters(self) -> Option<Topic> {
         Self::from_name(&format!("{}.dlq", self.0))
@@ -74,7 +86,17 @@ impl Topic {
     /// Its settings in `schemas/topics.toml`.
     pub fn settings(self) -> &'static TopicSettings {
         static DEFAULT: LazyLock<TopicSettings> = LazyLock::new(TopicSettings::default);
-        FILE.topics.get(self.0).unwrap_or(&DEFAULT)
+        FILE.topics.get(self.file_key()).unwrap_or(&DEFAULT)
+    }
+
+    /// Its key in `schemas/topics.toml`, where the topics of all channels share one entry.
+    fn file_key(self) -> &'static str {
+        let mut channels = Channel::ALL.into_iter();
+        match channels.find(|channel| channel.topic() == self || channel.dead_letter_topic() == self) {
+            Some(channel) if channel.topic() == self => "notifications.<channel>",
+            Some(_) => "notifications.<channel>.dlq",
+            None => self.0,
+        }
     }
 
     /// How many partitions it has on Kafka.
@@ -148,14 +170,17 @@ static FILE: LazyLock<TopicsFile> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn the_file_and_the_constants_name_the_same_topics() {
-        let mut constants: Vec<_> = Topic::ALL.iter().map(|topic| topic.name()).collect();
-        constants.sort_unstable();
-        let file: Vec<_> = FILE.topics.keys().map(String::as_str).collect();
+        let constants: BTreeSet<_> = Topic::ALL.iter().map(|topic| topic.file_key()).collect();
+        let file: BTreeSet<_> = FILE.topics.keys().map(String::as_str).collect();
         assert_eq!(constants, file);
+        let names: BTreeSet<_> = Topic::ALL.iter().map(|topic| topic.name()).collect();
+        assert_eq!(names.len(), Topic::ALL.len());
     }
 
     #[test]

@@ -17,7 +17,8 @@ use schemas::config::ConfigEntry;
 use schemas::live::{ClientMessage, ServerMessage};
 use schemas::rejection::{DeadLetter, Rejected};
 use schemas::{
-    AlertChanged, AlertEvent, Command, DecoratedEvent, KeyUsage, Notification, Receipt, Topic, ViewChanged,
+    AlertChanged, AlertEvent, Channel, Command, DecoratedEvent, KeyUsage, Notification, Receipt, Topic,
+    ViewChanged,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -117,7 +118,7 @@ fn every_topic_has_a_schema() {
         let name = topic.name();
         let folder = match name {
             _ if name.ends_with(".dlq") => "dlq",
-            "notifications.webhook" | "notifications.slack" | "notifications.email" => "notifications",
+            _ if Channel::ALL.iter().any(|channel| channel.topic() == *topic) => "notifications",
             other => other,
         };
         assert!(

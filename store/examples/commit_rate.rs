@@ -63,7 +63,7 @@ async fn main() -> Result<(), Failure> {
     for batch in 0..BATCHES {
         let new: Vec<_> = numbers(batch).map(notification).collect::<Result<_, _>>()?;
         meter
-            .measure(store.accept(&notifier, &new, (Topic::NOTIFICATIONS_SLACK, batch)))
+            .measure(store.accept(&notifier, &new, (schemas::Channel::Slack.topic(), batch)))
             .await?;
     }
     let mut meter = meter.next("deliveries sent");

@@ -242,27 +242,12 @@ impl Check<'_> {
 
     fn destination(&mut self, channel: Channel, destination: &Spanned<String>) {
         let text = destination.value.trim();
-        let (right, wanted) = match channel {
-            Channel::Webhook => (
-                text.starts_with("https://") || text.starts_with("http://"),
-                "a URL, such as https://example.org/hook",
-            ),
-            Channel::Slack => (
-                !text.is_empty() && !text.contains(char::is_whitespace),
-                "a Slack channel, such as \"#ops\" or C024BE91L",
-            ),
-            Channel::Email => (
-                text.split_once('@')
-                    .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-                    && !text.contains(char::is_whitespace),
-                "an e-mail address",
-            ),
-        };
-        if !right {
+        let spec = &channel.spec().destination;
+        if !(spec.check)(text) {
             self.problem(
                 destination,
                 format!("{text:?} is no destination for {channel}"),
-                format!("give {wanted}"),
+                format!("give {}", spec.expected),
             );
         }
     }

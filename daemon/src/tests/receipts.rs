@@ -71,7 +71,7 @@ async fn a_history_has_no_gaps_over_a_restart_although_a_receipt_does_not_write_
     let mut first = world.daemon("first").await;
     let event = world.event("disk", EventStatus::Firing);
     first.process(&event).await.unwrap();
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(schemas::Channel::Webhook.topic());
     let receipt = batch(Topic::NOTIFICATIONS_RECEIPTS, 0, &delivered(&told[0]));
     first.process(&receipt).await.unwrap();
     assert_eq!(sequences(&world).await, [1, 2, 3]);
@@ -142,12 +142,13 @@ async fn what_a_commit_says_to_several_topics_is_published_side_by_side() {
         both: Barrier::new(2),
     };
     let context = Context::new(Arc::new(together), Clock::system());
-    let messages = [Topic::ALERTS_CHANGED, Topic::NOTIFICATIONS_WEBHOOK].map(|topic| store::OutboxMessage {
-        topic: topic.name().to_owned(),
-        key: "key".to_owned(),
-        value: "{}".to_owned(),
-        headers: Vec::new(),
-    });
+    let messages =
+        [Topic::ALERTS_CHANGED, schemas::Channel::Webhook.topic()].map(|topic| store::OutboxMessage {
+            topic: topic.name().to_owned(),
+            key: "key".to_owned(),
+            value: "{}".to_owned(),
+            headers: Vec::new(),
+        });
     let dead_letters = DeadLetters {
         log: context.log.as_ref(),
         metrics: &context.metrics,
@@ -160,5 +161,5 @@ async fn what_a_commit_says_to_several_topics_is_published_side_by_side() {
         .unwrap()
         .unwrap();
     assert_eq!(log.records(Topic::ALERTS_CHANGED).len(), 1);
-    assert_eq!(log.records(Topic::NOTIFICATIONS_WEBHOOK).len(), 1);
+    assert_eq!(log.records(schemas::Channel::Webhook.topic()).len(), 1);
 }

@@ -34,7 +34,7 @@ async fn story(one_daemon: bool) -> BTreeSet<String> {
         daemon.process(&batch).await.unwrap();
     }
     let changes: Vec<AlertChanged> = world.published(Topic::ALERTS_CHANGED);
-    let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+    let told: Vec<Notification> = world.published(schemas::Channel::Webhook.topic());
     let changes = changes.into_iter().map(|change| {
         let alert = change.alert.unwrap();
         let (name, state) = (alert.name, alert.operator_state);
@@ -201,7 +201,7 @@ async fn text_that_changes_all_the_time_is_stored_and_sent_once_in_a_while_and_t
         daemon.process(&batch).await.unwrap();
     }
     let told = |world: &World| -> Vec<String> {
-        let told: Vec<Notification> = world.published(Topic::NOTIFICATIONS_WEBHOOK);
+        let told: Vec<Notification> = world.published(schemas::Channel::Webhook.topic());
         told.into_iter().map(|told| told.alert.output).collect()
     };
     assert_eq!(told(&world), ["0 requests", "1 requests"]);

@@ -1,7 +1,5 @@
 //! E-mail, over SMTP.
 //!
-//! The bot's settings are `host`, `port`, `tls` (`starttls` unless it is `none` or `implicit`), `username`, `from` and
-//! `ca_certificate` (PEM, for a server whose certificate the public authorities do not know); its secret is `password`.
 //! Message ids are made from the notification, so a mail that was sent twice is the same mail twice, and everything
 //! about one opening of an alert is in one thread.
 

@@ -20,7 +20,6 @@ use super::text::{cut_with, one_line, shown};
 use crate::credentials::Credentials;
 use crate::sender::{Payload, SendRequest, SendResult, Sender};
 
-const API_URL: &str = "https://slack.com/api";
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 // Slack's limits are 150 for a header, 3,000 for a section, 2,000 for a field and ten fields, and about 13,200 for all
@@ -242,10 +241,8 @@ impl SlackSender {
         let token = credentials
             .secret("token")
             .ok_or_else(|| Failure::Result(missing()))?;
-        let api_url = credentials
-            .setting("api_url")
-            .unwrap_or(API_URL)
-            .trim_end_matches('/');
+        let api_url = credentials.setting_or_default(Channel::Slack, "api_url");
+        let api_url = api_url.trim_end_matches('/');
         let request = self
             .client
             .post(format!("{api_url}/{method}"))

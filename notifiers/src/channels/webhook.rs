@@ -1,10 +1,4 @@
 //! Signed HTTP calls, as [Standard Webhooks](https://www.standardwebhooks.com) has them.
-//!
-//! The secret `signing_secret` of the channel's bot is `whsec_` and base64; two of them, with a space between, sign
-//! twice, so that a secret can be changed without a gap. A site without a webhook bot sends unsigned.
-
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -12,24 +6,20 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use pipeline::Clock;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::StatusCode;
 use schemas::{Alert, Channel, Fingerprint, Notification, NotificationKind};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::addresses::{PublicOnly, check_url, not_public};
 use super::facts::alert_url;
-use super::http::{Reply, no_answer};
+use super::guarded::{GuardedClient, NoReply};
+use super::http::Reply;
 use crate::sender::{Payload, SendRequest, SendResult, Sender};
-
-const TIMEOUT: Duration = Duration::from_secs(15);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends webhooks.
 pub struct WebhookSender {
-    client: Client,
+    client: GuardedClient,
     console_url: String,
-    allow_private: bool,
     clock: Clock,
 }
 
@@ -143,58 +133,25 @@ fn maybe_delivered(status: StatusCode) -> bool {
 
 impl WebhookSender {
     /// A sender whose messages link to this console.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no certificates.
     pub fn new(console_url: &str, allow_private: bool, clock: Clock) -> Result<Self, reqwest::Error> {
-        let mut builder = Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy would connect to addresses that are not checked here.
-            .no_proxy()
-            .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")));
-        if !allow_private {
-            builder = builder.dns_resolver(Arc::new(PublicOnly));
-        }
         Ok(Self {
-            client: builder.build()?,
+            client: GuardedClient::new(allow_private, clock.clone())?,
             console_url: console_url.to_owned(),
-            allow_private,
             clock,
         })
     }
 
-    fn url(&self, destination: &str) -> Result<Url, SendResult> {
-        let url: Url = destination
-            .parse()
-            .map_err(|error| SendResult::BadDestination(format!("the destination is not a URL: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            let error = format!("the destination begins with {}://: use https://", url.scheme());
-            return Err(SendResult::BadDestination(error));
-        }
-        if !self.allow_private {
-            check_url(&url).map_err(|error| SendResult::BadDestination(error.to_string()))?;
-        }
-        Ok(url)
-    }
-}
-
-#[async_trait]
-impl Sender for WebhookSender {
-    fn channel(&self) -> Channel {
-        Channel::Webhook
-    }
-
-    fn supports_threads(&self) -> bool {
-        false
-    }
-
-    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
-        let Payload::One(notification) = request.payload else {
-            return SendResult::Refused("webhooks are sent one by one".to_owned());
-        };
-        let url = match self.url(request.destination) {
-            Ok(url) => url,
-            Err(result) => return result,
-        };
+    async fn post(
+        &self,
+        notification: &Notification,
+        request: &SendRequest<'_>,
+    ) -> Result<SendResult, SendResult> {
+        let url = self.client.url("the destination", request.destination);
+        let url = url.map_err(SendResult::BadDestination)?;
         let message = compose(notification, &self.console_url);
         let timestamp = self.clock.now().as_second();
         let mut call = self
@@ -204,23 +161,41 @@ impl Sender for WebhookSender {
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", timestamp);
         if let Some(secrets) = request.credentials.secret("signing_secret") {
-            match signatures(secrets, &message.id, timestamp, &message.body) {
-                Ok(signatures) => call = call.header("webhook-signature", signatures),
-                Err(error) => return SendResult::BadCredentials(error),
-            }
+            let signatures = signatures(secrets, &message.id, timestamp, &message.body);
+            call = call.header(
+                "webhook-signature",
+                signatures.map_err(SendResult::BadCredentials)?,
+            );
         }
-        match call.body(message.body).send().await {
-            Ok(response) => read(&Reply::read(response, self.clock.now()).await),
-            Err(error) => match not_public(&error) {
-                Some(error) => SendResult::BadDestination(error.to_string()),
-                None => no_answer(&error),
-            },
+        match self.client.send(call.body(message.body)).await {
+            Ok(reply) => Ok(read(&reply)),
+            Err(NoReply::NotPublic(error)) => Err(SendResult::BadDestination(error)),
+            Err(NoReply::Failed(result)) => Err(result),
+        }
+    }
+}
+
+#[async_trait]
+impl Sender for WebhookSender {
+    fn channel(&self) -> Channel {
+        Channel::Webhook
+    }
+
+    async fn send(&self, request: &SendRequest<'_>) -> SendResult {
+        match request.payload {
+            Payload::One(notification) => self
+                .post(notification, request)
+                .await
+                .unwrap_or_else(|failed| failed),
+            Payload::Digest { .. } => SendResult::Refused("webhooks are sent one by one".to_owned()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::samples;
 

@@ -61,7 +61,7 @@ pub(super) async fn make(
     };
     let thread_ref = match (notifications.as_slice(), thread_ref) {
         ([_], Some(known)) => Some(known.as_ref().to_owned()),
-        ([one], None) if one.kind != NotificationKind::Open && runtime.sender.supports_threads() => {
+        ([one], None) if one.kind != NotificationKind::Open && runtime.channel().spec().abilities.thread => {
             let destination = &message.endpoint.destination;
             let found = runtime
                 .store

@@ -16,11 +16,11 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
 
+use super::ChannelRuntime;
 use super::attempt::{self, Attempt};
 use super::overflow::Overflow;
 use super::pending::{Endpoint, Now, PendingNotification};
 use super::queue::{OutgoingMessage, Queue};
-use super::{ChannelRuntime, name};
 
 mod background;
 mod handle;
@@ -86,7 +86,7 @@ impl Dispatcher {
         let task = runtime
             .context
             .health
-            .task(format!("{}.sending", name(runtime.channel())));
+            .task(format!("{}.sending", runtime.channel().stage()));
         let mut tick = tokio::time::interval(UNAVAILABLE_AFTER);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let dispatcher = Self {

@@ -4,58 +4,39 @@ use std::time::Duration;
 
 use pipeline::Steady;
 use schemas::Channel;
+use schemas::channels::SendLimits;
 
-/// The limits of a channel. Providers' own limits are known from experience rather than from a contract.
+/// The limits that the queue keeps, from the channel's declaration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Attempts under way at once.
-    pub(crate) in_flight: usize,
-    /// Of those, in one group of destinations (see [`super::slots`]).
-    pub(crate) in_flight_per_group: usize,
-    /// Of those, at one destination.
-    pub(crate) in_flight_per_destination: usize,
-    /// Messages to one destination: one in each interval,
-    pub(crate) interval: Duration,
-    /// but so many at once after a silence.
-    pub(crate) burst: u32,
-    /// More than so many of one kind that wait for one destination become one message.
+    send: SendLimits,
+    /// More pending notifications of one kind for one destination than these become one message.
     pub(crate) digest_above: Option<usize>,
-    /// The message that opened an alert is edited as it moves: a digest can only stand for what a digest has opened, or
-    /// the others would show it as it was forever.
+    /// The message that opened an alert is edited: a digest can then only stand for alerts that a digest has opened.
     pub(crate) edits: bool,
 }
 
 impl Limits {
     pub(crate) const fn of(channel: Channel) -> Self {
-        match channel {
-            Channel::Webhook => Self {
-                in_flight: 256,
-                in_flight_per_group: 128,
-                in_flight_per_destination: 64,
-                interval: Duration::from_micros(50),
-                burst: 1_000,
-                digest_above: None,
-                edits: false,
-            },
-            Channel::Slack => Self {
-                in_flight: 64,
-                in_flight_per_group: 32,
-                in_flight_per_destination: 4,
-                interval: Duration::from_secs(1),
-                burst: 5,
-                digest_above: Some(20),
-                edits: true,
-            },
-            Channel::Email => Self {
-                in_flight: 32,
-                in_flight_per_group: 8,
-                in_flight_per_destination: 4,
-                interval: Duration::from_millis(500),
-                burst: 20,
-                digest_above: Some(20),
-                edits: false,
-            },
+        let spec = channel.spec();
+        Self {
+            send: spec.limits,
+            digest_above: spec.abilities.digest_above,
+            edits: spec.abilities.edit,
         }
+    }
+
+    /// The time between two messages to one destination, on average.
+    const fn interval(&self) -> Duration {
+        Duration::from_micros(self.send.interval_us)
+    }
+}
+
+impl std::ops::Deref for Limits {
+    type Target = SendLimits;
+
+    fn deref(&self) -> &SendLimits {
+        &self.send
     }
 }
 
@@ -72,10 +53,10 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A full bucket.
     pub(crate) fn new(limits: &Limits) -> Self {
-        let tolerance = limits.interval * limits.burst.saturating_sub(1);
+        let interval = limits.interval();
         Self {
-            interval: limits.interval,
-            tolerance,
+            interval,
+            tolerance: interval * limits.burst.saturating_sub(1),
             due: Steady::MIN,
         }
     }

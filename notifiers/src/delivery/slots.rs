@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use schemas::Channel;
+use schemas::channels::SlotGroup;
 
 use super::limiter::Limits;
 use super::pending::Endpoint;
@@ -85,13 +86,13 @@ pub(crate) fn admits(limit: usize, taken: usize, held: usize, standing: Standing
 /// The group whose slots a destination shares. A bot that one step names and another leaves out, since it is the only one,
 /// counts as two.
 pub(crate) fn group_of(channel: Channel, endpoint: &Endpoint) -> Arc<str> {
-    match channel {
-        Channel::Webhook => match reqwest::Url::parse(&endpoint.destination) {
+    match channel.spec().limits.group {
+        SlotGroup::Host => match reqwest::Url::parse(&endpoint.destination) {
             Ok(url) if url.has_host() => url.origin().ascii_serialization().into(),
             // It is refused without a connection.
             _ => "".into(),
         },
-        Channel::Slack | Channel::Email => endpoint.bot.as_deref().unwrap_or_default().into(),
+        SlotGroup::Bot => endpoint.bot.as_deref().unwrap_or_default().into(),
     }
 }
 

@@ -12,7 +12,7 @@ use pipeline::{LogError, Record};
 use schemas::Topic;
 
 /// Topics that no stage reads, so that strange records harm nobody.
-const TOPIC: Topic = Topic::NOTIFICATIONS_SLACK_DLQ;
+const TOPIC: Topic = schemas::Channel::Slack.dead_letter_topic();
 const OTHER: Topic = Topic::ALERTS_CHANGED_DLQ;
 
 /// One test on one log, with keys and groups that no other test has.

@@ -83,7 +83,7 @@ fn sent(number: u64) -> DeliveryUpdate {
 async fn accept(store: &Store, claim: &Claim, time: u64) {
     let first = time * BATCH;
     let new: Vec<_> = (first..first + BATCH).map(notification).collect();
-    let position = (Topic::NOTIFICATIONS_SLACK, time);
+    let position = (schemas::Channel::Slack.topic(), time);
     store.accept(claim, &new, position).await.unwrap();
 }
 

@@ -1,42 +1,14 @@
-//! The bots of a document: in whose name a channel speaks.
+//! The bots of a document: the credentials of channels.
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use schemas::Channel;
+use schemas::channels::BotField;
 use schemas::config::{Bot, ConfigEntry};
+use serde_saphyr::Spanned;
 
 use super::{Check, nearest};
 use crate::site::document::{BotText, Document, items};
-
-/// What a bot of a channel can say of itself.
-struct Fields {
-    settings: &'static [&'static str],
-    secrets: &'static [&'static str],
-    /// Of those, what it must say, and in which part.
-    needed: &'static [(&'static str, &'static str)],
-}
-
-const fn fields(channel: Channel) -> Fields {
-    match channel {
-        Channel::Webhook => Fields {
-            settings: &[],
-            secrets: &["signing_secret"],
-            needed: &[],
-        },
-        Channel::Slack => Fields {
-            settings: &["api_url"],
-            secrets: &["token"],
-            needed: &[("token", "secrets")],
-        },
-        Channel::Email => Fields {
-            settings: &["host", "port", "tls", "username", "from", "ca_certificate"],
-            secrets: &["password"],
-            needed: &[("host", "settings"), ("from", "settings")],
-        },
-    }
-}
 
 impl Check<'_> {
     pub(super) fn bots(&mut self, document: &Document) {
@@ -45,7 +17,6 @@ impl Check<'_> {
             let sealed_secrets = self.sealed(text);
             let Some(channel) = channel else { continue };
             self.fields(channel, text);
-            self.values(text);
             let settings = text.settings.iter();
             let bot = Bot {
                 name: text.name.value.clone(),
@@ -59,86 +30,90 @@ impl Check<'_> {
         }
     }
 
-    /// What is there is known, and what is needed is there.
+    /// Every field is one of the channel, and has a right value; none that is needed is missing.
     fn fields(&mut self, channel: Channel, text: &BotText) {
-        let fields = fields(channel);
-        for (there, known, part) in [
-            (&text.settings, fields.settings, "settings"),
-            (&text.secrets, fields.secrets, "secrets"),
-        ] {
-            for (name, value) in there {
-                if known.contains(&name.as_str()) {
-                    continue;
+        let fields = channel.spec().bot.fields;
+        for (given, is_secret) in [(&text.settings, false), (&text.secrets, true)] {
+            let known: Vec<_> = fields.iter().filter(|field| field.secret == is_secret).collect();
+            for (key, value) in given {
+                match known.iter().find(|field| field.key == key) {
+                    Some(field) => self.value(field, value),
+                    None => self.unknown_field(channel, is_secret, (key, value), &known),
                 }
-                let remedy = match nearest(name, known) {
-                    Some(nearest) => format!("did you mean {nearest:?}?"),
-                    None if known.is_empty() => "leave it out".to_owned(),
-                    None => format!("there are {}", known.join(", ")),
-                };
-                let message = format!("a bot for {channel} has no {name:?} among its {part}");
-                self.problem(value, message, remedy);
             }
         }
-        for (name, part) in fields.needed {
-            if !text.settings.contains_key(*name) && !text.secrets.contains_key(*name) {
-                let message = format!("a bot for {channel} needs {name}");
-                self.problem(&text.name, message, format!("add it under `{part}`"));
+        for field in fields {
+            match (given(text, field), field.only_with) {
+                (None, _) if field.required => {
+                    let message = format!("a bot for {channel} needs {}", field.key);
+                    let remedy = format!(
+                        "give {}, `{}`, under `{}`",
+                        field.expected,
+                        field.key,
+                        field.part()
+                    );
+                    self.problem(&text.name, message, remedy);
+                }
+                (Some(value), Some(other)) => self.only_with(fields, (field, value), other, text),
+                _ => {}
             }
-        }
-        let (username, password) = (text.settings.get("username"), text.secrets.get("password"));
-        if let (Some(alone), None) | (None, Some(alone)) = (username, password) {
-            let remedy = "give `username` under `settings` and `password` under `secrets`, or neither";
-            self.problem(alone, "one without the other lets nobody in", remedy);
         }
     }
 
-    /// Values that would only be found wrong when somebody is to be told.
-    fn values(&mut self, text: &BotText) {
-        type Right = fn(&str) -> bool;
-        let rules: [(&str, Right, &str); 6] = [
-            (
-                "port",
-                |port| port.parse::<u16>().is_ok_and(|port| port > 0),
-                "a number from 1 to 65535",
-            ),
-            (
-                "tls",
-                |tls| ["none", "starttls", "implicit"].contains(&tls),
-                "none, starttls or implicit",
-            ),
-            ("from", is_mailbox, "an address, such as reveille@example.org"),
-            (
-                "host",
-                |host| !host.is_empty() && !host.contains([' ', '/']),
-                "the name of a mail server",
-            ),
-            (
-                "api_url",
-                |url| url.starts_with("https://") || url.starts_with("http://"),
-                "a URL, such as https://slack.com/api",
-            ),
-            (
-                "signing_secret",
-                are_signing_secrets,
-                "base64, with or without whsec_ before it, or several such with spaces between them",
-            ),
-        ];
-        for (name, right, wanted) in rules {
-            let value = text.settings.get(name).or_else(|| text.secrets.get(name));
-            if let Some(value) = value.filter(|value| !right(value.value.trim())) {
-                // A secret is not repeated.
-                let said = match text.secrets.contains_key(name) {
-                    true => format!("this is no {name}"),
-                    false => format!("{:?} is no {name}", value.value),
-                };
-                self.problem(value, said, format!("give {wanted}"));
-            }
+    fn unknown_field(
+        &mut self,
+        channel: Channel,
+        is_secret: bool,
+        (key, value): (&str, &Spanned<String>),
+        known: &[&BotField],
+    ) {
+        let part = if is_secret { "secrets" } else { "settings" };
+        let known: Vec<_> = known.iter().map(|field| field.key).collect();
+        let remedy = match nearest(key, &known) {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None if known.is_empty() => "leave it out".to_owned(),
+            None => format!("there are {}", known.join(", ")),
+        };
+        let message = format!("a bot for {channel} has no {key:?} among its {part}");
+        self.problem(value, message, remedy);
+    }
+
+    /// Refuses a value that is wrong, which would otherwise show only when a message is sent. A secret is not repeated.
+    fn value(&mut self, field: &BotField, value: &Spanned<String>) {
+        let (key, text) = (field.key, value.value.trim());
+        if field.secret && text.is_empty() {
+            let remedy = "give it, or leave it out if the channel needs none";
+            return self.problem(value, format!("{key} is empty"), remedy);
         }
-        for (name, value) in &text.secrets {
-            if value.value.trim().is_empty() {
-                let remedy = "give it, or leave it out if the channel needs none";
-                self.problem(value, format!("{name} is empty"), remedy);
-            }
+        if !(field.check)(text) {
+            let message = match field.secret {
+                true => format!("this is no {key}"),
+                false => format!("{text:?} is no {key}"),
+            };
+            self.problem(value, message, format!("give {}", field.expected));
+        }
+    }
+
+    /// Refuses a field without the other one that gives it a meaning.
+    fn only_with(
+        &mut self,
+        fields: &[BotField],
+        (field, value): (&BotField, &Spanned<String>),
+        other: &str,
+        text: &BotText,
+    ) {
+        let other = fields.iter().find(|field| field.key == other);
+        if let Some(other) = other.filter(|other| given(text, other).is_none()) {
+            let message = format!(
+                "`{}` needs `{}`: one without the other has no effect",
+                field.key, other.key
+            );
+            let remedy = format!(
+                "give `{}` under `{}`, or neither of them",
+                other.key,
+                other.part()
+            );
+            self.problem(value, message, remedy);
         }
     }
 
@@ -150,15 +125,15 @@ impl Check<'_> {
                 Err(error) => self.problem(
                     &text.name,
                     error.to_string(),
-                    "look at the secret key of this process",
+                    "check the secret key of this process",
                 ),
             }
         }
         sealed
     }
 
-    /// Why the channel has no such bot, and what to do about it. Without a name the channel's only bot is used; a
-    /// webhook needs none if nothing is signed.
+    /// Why the channel has no such bot, and the remedy. Without a name the channel's only bot is used; some channels need
+    /// none.
     pub(super) fn bot_of(&self, channel: Channel, name: Option<&str>) -> Option<(String, String)> {
         let bots = self.after.values().filter_map(|entry| match entry {
             ConfigEntry::Bot(bot) => Some(bot),
@@ -180,7 +155,7 @@ impl Check<'_> {
                     format!("there are several bots for {channel}"),
                     "name one with `bot`".to_owned(),
                 )),
-                (None, _) if channel != Channel::Webhook => Some((
+                (None, _) if channel.spec().bot.required => Some((
                     format!("there is no bot for {channel}"),
                     "declare one under `bots`".to_owned(),
                 )),
@@ -190,21 +165,12 @@ impl Check<'_> {
     }
 }
 
-/// An address, or a name and an address in angle brackets.
-fn is_mailbox(text: &str) -> bool {
-    let address = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-        Some((_, address)) => address,
-        None => text,
+/// The value of a field, where it belongs.
+fn given<'a>(text: &'a BotText, field: &BotField) -> Option<&'a Spanned<String>> {
+    let part = if field.secret {
+        &text.secrets
+    } else {
+        &text.settings
     };
-    let parts = address.split_once('@');
-    parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
-        && !address.contains(char::is_whitespace)
-}
-
-fn are_signing_secrets(text: &str) -> bool {
-    let mut secrets = text.split_whitespace();
-    secrets.all(|secret| {
-        let key = secret.strip_prefix("whsec_").unwrap_or(secret);
-        STANDARD.decode(key).is_ok_and(|key| !key.is_empty())
-    })
+    part.get(field.key)
 }

@@ -8,6 +8,8 @@ use lettre::transport::smtp::authentication::Credentials as Login;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 
+use schemas::Channel;
+
 use crate::credentials::Credentials;
 
 pub(super) type Transport = AsyncSmtpTransport<Tokio1Executor>;
@@ -45,7 +47,7 @@ fn make(credentials: &Credentials) -> Result<Transport, String> {
     let host = credentials
         .setting("host")
         .ok_or("the email bot has no mail server: add `host` to its settings")?;
-    let encryption = credentials.setting("tls").unwrap_or("starttls");
+    let encryption = credentials.setting_or_default(Channel::Email, "tls");
     let tls = match encryption {
         "none" => Tls::None,
         "starttls" => Tls::Required(parameters(host, credentials)?),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Dispatcher;
 use super::background::{Background, ReadBack, read_back};
-use super::{Dispatcher, name};
 use crate::delivery::pending::{Endpoint, PendingNotification};
 
 impl Dispatcher {
@@ -84,7 +84,7 @@ impl Dispatcher {
         let health = &self.runtime.context.health;
         match worst {
             Some((endpoint, count)) => health.warn(
-                &format!("{}.overflow", name(channel)),
+                &format!("{}.overflow", channel.stage()),
                 &format!(
                     "{} accepts too little: {} notifications wait for it in memory and at least {count} more in the \
                      database; the other destinations do not wait. Repair the destination, or take it out of the site",
@@ -92,7 +92,7 @@ impl Dispatcher {
                     self.queue.held_at(&Arc::new(endpoint.clone())).count,
                 ),
             ),
-            None => health.clear(&format!("{}.overflow", name(channel))),
+            None => health.clear(&format!("{}.overflow", channel.stage())),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use pipeline::Log;
 use pipeline::log::{Consumer, Delivery, Positions};
-use schemas::{ReceiptOutcome, Topic};
+use schemas::ReceiptOutcome;
 
 use super::world::*;
 use schemas::Channel::{Slack, Webhook};
@@ -108,7 +108,7 @@ async fn the_notifications_of_a_lost_partition_are_not_sent_until_it_comes_back(
 
     let mut other = world
         .log
-        .join("notifiers.webhook", &[Topic::NOTIFICATIONS_WEBHOOK])
+        .join("notifiers.webhook", &[Webhook.topic()])
         .await
         .unwrap();
     assert_eq!(assigned(other.as_mut()).await, [1]);

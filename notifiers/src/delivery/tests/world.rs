@@ -174,7 +174,7 @@ impl World {
             headers: Vec::new(),
         });
         self.log
-            .append(Topic::notifications(self.channel), records.collect())
+            .append(self.channel.topic(), records.collect())
             .await
             .unwrap();
     }
@@ -220,8 +220,7 @@ impl World {
     }
 
     pub(super) fn dead_letters(&self) -> Vec<Received> {
-        self.log
-            .records(Topic::notifications(self.channel).dead_letters().unwrap())
+        self.log.records(self.channel.dead_letter_topic())
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn whoever_lost_a_partition_cannot_write_it(backing: &Backing) {
         Err(StoreError::Fenced(3))
     ));
     let accepted = first
-        .accept(&old, &[notification(1)], (Topic::NOTIFICATIONS_SLACK, 1))
+        .accept(&old, &[notification(1)], (schemas::Channel::Slack.topic(), 1))
         .await;
     assert!(matches!(accepted, Err(StoreError::Fenced(3))));
     assert!(matches!(

@@ -6,7 +6,7 @@ use store::{Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, OutboxRow, S
 use crate::backing::Backing;
 use crate::samples::{alert, at, closed, fingerprint, history, ledger, message, notification, state_of};
 
-const TOPIC: Topic = Topic::NOTIFICATIONS_SLACK;
+const TOPIC: Topic = Channel::Slack.topic();
 
 async fn claimed(store: &Store) -> Claim {
     store.claim("notifiers.slack", 2, "test").await.unwrap()
