@@ -18,6 +18,7 @@ mod actions;
 mod alertmanager;
 mod alerts;
 mod answers;
+mod channels;
 mod console;
 mod error;
 mod following;
@@ -82,6 +83,7 @@ impl Api {
             .merge(silences::routes())
             .merge(site::routes())
             .merge(integrations::routes())
+            .merge(channels::routes())
             .route("/api/v1/openapi.json", axum::routing::get(openapi::document))
             .layer(axum::middleware::map_response(error::in_json))
             // Has the errors of Alertmanager.

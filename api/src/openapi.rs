@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::{ALERTS_MAX, AUTHOR_MAX, ActionRequest, ActionResults, KEY_MAX, NAMES};
 use crate::alerts::{AlertPage, HistoryPage, LIMIT_MAX, Notifications};
+use crate::channels::Channels;
 use crate::integrations::Integrations;
 use crate::rejected::{RejectedPage, RejectedWhole};
 use crate::silences::{self, SilenceList, SilenceNow, SilenceRequest};
@@ -41,6 +42,7 @@ fn build() -> Value {
         generator.subschema_for::<SilenceRequest>(),
         generator.subschema_for::<SilenceNow>(),
         generator.subschema_for::<SilenceList>(),
+        generator.subschema_for::<Channels>(),
         generator.subschema_for::<Integrations>(),
         generator.subschema_for::<Applied>(),
         generator.subschema_for::<Problem>(),
@@ -267,6 +269,14 @@ fn paths(common: &Value, actions: &Value) -> Value {
             "List integrations, and how their keys are used",
             &[],
             "Integrations",
+        ),
+    );
+    paths.insert(
+        "/api/v1/channels".to_owned(),
+        read(
+            "List channels, with the fields of their bots, their limits and abilities",
+            &[],
+            "Channels",
         ),
     );
     paths.insert("/api/v1/site".to_owned(), site());
