@@ -16,9 +16,12 @@ struct Files;
 const NOT_BUILT: &str = "<!doctype html><title>Reveille</title><p>This binary was built without the console: \
     run <code>make console</code>, then build again. The API is at <a href=\"/api/v1/alerts\">/api/v1/alerts</a>.";
 
-/// Nothing from elsewhere, and no scripts but our own.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-    connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+/// Nothing from elsewhere, and neither scripts nor styles but our own.
+const POLICY: &str =
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
+
+/// First segments of the addresses that the console's router shows as pages.
+const PAGES: [&str; 4] = ["alerts", "silences", "integrations", "rejected"];
 
 pub(crate) fn routes() -> Router {
     Router::new()
@@ -29,9 +32,14 @@ pub(crate) fn routes() -> Router {
 /// What is no page of the console may be an address of something else that was mistaken: the server says what is there.
 async fn page(method: Method, Path(path): Path<String>) -> Response {
     match method {
+        Method::GET | Method::HEAD if is_page(&path) => file("index.html"),
         Method::GET | Method::HEAD => file(&path),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+fn is_page(path: &str) -> bool {
+    path.split('/').next().is_some_and(|first| PAGES.contains(&first))
 }
 
 fn file(path: &str) -> Response {
@@ -63,4 +71,25 @@ fn file(path: &str) -> Response {
 fn content_type(file: &rust_embed::EmbeddedFile) -> HeaderValue {
     HeaderValue::from_str(file.metadata.mimetype())
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_addresses_of_pages_show_the_console_and_others_are_not_found() {
+        for (path, status) in [
+            ("alerts", StatusCode::OK),
+            ("alerts/0123456789abcdef0123456789abcdef", StatusCode::OK),
+            ("silences", StatusCode::OK),
+            ("alertsx", StatusCode::NOT_FOUND),
+            ("v1/alerts", StatusCode::NOT_FOUND),
+        ] {
+            let answer = page(Method::GET, Path(path.to_owned())).await;
+            assert_eq!(answer.status(), status, "{path}");
+        }
+        let posted = page(Method::POST, Path("alerts".to_owned())).await;
+        assert_eq!(posted.status(), StatusCode::NOT_FOUND);
+    }
 }
