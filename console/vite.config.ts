@@ -22,7 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "browser",
-          include: ["tests/browser.test.ts"],
+          include: ["tests/browser.test.ts", "tests/browser/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
           hookTimeout: 60_000,

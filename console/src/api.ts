@@ -1,5 +1,5 @@
 /** The calls of the server's API. */
-import { type Call, inParts } from "./actions";
+import { type Call, inParts } from "./pages/alerts/actions";
 import type {
   ActionResult,
   Alert,
@@ -7,8 +7,14 @@ import type {
   ErrorBody,
   Filter,
   HistoryPage,
+  Integration,
   LedgerEntry,
+  Matcher,
+  RejectedPage,
+  RejectedWhole,
   Session,
+  Silence,
+  SilenceRequest,
   Site,
 } from "./protocol";
 
@@ -100,4 +106,52 @@ export async function act(request: Call, author: string, key: string): Promise<A
     results.push(...(await post<{ results: ActionResult[] }>(`/api/v1/actions/${request.verb}`, body)).results);
   }
   return results;
+}
+
+/** Open alerts that pass matchers: at most so many, and whether there are more. */
+export async function readMatching(
+  matchers: readonly Matcher[],
+  limit: number,
+  signal: AbortSignal,
+): Promise<{ alerts: Alert[]; more: boolean }> {
+  const asked = matchers.map((matcher): [string, string] => ["matcher", matcherText(matcher)]);
+  const page = await call<AlertPage>(paged("/api/v1/alerts", limit, null, [["state", "open"], ...asked]), { signal });
+  return { alerts: page.alerts, more: page.next_cursor !== null };
+}
+
+/** A matcher as it is written in text: `team="pay"`. */
+export function matcherText({ name, operator, value }: Matcher): string {
+  return `${/^[A-Za-z_][\w.:/-]*$/.test(name) ? name : JSON.stringify(name)}${operator}${JSON.stringify(value)}`;
+}
+
+export const readSilences = (): Promise<{ silences: Silence[] }> => call("/api/v1/silences");
+
+export const putSilence = (request: SilenceRequest): Promise<Silence> => post("/api/v1/silences", request);
+
+export const expireSilence = (id: string): Promise<Silence> => call(`/api/v1/silences/${id}`, { method: "DELETE" });
+
+export const readIntegrations = (): Promise<{ integrations: Integration[] }> => call("/api/v1/integrations");
+
+export const readRejectedPage = (): Promise<RejectedPage> => call("/api/v1/rejected?limit=200");
+
+export const readRejected = (id: string): Promise<RejectedWhole> => call(`/api/v1/rejected/${encodeURIComponent(id)}`);
+
+/** Post a body again as it came, with the key of an integration. */
+export async function replay(rejected: RejectedWhole, key: string): Promise<unknown> {
+  const query = new URLSearchParams();
+  if (rejected.environment) query.set("environment_id", rejected.environment);
+  if (rejected.scenario) query.set("scenario_id", rejected.scenario);
+  const path = `${rejected.path ?? ""}${query.size > 0 ? `?${query}` : ""}`;
+  // A path of another origin begins with two slashes.
+  if (!/^\/(?!\/)/.test(path)) throw new RangeError("It is not known where this body was posted to.");
+  return call(path, {
+    method: "POST",
+    credentials: "omit",
+    headers: {
+      ...rejected.headers,
+      "x-integration-key": key,
+      ...(rejected.voucher ? { "reveille-voucher": rejected.voucher } : {}),
+    },
+    body: Uint8Array.from(atob(rejected.body_base64), (character) => character.charCodeAt(0)),
+  });
 }

@@ -255,8 +255,129 @@ export interface Session {
   authentication: "none" | "token";
 }
 
+/** A daily span of time. */
+export interface TimeWindow {
+  from: string;
+  to: string;
+  days?: string[];
+  time_zone: string;
+}
+
+/** One step of a scenario: who is notified, when and on which condition. */
+export interface Step {
+  channel: Channel;
+  destination: string;
+  bot?: string;
+  /** After the opening. */
+  delay_seconds: number;
+  window?: TimeWindow;
+  minimum_severity: Severity;
+}
+
+export interface Scenario {
+  name: string;
+  description?: string;
+  steps: Step[];
+}
+
+/** The part of the site that the console reads. */
 export interface Site {
   environments: { name: string }[];
+  scenarios: Scenario[];
+}
+
+export const MATCH_OPERATORS = ["=", "!=", "=~", "!~"] as const;
+export type MatchOperator = (typeof MATCH_OPERATORS)[number];
+
+/** What a label or a field of the alert must be like. */
+export interface Matcher {
+  name: string;
+  operator: MatchOperator;
+  value: string;
+}
+
+export type SilenceState = "active" | "pending" | "expired";
+
+export interface Silence {
+  id: string;
+  matchers: Matcher[];
+  starts_at: string;
+  ends_at: string;
+  created_by: string;
+  comment: string;
+  updated_at: string;
+  state: SilenceState;
+}
+
+/** A silence to be made, or with an id to be changed. */
+export interface SilenceRequest {
+  id?: string;
+  matchers: Matcher[];
+  starts_at?: string;
+  ends_at: string;
+  created_by: string;
+  comment: string;
+}
+
+/** One key of an integration, and how it is used. */
+export interface IntegrationKey {
+  id: string;
+  name: string | null;
+  created: string | null;
+  expires: string | null;
+  expired: boolean;
+  last_used: string | null;
+  /** Requests that were accepted, and the alerts in them. */
+  accepted: number;
+  alerts: number;
+  /** Requests that were refused, by reason. */
+  refused: Record<string, number>;
+  last_refusal: { at: string; reason: string; message: string } | null;
+}
+
+export interface Integration {
+  name: string;
+  type: string;
+  environment: string;
+  scenario: string;
+  signed: boolean;
+  keys: IntegrationKey[];
+}
+
+/** What was refused, without its body. */
+export interface RejectedLine {
+  id: string;
+  at: string;
+  monitoring_system: string;
+  integration: string | null;
+  reason: string;
+  kind: "body" | "event";
+  /** Whether only the beginning was kept. */
+  cut: boolean;
+}
+
+export interface RejectedPage {
+  rejected: RejectedLine[];
+  total: number;
+}
+
+/** What was refused, whole. */
+export interface RejectedWhole {
+  id: string;
+  at: string;
+  monitoring_system: string;
+  integration?: string;
+  reason: string;
+  kind?: "body" | "event";
+  /** Where it was posted to, without a key. */
+  path?: string;
+  headers?: Record<string, string>;
+  environment?: string;
+  scenario?: string;
+  body_base64: string;
+  cut?: boolean;
+  /** Shown in place of a signature when the body is posted again. */
+  voucher?: string;
 }
 
 export interface ErrorBody {

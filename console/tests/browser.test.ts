@@ -2,71 +2,22 @@
  * The console in a real browser. With REVEILLE_URL and REVEILLE_CURL_KEY (an integration key; REVEILLE_ACCESS_TOKEN if the
  * server asks for one) the first test runs against a real server; all others need the stand-in, as they steer it.
  */
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openBrowser } from "./browser-driver";
-import { MockServer } from "./mock-server";
+
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { ALL_OPEN, live, mock, open, ROWS, rowsInSight, useBrowser } from "./harness";
 import { alertOf, newAlertOf } from "./sample-alerts";
 
-const ROWS = "[data-testid=alert-row]";
-let browser: Browser;
-/** What the browsers complained of: errors of the page, and what its content security policy forbade. */
-let complaints: string[] = [];
-
-beforeAll(async () => {
-  browser = await openBrowser();
-});
-
-afterAll(() => browser?.close());
-
-afterEach(() => {
-  const found = complaints;
-  complaints = [];
-  expect(found).toEqual([]);
-});
-
-async function mock(options: { alerts?: number; token?: string; beatMs?: number } = {}): Promise<MockServer> {
-  const server = await MockServer.start(options);
-  server.seed(options.alerts ?? 0);
-  onTestFinished(() => server.stop());
-  return server;
-}
-
-/** A window of its own, of somebody whose name is known already unless it is null. */
-async function open(url: string, name: string | null = "Ada"): Promise<Page> {
-  const context: BrowserContext = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  onTestFinished(() => context.close());
-  context.setDefaultTimeout(30_000);
-  if (name !== null) await context.addInitScript((value) => localStorage.setItem("reveille.name", value), name);
-  const page = await context.newPage();
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !/401|WebSocket/.test(message.text())) complaints.push(message.text());
-  });
-  await page.goto(url);
-  return page;
-}
-
-async function live(page: Page): Promise<void> {
-  await page.locator("[data-testid=connection][data-status=live]").waitFor();
-}
-
-/** A count of rows in the document, and the ids of those in sight by their place on the screen. */
-function rowsInSight(page: Page): Promise<{ count: number; places: Record<string, number> }> {
-  return page.evaluate((rows) => {
-    const elements = [...document.querySelectorAll<HTMLElement>(rows)];
-    const places = elements.map((row) => [row.dataset.id, row.getBoundingClientRect().top] as const);
-    return { count: elements.length, places: Object.fromEntries(places) };
-  }, ROWS);
-}
+useBrowser();
 
 test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and goes when it is resolved", async () => {
   const real = process.env.REVEILLE_URL;
   const url = real ?? (await mock({ alerts: 20 })).url;
+  const start = `${url}${ALL_OPEN}`;
   const key = process.env.REVEILLE_CURL_KEY ?? "any";
   const name = `Console check ${Date.now()}`;
-  const first = await open(url, null);
-  const second = await open(url);
+  const first = await open(start, null);
+  const second = await open(start);
   for (const page of [first, second]) {
     if (real && process.env.REVEILLE_ACCESS_TOKEN) {
       await page.locator("input[name=token]").fill(process.env.REVEILLE_ACCESS_TOKEN);
@@ -132,8 +83,8 @@ test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and g
 describe("against the stand-in", () => {
   test("with 5,000 alerts few rows are drawn, and none moves under the pointer while news come", async () => {
     const server = await mock({ alerts: 5000 });
-    const page = await open(server.url);
-    await page.getByTestId("total").filter({ hasText: "5,000" }).waitFor();
+    const page = await open(`${server.url}${ALL_OPEN}`);
+    await page.getByTestId("count-open").filter({ hasText: "5,000" }).waitFor();
     const top = page.locator(ROWS).nth(6);
     await top.hover();
     const before = await rowsInSight(page);
@@ -168,8 +119,8 @@ describe("against the stand-in", () => {
 
   test("rows above that come and go do not move what a reader has scrolled to", async () => {
     const server = await mock({ alerts: 2000 });
-    const page = await open(server.url);
-    await page.getByTestId("total").filter({ hasText: "2,000" }).waitFor();
+    const page = await open(`${server.url}${ALL_OPEN}`);
+    await page.getByTestId("count-open").filter({ hasText: "2,000" }).waitFor();
     await page.locator("#alerts").evaluate((table) => table.scrollTo({ top: 20_000 }));
     await page.locator(`${ROWS}[aria-rowindex="600"]`).waitFor();
     const before = await rowsInSight(page);
@@ -184,8 +135,8 @@ describe("against the stand-in", () => {
   test("a selection is acted on as a whole and can be taken back", async () => {
     const server = await mock();
     for (let index = 0; index < 50; index++) server.put(newAlertOf(index, Date.now()));
-    const page = await open(server.url);
-    await page.getByTestId("total").filter({ hasText: "50" }).waitFor();
+    const page = await open(`${server.url}${ALL_OPEN}`);
+    await page.getByTestId("count-open").filter({ hasText: "50" }).waitFor();
     await page.getByTestId("select").nth(1).click();
     await page.keyboard.down("Shift");
     await page.getByTestId("select").nth(4).click();
@@ -211,9 +162,9 @@ describe("against the stand-in", () => {
 
   test("a broken line is said clearly, and the console comes back with its cursor and what it missed", async () => {
     const server = await mock({ alerts: 30, beatMs: 200 });
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await live(page);
-    await page.getByTestId("total").filter({ hasText: "30" }).waitFor();
+    await page.getByTestId("count-open").filter({ hasText: "30" }).waitFor();
     server.staleMs = 90_000;
     await page.getByTestId("stale-banner").filter({ hasText: "view has heard nothing for 1m" }).waitFor();
     server.staleMs = undefined;
@@ -232,18 +183,18 @@ describe("against the stand-in", () => {
 
   test("a filter goes to the server, into the address and to another window; a wrong one is said", async () => {
     const server = await mock({ alerts: 200 });
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await live(page);
     await page.getByTestId("filter").fill('team="pay"');
     await page.getByTestId("severity-critical").click();
     const wanted = [...server.alerts.values()].filter(
       (alert) => alert.labels?.team === "pay" && alert.severity === "critical",
     );
-    await page.getByTestId("total").getByText(String(wanted.length), { exact: true }).waitFor();
-    expect(server.hellos.at(-1)?.filter).toEqual({ severities: ["critical"], matchers: ['team="pay"'] });
+    await page.getByTestId("count-open").getByText(String(wanted.length), { exact: true }).waitFor();
+    expect(server.hellos.at(-1)?.filter).toEqual({ matchers: ['team="pay"'] });
 
     const other = await open(page.url());
-    await other.getByTestId("total").getByText(String(wanted.length), { exact: true }).waitFor();
+    await other.getByTestId("count-open").getByText(String(wanted.length), { exact: true }).waitFor();
     expect(await other.getByTestId("filter").inputValue()).toBe('team="pay"');
 
     await page.getByTestId("filter").fill('team=~"pay("');
@@ -256,7 +207,7 @@ describe("against the stand-in", () => {
 
   test("what is typed while the filter is being applied stays in the box", async () => {
     const server = await mock({ alerts: 20 });
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await live(page);
     await page.getByTestId("filter").evaluate(async (element) => {
       const box = element as HTMLInputElement;
@@ -277,7 +228,7 @@ describe("against the stand-in", () => {
 
   test("what strangers wrote is shown as text, and their links open only what is safe", async () => {
     const server = await mock();
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await live(page);
     const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
     server.put({
@@ -296,12 +247,12 @@ describe("against the stand-in", () => {
     expect(await details.locator("a").count()).toBe(1);
     expect(await details.locator("a").getAttribute("rel")).toContain("noopener");
     expect(await page.locator("main img, aside img, main script").count()).toBe(0);
-    expect(await page.title()).toContain("1 open");
+    expect(await page.title()).toContain("1 to attend to");
   });
 
   test("a server with a token asks for it once", async () => {
     const server = await mock({ alerts: 3, token: "sesame" });
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await page.locator("input[name=token]").fill("wrong");
     await page.keyboard.press("Enter");
     await page.getByTestId("dialog-problem").filter({ hasText: "That is not the access token." }).waitFor();
@@ -310,14 +261,14 @@ describe("against the stand-in", () => {
     await live(page);
     await page.reload();
     await live(page);
-    await page.getByTestId("total").filter({ hasText: "3" }).waitFor();
+    await page.getByTestId("count-open").filter({ hasText: "3" }).waitFor();
     expect(await page.getByTestId("token-dialog").count()).toBe(0);
   });
 
   test("closed alerts can be read, page by page, and opened again", async () => {
     const server = await mock({ alerts: 260 });
     for (const alert of [...server.alerts.values()].slice(0, 230)) server.close(alert.fingerprint);
-    const page = await open(server.url);
+    const page = await open(`${server.url}${ALL_OPEN}`);
     await live(page);
     await page.getByTestId("list-closed").click();
     await page.getByTestId("toolbar").filter({ hasText: "200 alerts" }).waitFor();
@@ -339,6 +290,6 @@ describe("against the stand-in", () => {
     await page.getByTestId("toolbar").getByText(`${pay} alerts`, { exact: true }).waitFor();
     await page.getByTestId("filter").fill("");
     await page.getByTestId("list-open").click();
-    await page.getByTestId("total").filter({ hasText: "31" }).waitFor();
+    await page.getByTestId("count-open").filter({ hasText: "31" }).waitFor();
   });
 });

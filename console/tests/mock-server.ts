@@ -18,14 +18,20 @@ import type {
   Filter,
   HistoryEntry,
   HistoryKind,
+  Integration,
   LedgerEntry,
+  RejectedWhole,
+  Scenario,
   ServerMessage,
   Severity,
+  Silence,
+  SilenceRequest,
 } from "../src/protocol";
 import { predicate } from "./predicate";
-import { alertOf, historyOf, ledgerOf, newAlertOf } from "./sample-alerts";
+import { alertOf, historyOf, ledgerOf, newAlertOf, SCENARIOS } from "./sample-alerts";
 
-const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+/** The built console; CONSOLE_DIST names another one. */
+const DIST = process.env.CONSOLE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -58,6 +64,17 @@ export class MockServer {
   staleMs: number | undefined;
   /** While set, nothing is said on any socket, as on a broken line. */
   silent = false;
+  /** While set, no websocket is accepted, as when the server is away. */
+  down = false;
+  /** While set, only the first part of a snapshot is sent; {@link sendParts} sends the others. */
+  holdParts = false;
+  private heldParts: (() => void)[] = [];
+  readonly silences: Silence[] = [];
+  integrations: Integration[] = [];
+  rejected: RejectedWhole[] = [];
+  scenarios: Scenario[] = SCENARIOS;
+  /** What was posted to the collectors: path and headers. */
+  readonly posted: { path: string; headers: IncomingMessage["headers"]; body: string }[] = [];
   private readonly clients = new Set<Client>();
   private readonly http: Server;
   private readonly sockets = new WebSocketServer({ noServer: true });
@@ -74,6 +91,10 @@ export class MockServer {
       });
     });
     this.http.on("upgrade", (request, socket, head) => {
+      if (this.down) {
+        socket.destroy();
+        return;
+      }
       if (!this.isSignedIn(request)) {
         socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
         return;
@@ -161,15 +182,23 @@ export class MockServer {
     const alerts = [...this.alerts.values()].filter(client.passes);
     client.shown = new Set(alerts.map((alert) => alert.fingerprint));
     const counters = count(alerts);
-    for (let start = 0; start === 0 || start < alerts.length; start += PART)
-      this.tell(client, {
+    for (let start = 0; start === 0 || start < alerts.length; start += PART) {
+      const part: ServerMessage = {
         type: "snapshot",
         cursor: String(this.sequence),
         alerts: alerts.slice(start, start + PART),
         first: start === 0,
         complete: start + PART >= alerts.length,
         counters,
-      });
+      };
+      if (this.holdParts && start > 0) this.heldParts.push(() => this.tell(client, part));
+      else this.tell(client, part);
+    }
+  }
+
+  /** Send the parts of snapshots that were held: so many, or all. */
+  sendParts(count = Number.POSITIVE_INFINITY): void {
+    for (const send of this.heldParts.splice(0, count)) send();
   }
 
   private publish(): void {
@@ -204,7 +233,7 @@ export class MockServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://localhost");
     const path = url.pathname;
-    if (path === "/monitoring-system/api") return this.ingest(url, request, response);
+    if (path.startsWith("/monitoring-system/")) return this.ingest(url, request, response);
     if (!path.startsWith("/api/")) return this.file(path, response);
     if (path === "/api/v1/session" && request.method === "POST") return this.signIn(request, response);
     if (!this.isSignedIn(request)) return refuse(response, 401, "unauthenticated", "An access token is needed.");
@@ -213,8 +242,19 @@ export class MockServer {
       return json(response, 200, { user: null, authentication });
     }
     if (path === "/api/v1/site")
-      return json(response, 200, { environments: ["production", "staging", "office"].map((name) => ({ name })) });
-    if (path === "/api/v1/alerts") return this.listClosed(url, response);
+      return json(response, 200, {
+        environments: ["production", "staging", "office"].map((name) => ({ name })),
+        scenarios: this.scenarios,
+      });
+    if (path === "/api/v1/alerts") return this.list(url, response);
+    if (path === "/api/v1/integrations") return json(response, 200, { integrations: this.integrations });
+    if (path === "/api/v1/rejected") {
+      const lines = this.rejected.map(({ body_base64: _, ...line }) => ({ kind: "body", cut: false, ...line }));
+      return json(response, 200, { rejected: lines, total: lines.length });
+    }
+    if (path.startsWith("/api/v1/rejected/"))
+      return json(response, 200, this.rejected.find((whole) => path.endsWith(`/${whole.id}`)) ?? {});
+    if (path.startsWith("/api/v1/silences")) return this.silence(path, request, response);
     const action = /^\/api\/v1\/actions\/(\w+)$/.exec(path);
     if (action && request.method === "POST") return this.act(action[1] as string, request, response);
     const one = /^\/api\/v1\/alerts\/([0-9a-f]{32})(?:\/(history|notifications))?$/.exec(path);
@@ -234,7 +274,7 @@ export class MockServer {
     json(response, 200, { entries: page, next_cursor: entries.length > limit ? String(page.at(-1)?.sequence) : null });
   }
 
-  private listClosed(url: URL, response: ServerResponse): void {
+  private list(url: URL, response: ServerResponse): void {
     const asked = url.searchParams;
     const limit = Number(asked.get("limit") ?? 100);
     const from = Number(asked.get("cursor") ?? 0);
@@ -250,11 +290,32 @@ export class MockServer {
       refuse(response, 400, "invalid", (error as Error).message, "matcher");
       return;
     }
+    const status = asked.get("state");
     const closed = [...this.alerts.values()]
-      .filter((alert) => alert.status === "closed" && passes(alert))
+      .filter((alert) => alert.status === status && passes(alert))
       .sort((a, b) => Date.parse(b.closed_at ?? "") - Date.parse(a.closed_at ?? ""));
     const next = from + limit < closed.length ? String(from + limit) : null;
     json(response, 200, { alerts: closed.slice(from, from + limit), next_cursor: next });
+  }
+
+  private async silence(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const now = new Date().toISOString();
+    const id = path.split("/")[4];
+    if (request.method === "GET") return json(response, 200, { silences: this.silences });
+    if (request.method === "DELETE") {
+      const known = this.silences.find((silence) => silence.id === id);
+      if (!known) return refuse(response, 404, "not_found", "There is no such silence.");
+      Object.assign(known, { state: "expired", ends_at: now });
+      return json(response, 200, known);
+    }
+    const asked = (await body(request)) as SilenceRequest;
+    if (asked.matchers.every((matcher) => matcher.operator === "=" && matcher.value === ""))
+      return refuse(response, 422, "invalid", "one at least must not match the empty text", "matchers");
+    const made: Silence = { starts_at: now, ...asked, id: asked.id ?? randomUUID(), updated_at: now, state: "active" };
+    const at = this.silences.findIndex((silence) => silence.id === made.id);
+    if (at >= 0) this.silences[at] = made;
+    else this.silences.push(made);
+    json(response, at >= 0 ? 200 : 201, made);
   }
 
   private async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -265,9 +326,11 @@ export class MockServer {
   }
 
   private async ingest(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!url.searchParams.get("integration_key"))
+    if (!url.searchParams.get("integration_key") && !request.headers["x-integration-key"])
       return refuse(response, 401, "unauthenticated", "No integration key.");
-    const event = (await body(request)) as Record<string, string>;
+    const text = await bodyText(request);
+    this.posted.push({ path: url.pathname + url.search, headers: request.headers, body: text });
+    const event = JSON.parse(text) as Record<string, string>;
     this.put(
       {
         ...newAlertOf(this.alerts.size, Date.now()),
@@ -308,7 +371,8 @@ export class MockServer {
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
-    const name = path === "/" ? "index.html" : normalize(path).replace(/^\/+/, "");
+    const isPage = path === "/" || /^\/(alerts|silences|integrations|rejected)(\/|$)/.test(path);
+    const name = isPage ? "index.html" : normalize(path).replace(/^\/+/, "");
     try {
       const content = await readFile(join(DIST, name));
       response.writeHead(200, {
@@ -421,9 +485,13 @@ function count(alerts: Alert[]): Counters {
 }
 
 async function body(request: IncomingMessage): Promise<unknown> {
+  return JSON.parse(await bodyText(request));
+}
+
+async function bodyText(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  return JSON.parse(Buffer.concat(parts).toString());
+  return Buffer.concat(parts).toString();
 }
 
 function json(response: ServerResponse, status: number, value: unknown): void {

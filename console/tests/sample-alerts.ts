@@ -1,6 +1,16 @@
 /** Alerts as a real site might have them; the same number always makes the same alert. */
 import { createHash } from "node:crypto";
-import type { Alert, Channel, HistoryEntry, LedgerEntry, OperatorState, Severity } from "../src/protocol";
+import type {
+  Alert,
+  Channel,
+  HistoryEntry,
+  Integration,
+  LedgerEntry,
+  OperatorState,
+  RejectedWhole,
+  Scenario,
+  Severity,
+} from "../src/protocol";
 
 const MINUTE = 60_000;
 
@@ -120,7 +130,7 @@ export function alertOf(index: number, now: number): Alert {
   };
 }
 
-/** The same alert, just opened, with nobody's hand on it. */
+/** The same alert, just opened, not touched by an operator. */
 export function newAlertOf(index: number, now: number): Alert {
   const { badge, acknowledgement, snooze, handling, assignment, ...alert } = alertOf(index, now);
   return { ...alert, operator_state: "active", opened_at: new Date(now).toISOString() };
@@ -149,7 +159,7 @@ export function historyOf(alert: Alert, now: number): HistoryEntry[] {
   }));
 }
 
-/** Who may have been told. */
+/** Where notifications may have been sent. */
 export function ledgerOf(alert: Alert, now: number): LedgerEntry[] {
   const opened = Date.parse(alert.opened_at);
   const at = (time: number) => new Date(Math.min(now, time)).toISOString();
@@ -182,6 +192,85 @@ export function ledgerOf(alert: Alert, now: number): LedgerEntry[] {
       opened_at: at(opened + 50),
       changed_at: at(opened + 4_000),
       error: "The server answered 404 Not Found",
+    },
+  ];
+}
+
+/** The scenarios that the alerts are of. */
+export const SCENARIOS: Scenario[] = [
+  {
+    name: "on-call",
+    steps: [
+      { channel: "slack", destination: "#ops-alerts", delay_seconds: 0, minimum_severity: "warning" },
+      { channel: "email", destination: "on-call@example.org", delay_seconds: 300, minimum_severity: "critical" },
+      {
+        channel: "webhook",
+        destination: "https://hooks.example.org/escalate",
+        delay_seconds: 900,
+        minimum_severity: "critical",
+      },
+    ],
+  },
+  { name: "office hours", steps: [] },
+];
+
+/** Integrations as they may be used. */
+export function integrationsOf(now: number): Integration[] {
+  const at = (ago: number) => new Date(now - ago).toISOString();
+  const key = (id: string, accepted: number) => ({
+    id,
+    name: null,
+    created: null,
+    expires: null,
+    expired: false,
+    last_used: accepted > 0 ? at(28_000) : null,
+    accepted,
+    alerts: accepted * 3,
+    refused: {},
+    last_refusal: null,
+  });
+  const common = { environment: "production", scenario: "on-call", signed: false };
+  return [
+    { ...common, name: "prometheus-production", type: "prometheus", keys: [key("9f86d081884c", 18_204)] },
+    {
+      ...common,
+      name: "zabbix-production",
+      type: "zabbix",
+      keys: [
+        {
+          ...key("60303ae22b99", 812),
+          refused: { malformed: 4 },
+          last_refusal: { at: at(240_000), reason: "malformed", message: 'severity: "5" is not a severity' },
+        },
+      ],
+    },
+    { ...common, name: "statuspage", type: "any", keys: [key("fd61a03af4f7", 0)] },
+  ];
+}
+
+/** Bodies that may have been refused. */
+export function rejectedOf(now: number): RejectedWhole[] {
+  const body = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64");
+  return [
+    {
+      id: "0-12",
+      at: new Date(now - 240_000).toISOString(),
+      monitoring_system: "zabbix",
+      integration: "zabbix-production",
+      reason: 'severity: "5" is not a severity: use ok, information, warning, critical, unknown, urgent or down',
+      path: "/monitoring-system/zabbix",
+      headers: { "content-type": "application/json" },
+      body_base64: body({ alert_name: "Fan 2 failed", severity: "5" }),
+      voucher: "proof",
+    },
+    {
+      id: "0-7",
+      at: new Date(now - 7_200_000).toISOString(),
+      monitoring_system: "prometheus",
+      integration: "prometheus-production",
+      reason: "rule drop-tests: the event was dropped",
+      kind: "event",
+      body_base64: body({ name: "Test" }),
     },
   ];
 }

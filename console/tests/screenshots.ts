@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { openBrowser } from "./browser-driver";
 import { MockServer } from "./mock-server";
-import { newAlertOf } from "./sample-alerts";
+import { integrationsOf, newAlertOf, rejectedOf } from "./sample-alerts";
 
 const folder = process.argv[2] ?? "/tmp/console-screenshots";
 mkdirSync(folder, { recursive: true });
@@ -12,11 +12,14 @@ const browser = await openBrowser();
 
 async function shoot(
   name: string,
-  options: { alerts: number; dark?: boolean; width?: number; height?: number; hash?: string },
+  options: { alerts: number; dark?: boolean; width?: number; height?: number; path?: string },
   steps: (page: Page, server: MockServer) => Promise<void> = async () => {},
 ): Promise<void> {
   const server = await MockServer.start();
   server.seed(options.alerts);
+  server.integrations = integrationsOf(Date.now());
+  server.rejected = rejectedOf(Date.now());
+  server.silences.push(...silencesOf(Date.now()));
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 860 },
     colorScheme: options.dark ? "dark" : "light",
@@ -26,13 +29,39 @@ async function shoot(
   const page = await context.newPage();
   page.on("console", (message) => message.type() === "error" && console.log(`${name}: ${message.text()}`));
   page.on("pageerror", (error) => console.log(`${name}: ${error.stack}`));
-  await page.goto(server.url + (options.hash ?? ""));
+  await page.goto(server.url + (options.path ?? "/alerts?list=open"));
   await page.getByTestId("connection").filter({ hasText: "Live" }).waitFor();
   await steps(page, server);
   await page.screenshot({ path: join(folder, `${name}.png`) });
   await context.close();
   await server.stop();
   console.log(name);
+}
+
+function silencesOf(now: number): MockServer["silences"][number][] {
+  const at = (minutes: number) => new Date(now + minutes * 60_000).toISOString();
+  const common = { created_by: "Lena Vogt", updated_at: at(-30), starts_at: at(-30) };
+  return [
+    {
+      ...common,
+      id: "0192f0c1-0000-7000-8000-000000000001",
+      matchers: [
+        { name: "alertname", operator: "=", value: "Backup older than 26 h" },
+        { name: "object", operator: "=~", value: "backup-0.*" },
+      ],
+      ends_at: at(95),
+      comment: "The tape library is being replaced",
+      state: "active",
+    },
+    {
+      ...common,
+      id: "0192f0c1-0000-7000-8000-000000000002",
+      matchers: [{ name: "team", operator: "=", value: "edge" }],
+      ends_at: at(-12),
+      comment: "Deploy of edge 4.2",
+      state: "expired",
+    },
+  ];
 }
 
 const openRow = async (page: Page, nth: number) => {
@@ -90,7 +119,7 @@ for (const dark of [false, true])
     await page.clock.runFor(15_000);
     await page.getByTestId("stale-banner").waitFor();
   });
-await shoot("refused-light", { alerts: 86, hash: "#q=host%3D~%22web-(%22" }, async (page) => {
+await shoot("refused-light", { alerts: 86, path: "/alerts?q=host%3D~%22web-(%22" }, async (page) => {
   await page.getByTestId("filter-problem").waitFor();
 });
 await shoot("help-light", { alerts: 86 }, async (page) => {
@@ -100,6 +129,36 @@ await shoot("help-light", { alerts: 86 }, async (page) => {
 await shoot("columns-light", { alerts: 86 }, async (page) => {
   await page.getByTestId("columns").click();
 });
-await shoot("narrow-light", { alerts: 86, width: 480, height: 800 });
-await shoot("quiet-dark", { alerts: 0, dark: true });
+const PHONE = { width: 390, height: 844 };
+await shoot("attention-light", { alerts: 86, path: "/alerts" });
+await shoot("phone-light", { alerts: 86, ...PHONE });
+await shoot("phone-details-dark", { alerts: 86, dark: true, ...PHONE }, async (page) => {
+  await page.getByTestId("alert-row").nth(3).click();
+  await page.getByTestId("history-entry").first().waitFor();
+});
+await shoot("phone-menu-light", { alerts: 86, ...PHONE }, async (page) => {
+  await page.getByLabel("Pages and lists").click();
+});
+await shoot("palette-dark", { alerts: 86, dark: true }, async (page) => {
+  await page.keyboard.press("Control+k");
+  await page.getByTestId("palette").waitFor();
+});
+await shoot("silence-form-light", { alerts: 86 }, async (page) => {
+  await page.getByTestId("select").nth(2).click();
+  await page.getByTestId("select").nth(4).click();
+  await page.getByTestId("do-silence").click();
+  await page.getByTestId("preview").filter({ hasText: "Matches" }).waitFor();
+});
+for (const name of ["silences", "integrations", "rejected"])
+  for (const width of [1440, 390])
+    await shoot(`${name}-${width}`, { alerts: 20, path: `/${name}`, width, dark: width === 390 }, async (page) => {
+      await page.getByTestId(`${name}-row`).first().waitFor();
+    });
+await shoot("rejected-body-light", { alerts: 20, path: "/rejected" }, async (page) => {
+  await page.getByTestId("read-body").first().click();
+  await page.getByTestId("body-text").waitFor();
+});
+await shoot("first-steps-light", { alerts: 0, path: "/alerts" }, async (page) => {
+  await page.getByTestId("first-steps").waitFor();
+});
 await browser.close();

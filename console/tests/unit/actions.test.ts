@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { attempted, inParts, summarize, UNDOING, undo } from "../../src/actions";
+import { attempted, inParts, summarize, undo } from "../../src/pages/alerts/actions";
+import { VERB_NAMES, VERBS } from "../../src/pages/alerts/verbs";
 import type { ActionResult, Alert } from "../../src/protocol";
 import { alertOf } from "../sample-alerts";
 
@@ -29,10 +30,10 @@ test("the same call again has the key and the past of the first time, and anothe
 });
 
 describe("undo", () => {
-  test.each(Object.entries(UNDOING))("of %s is %s, for those it was applied to", (verb, undoing) => {
-    const call = { verb: verb as keyof typeof UNDOING, alerts: ["a0", "a1", "a2"], fields: {} };
+  test.each(VERB_NAMES)("of %s is that of the table, for those it was applied to", (verb) => {
+    const call = { verb, alerts: ["a0", "a1", "a2"], fields: {} };
     expect(undo(call, new Set(["a0", "a2"]), known({}, {}, {}), NOW)).toEqual([
-      { verb: undoing, alerts: ["a0", "a2"], fields: {} },
+      { verb: VERBS[verb].undoneBy, alerts: ["a0", "a2"], fields: {} },
     ]);
   });
 

@@ -5,13 +5,17 @@ import {
   applySnapshot,
   type Board,
   comparison,
+  isLeaving,
   newBoard,
+  progress,
   queued,
+  setPasses,
   setSort,
   settle,
-} from "../../src/board";
+} from "../../src/pages/alerts/board";
+import { NO_FACETS, type Subject } from "../../src/pages/alerts/facets";
 import { type Alert, type Counters, SEVERITIES } from "../../src/protocol";
-import { alertOf } from "../../tests/sample-alerts";
+import { alertOf } from "../sample-alerts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const COUNTERS: Counters = { total: 0, by_severity: {}, by_state: {}, by_environment: {} };
@@ -87,7 +91,7 @@ describe("before it is settled", () => {
   test("a removed row stays where it stood, marked as gone", () => {
     const board = boardWith(alert("a", { severity: "critical" }), alert("b"));
     applyDelta(board, delta([], ["a"]));
-    expect(board.order.map((row) => [row.id, row.gone])).toEqual([
+    expect(board.order.map((row) => [row.id, isLeaving(row)])).toEqual([
       ["a", true],
       ["b", false],
     ]);
@@ -100,7 +104,7 @@ describe("before it is settled", () => {
     const before = ids(board);
     applyDelta(board, delta([], ["a"]));
     applyDelta(board, delta([alert("a")]));
-    expect(board.order.some((row) => row.gone)).toBe(false);
+    expect(board.order.some(isLeaving)).toBe(false);
     settle(board, NOW);
     expect(ids(board)).toEqual(before);
   });
@@ -158,7 +162,7 @@ describe("a snapshot in parts", () => {
     applySnapshot(board, snapshot([alert("b", { version: 2 }), alert("d")], { complete: false }));
     applySnapshot(board, snapshot([alert("c")], { first: false }));
     expect(ids(board)).toEqual(before);
-    expect(board.order.filter((row) => row.gone).map((row) => row.id)).toEqual(["a"]);
+    expect(board.order.filter(isLeaving).map((row) => row.id)).toEqual(["a"]);
     settle(board, NOW);
     expect(new Set(ids(board))).toEqual(new Set(["b", "c", "d"]));
   });
@@ -209,4 +213,46 @@ test("whatever comes, settled rows are what is known in full order, and unsettle
       expect(new Map(board.order.map((row) => [row.id, row.alert]))).toEqual(model);
     }
   }
+});
+
+describe("the alerts that are looked at", () => {
+  const active = ({ alert }: Subject) => alert.operator_state === "active";
+
+  test("are chosen of those that are known, at once and without the server", () => {
+    const board = boardWith(
+      alert("a", { operator_state: "active" }),
+      alert("b", { operator_state: "snoozed" }),
+      alert("c", { operator_state: "active" }),
+    );
+    setPasses(board, active);
+    expect(ids(board).sort()).toEqual(["a", "c"]);
+    setPasses(board, () => true);
+    expect(ids(board).sort()).toEqual(["a", "b", "c"]);
+  });
+
+  test("stay where they stand when they no longer belong there, and come back when they do again", () => {
+    const board = boardWith(alert("a", { operator_state: "active" }));
+    setPasses(board, active);
+    applyDelta(board, delta([alert("a", { operator_state: "snoozed", version: 2 })]));
+    expect(board.order.map(isLeaving)).toEqual([true]);
+    settle(board, NOW);
+    expect(ids(board)).toEqual([]);
+    applyDelta(board, delta([alert("a", { operator_state: "active", version: 3 })]));
+    expect(queued(board).count).toBe(1);
+    settle(board, NOW);
+    expect(ids(board)).toEqual(["a"]);
+    applyDelta(board, delta([], ["a"]));
+    expect(board.tally.total("open", NO_FACETS)).toBe(0);
+    settle(board, NOW);
+    expect(board.rows.size).toBe(0);
+  });
+
+  test("are counted while the list is being read", () => {
+    const board = newBoard();
+    const counters = { ...COUNTERS, total: 2 };
+    applySnapshot(board, { ...snapshot([alert("a")], { complete: false }), counters });
+    expect(progress(board)).toEqual({ have: 1, of: 2 });
+    applySnapshot(board, { ...snapshot([alert("b")], { first: false }), counters });
+    expect(progress(board)).toBeNull();
+  });
 });

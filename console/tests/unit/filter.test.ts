@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { matcherFor, NO_CHOICE, parseQuery, toFilter, withMatcher } from "../../src/filter";
+import {
+  afterClick,
+  type Facets,
+  NO_FACETS,
+  passing,
+  type Subject,
+  stateOf,
+  Tally,
+} from "../../src/pages/alerts/facets";
+import { matcherFor, parseQuery, toClosedFilter, toFilter, withMatcher } from "../../src/pages/alerts/filter";
+import { commonMatchers } from "../../src/pages/alerts/matchers";
+import { silencesOf } from "../../src/pages/alerts/silenced";
+import { standingOf } from "../../src/pages/alerts/steps";
+import type { Alert, LedgerEntry, Matcher, OperatorState, Severity, Silence, Step } from "../../src/protocol";
+import { alertOf } from "../sample-alerts";
 
 const read = (input: string) => {
   const parsed = parseQuery(input);
@@ -46,13 +60,109 @@ describe("the filter box", () => {
     expect(read(`disk ${matcher}`)).toEqual({ matchers: [matcher], text: "disk" });
   });
 
-  test("asks the server only for what is asked", () => {
-    expect(toFilter(NO_CHOICE, { matchers: [], text: "" })).toEqual({});
-    expect(
-      toFilter(
-        { query: "", environments: ["prod"], states: ["active"], severities: ["down"] },
-        { matchers: ['a="b"'], text: "x" },
-      ),
-    ).toEqual({ environments: ["prod"], states: ["active"], severities: ["down"], matchers: ['a="b"'], text: "x" });
+  test("asks the server only for what is asked; of closed alerts the facets too", () => {
+    expect(toFilter({ matchers: [], text: "" })).toEqual({});
+    expect(toFilter({ matchers: ['a="b"'], text: "x" })).toEqual({ matchers: ['a="b"'], text: "x" });
+    const facets: Facets = {
+      severity: { only: ["down"], not: [] },
+      state: { only: ["active"], not: [] },
+      environment: { only: ["prod"], not: ["lab"] },
+    };
+    expect(toClosedFilter(facets, { matchers: ['a="b"'], text: "x" })).toEqual({
+      environments: ["prod"],
+      severities: ["down"],
+      matchers: ['a="b"', 'environment!="lab"'],
+      text: "x",
+    });
+  });
+});
+
+describe("the facets", () => {
+  const alert = (severity: Severity, operator_state: OperatorState, environment: string): Subject => ({
+    alert: { ...alertOf(0, 0), severity, operator_state, environment },
+    isSilenced: false,
+  });
+  const tally = new Tally();
+  for (const one of [
+    alert("critical", "active", "prod"),
+    alert("critical", "acknowledged", "prod"),
+    alert("warning", "active", "lab"),
+  ])
+    tally.add(one, 1);
+
+  test("count what each value would show: all but the facet itself", () => {
+    const critical: Facets = { ...NO_FACETS, severity: { only: ["critical"], not: [] } };
+    expect(tally.counts("severity", "open", critical)).toEqual({ critical: 2, warning: 1 });
+    expect(tally.counts("environment", "open", critical)).toEqual({ prod: 2 });
+    expect(tally.total("open", critical)).toBe(2);
+    expect(tally.total("attention", critical)).toBe(1);
+    expect(tally.total("open", { ...NO_FACETS, environment: { only: [], not: ["lab"] } })).toBe(2);
+  });
+
+  test("take an active alert that is silenced for that, and no other", () => {
+    const one = { ...alert("critical", "active", "prod"), isSilenced: true };
+    expect(stateOf(one)).toBe("silenced");
+    expect(passing("attention", NO_FACETS)(one)).toBe(false);
+    expect(passing("silenced", NO_FACETS)(one)).toBe(true);
+    expect(stateOf({ ...alert("critical", "snoozed", "prod"), isSilenced: true })).toBe("snoozed");
+  });
+
+  test("forget what is taken away", () => {
+    const one = alert("down", "active", "prod");
+    tally.add(one, 1);
+    tally.add(one, -1);
+    expect(tally.total("open", NO_FACETS)).toBe(3);
+  });
+
+  test("choose, exclude and let go by clicks", () => {
+    const chosen = afterClick({ only: [], not: [] }, "a", false);
+    expect(chosen).toEqual({ only: ["a"], not: [] });
+    expect(afterClick(chosen, "a", true)).toEqual({ only: [], not: ["a"] });
+    expect(afterClick({ only: [], not: ["a"] }, "a", true)).toEqual({ only: [], not: [] });
+  });
+});
+
+test("an alert is silenced by an active silence of which all matchers match", () => {
+  const one = { ...alertOf(0, 0), name: "Disk full", environment: "prod", labels: { team: "pay" } };
+  const silence = (matchers: Matcher[], state: Silence["state"] = "active") =>
+    silencesOf([{ id: "s", matchers, state } as Silence])(one)?.id ?? null;
+  const named: Matcher = { name: "alertname", operator: "=~", value: "(?i)disk.*" };
+  expect(silence([named])).toBe("s");
+  expect(silence([named, { name: "team", operator: "!=", value: "pay" }])).toBeNull();
+  expect(silence([{ name: "alertname", operator: "=~", value: "Disk" }])).toBeNull();
+  expect(silence([{ name: "rack", operator: "!~", value: "r1" }])).toBe("s");
+  expect(silence([named], "expired")).toBeNull();
+  expect(silence([{ ...named, value: "(" }])).toBeNull();
+});
+
+test("the matchers of a silence are those that its alerts have in common", () => {
+  const one = { ...alertOf(0, 0), environment: "prod", name: "Disk (full)", object: "a.b" };
+  expect(commonMatchers([one])).toEqual([
+    { name: "environment", operator: "=", value: "prod" },
+    { name: "alertname", operator: "=", value: "Disk (full)" },
+    { name: "object", operator: "=", value: "a.b" },
+  ]);
+  expect(commonMatchers([one, { ...one, object: "c" }])[2]).toEqual({
+    name: "object",
+    operator: "=~",
+    value: "a\\.b|c",
+  });
+});
+
+describe("a step of a scenario", () => {
+  const step: Step = { channel: "slack", destination: "#ops", delay_seconds: 60, minimum_severity: "warning" };
+  const opened: Alert = { ...alertOf(0, 0), severity: "critical", operator_state: "active", episode: 2 };
+  const at = Date.parse(opened.opened_at);
+  const entry = { channel: "slack", destination: "#ops", episode: 2 } as LedgerEntry;
+
+  test("is due, was sent, or says why it was not", () => {
+    expect(standingOf(step, opened, [], at)).toEqual({ kind: "due", at: at + 60_000 });
+    expect(standingOf(step, opened, [entry], at)).toEqual({ kind: "sent" });
+    expect(standingOf(step, opened, [{ ...entry, episode: 1 }], at).kind).toBe("due");
+    expect(standingOf(step, { ...opened, severity: "information" }, [], at)).toMatchObject({ kind: "not-sent" });
+    expect(standingOf(step, { ...opened, operator_state: "in_downtime" }, [], at)).toMatchObject({
+      reason: "held back: in downtime",
+    });
+    expect(standingOf(step, opened, [], at + 60_001)).toMatchObject({ kind: "not-sent" });
   });
 });

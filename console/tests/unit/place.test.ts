@@ -1,24 +1,26 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_COLUMNS, DEFAULT_SORT, fitColumns, sortAfterClick } from "../../src/columns";
-import { intentOf } from "../../src/keyboard";
-import { type Place, readPlace, writePlace } from "../../src/location";
-import { extend, step, toggle } from "../../src/selection";
+import { type Command, commandOf, type Key } from "../../src/commands";
+import { DEFAULT_COLUMNS, DEFAULT_SORT, fitColumns, sortAfterClick } from "../../src/pages/alerts/columns";
+import { isPlace, type Place, readPlace, writePlace } from "../../src/pages/alerts/place";
+import { extend, step, toggle } from "../../src/pages/alerts/selection";
 
 const ALERT = "0123456789abcdef0123456789abcdef";
 
 describe("the address", () => {
-  test("is empty for the usual", () => {
-    expect(writePlace(readPlace(""))).toBe("");
-    expect(readPlace("").sort).toEqual(DEFAULT_SORT);
+  test("is short for the usual", () => {
+    expect(writePlace(readPlace("/alerts"))).toBe("/alerts");
+    expect(readPlace("/alerts")).toMatchObject({ sort: DEFAULT_SORT, list: "attention", alert: null });
   });
 
   test("brings back all that was looked at", () => {
     const place: Place = {
       choice: {
         query: 'team="pay" 5xx & more',
-        environments: ["prod & co", "office"],
-        states: ["active", "in_downtime"],
-        severities: ["critical", "down"],
+        facets: {
+          environment: { only: ["prod & co", "office"], not: [] },
+          state: { only: ["in_downtime", "active"], not: [] },
+          severity: { only: [], not: ["critical", "down"] },
+        },
       },
       sort: { column: "label:a,b", descending: true },
       list: "closed",
@@ -28,8 +30,13 @@ describe("the address", () => {
   });
 
   test("from elsewhere chooses nothing that does not exist", () => {
-    const place = readPlace("#severity=fatal&state=gone&sort=nonsense,desc&alert=..%2Fadmin&list=all");
-    expect(place).toEqual(readPlace(""));
+    const place = readPlace("/alerts/..%2Fadmin?severity=fatal&severity=!fatal&state=gone&sort=nonsense,desc&list=all");
+    expect(place).toEqual(readPlace("/alerts"));
+  });
+
+  test("is told from those of other pages", () => {
+    for (const address of ["/alerts", "/alerts?q=x", `/alerts/${ALERT}`]) expect(isPlace(address)).toBe(true);
+    for (const address of ["/", "/silences", "/alertsx"]) expect(isPlace(address)).toBe(false);
   });
 });
 
@@ -83,16 +90,34 @@ describe("keys", () => {
     altKey: false,
     ...held,
   });
+  const run = () => {};
+  const table: Command[] = [
+    { id: "resolve", title: "Resolve", group: "", keys: ["r"], scope: "list", run },
+    { id: "down", title: "down", group: "", keys: ["j", "ArrowDown"], scope: "free", run },
+    { id: "extend", title: "extend", group: "", keys: ["Shift+ArrowDown"], scope: "free", run },
+    { id: "all", title: "all", group: "", keys: ["Ctrl+A"], scope: "free", run },
+    { id: "help", title: "help", group: "", keys: ["?"], scope: "page", run },
+  ];
+  const found = (of: Key, focus: "list" | "nowhere" | "elsewhere" = "list", letters = true) =>
+    commandOf(table, of, focus, letters)?.id ?? null;
 
   test("leave the browser its own combinations", () => {
-    for (const name of ["r", "c", "a"]) expect(intentOf(key(name, { altKey: true }), true)).toBeNull();
-    expect(intentOf(key("r", { ctrlKey: true }), true)).toBeNull();
-    expect(intentOf(key("a", { metaKey: true }), true)).toEqual({ kind: "select-all" });
+    expect(found(key("r", { altKey: true }))).toBeNull();
+    expect(found(key("r", { ctrlKey: true }))).toBeNull();
+    expect(found(key("a", { metaKey: true }))).toBe("all");
+    expect(found(key("?", { shiftKey: true }))).toBe("help");
   });
 
   test("that are single letters can be switched off, arrows cannot", () => {
-    expect(intentOf(key("r"), true)).toEqual({ kind: "do", verb: "resolve", ask: true });
-    expect(intentOf(key("r"), false)).toBeNull();
-    expect(intentOf(key("ArrowDown", { shiftKey: true }), false)).toEqual({ kind: "move", by: 1, extend: true });
+    expect(found(key("r"))).toBe("resolve");
+    expect(found(key("r"), "list", false)).toBeNull();
+    expect(found(key("ArrowDown", { shiftKey: true }), "list", false)).toBe("extend");
+  });
+
+  test("act where the focus allows it", () => {
+    expect(found(key("r"), "nowhere")).toBeNull();
+    expect(found(key("j"), "nowhere")).toBe("down");
+    expect(found(key("j"), "elsewhere")).toBeNull();
+    expect(found(key("?"), "elsewhere")).toBe("help");
   });
 });

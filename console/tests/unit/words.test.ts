@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { amendedWords } from "../../src/components/words";
-import { toCsv } from "../../src/csv";
-import { safeLink } from "../../src/safe-link";
-import { wordAgo, wordDuration, wordLeft, wordTime } from "../../src/time";
+import { safeLink } from "../../src/kit/safe-link";
+import { wordAgo, wordDuration, wordLeft, wordTime } from "../../src/kit/time";
+import { toCsv } from "../../src/pages/alerts/csv";
+import { amendedWords } from "../../src/pages/alerts/words";
 import { alertOf } from "../sample-alerts";
 
 const MINUTE = 60_000;

@@ -1,0 +1,456 @@
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, readAlert } from "../../api";
+import { Age, Moment, TimeOf } from "../../kit/Age";
+import { useFocusInside } from "../../kit/focus";
+import { Icon } from "../../kit/Icon";
+import { safeLink } from "../../kit/safe-link";
+import { CUT_AT, cut } from "../../kit/text";
+import { wordDuration } from "../../kit/time";
+import type { Alert } from "../../protocol";
+import { BadgeMark } from "./AlertRow";
+import { matcherFor, withMatcher } from "./filter";
+import { History } from "./History";
+import { Notifications } from "./Notifications";
+import { beginAction, takeBack } from "./operate";
+import { silenceTargets } from "./silence";
+import * as state from "./store";
+import { type Undoing, VERB_NAMES, VERBS } from "./verbs";
+import { amendedWords } from "./words";
+
+/** All about one alert, beside the table. */
+export function Details({ id }: { id: string }) {
+  const { alert, problem } = useAlert(id);
+  const aside = useFocusInside<HTMLElement>();
+  return (
+    <aside
+      ref={aside}
+      class="details"
+      aria-label="Details of the alert"
+      tabIndex={-1}
+      data-testid="details"
+      data-id={id}
+      data-list-keys
+    >
+      {alert ? <AlertDetails alert={alert} /> : <NothingYet problem={problem} />}
+    </aside>
+  );
+}
+
+/** The alert as the stream tells it; as the API tells it when the stream does not, or no more. */
+function useAlert(id: string): { alert: Alert | null; problem: string | null } {
+  const [read, setRead] = useState<Alert | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  state.revision.value;
+  const row = state.board.rows.get(id);
+  const isLive = row !== undefined && !row.removed;
+  const loaded = state.loaded.value;
+  useEffect(() => {
+    setProblem(null);
+    if (isLive || !loaded) return;
+    const request = new AbortController();
+    readAlert(id, request.signal).then(setRead, (error: unknown) => {
+      if (!request.signal.aborted) setProblem(error instanceof ApiError ? error.message : String(error));
+    });
+    return () => request.abort();
+  }, [id, isLive, loaded]);
+  const known = row?.alert;
+  const fetched = read?.fingerprint === id ? read : null;
+  const newest = known && fetched && fetched.version > known.version ? fetched : (known ?? fetched);
+  return { alert: newest, problem };
+}
+
+function NothingYet({ problem }: { problem: string | null }) {
+  return (
+    <>
+      <div class="details-head">
+        <CloseButton />
+      </div>
+      <p class="empty">{problem ?? "Reading…"}</p>
+    </>
+  );
+}
+
+function CloseButton() {
+  return (
+    <button
+      type="button"
+      class="icon-button details-close"
+      aria-label="Close the details"
+      title="Close (Esc)"
+      data-testid="close-details"
+      onClick={() => {
+        state.openedId.value = null;
+      }}
+    >
+      <Icon name="close" />
+    </button>
+  );
+}
+
+function AlertDetails({ alert }: { alert: Alert }) {
+  const id = alert.fingerprint;
+  return (
+    <>
+      <div class={`details-head sev-${alert.severity}`}>
+        <div class="details-marks">
+          <span class="severity-pill">{alert.severity}</span>
+          {alert.badge && <BadgeMark alert={alert} />}
+          <span class="details-age" data-testid="details-status">
+            {alert.status === "closed" ? "closed " : "open for "}
+            {alert.closed_at ? <Moment at={alert.closed_at} /> : <Age since={Date.parse(alert.opened_at)} />}
+          </span>
+          <span class="space" />
+          <CopyLink id={id} />
+          <CloseButton />
+        </div>
+        <Name name={alert.name} />
+        <p class="details-where">
+          {[alert.object, alert.source, alert.environment].map((text, index) => (
+            <span key={index} dir="auto" title={text.length > CUT_AT ? text : undefined}>
+              {cut(text)}
+            </span>
+          ))}
+        </p>
+      </div>
+      <div class="details-actions">
+        {alert.status === "closed" ? (
+          <button type="button" class="button" data-testid="reopen" onClick={() => takeBack("unresolve", id)}>
+            <Icon name="reopen" /> Reopen
+          </button>
+        ) : (
+          VERB_NAMES.map((verb) => (
+            <button
+              key={verb}
+              type="button"
+              class="button"
+              title={`${VERBS[verb].title} (${VERBS[verb].key})`}
+              data-testid={`details-${verb}`}
+              onClick={() => beginAction(verb, [id], false)}
+            >
+              <Icon name={VERBS[verb].icon} />
+              <span>{VERBS[verb].title}</span>
+            </button>
+          ))
+        )}
+        <button
+          type="button"
+          class="button"
+          title="Silence (m)"
+          data-testid="details-silence"
+          onClick={() => silenceTargets([id])}
+        >
+          <Icon name="silence" />
+          <span>Silence</span>
+        </button>
+      </div>
+      <div class="details-body">
+        <States alert={alert} />
+        <section>
+          <h3>Output</h3>
+          <pre data-testid="output" dir="auto">
+            {alert.output || "(empty)"}
+          </pre>
+          {alert.previous_output !== undefined && (
+            <details>
+              <summary>Previous output</summary>
+              <pre dir="auto">{alert.previous_output}</pre>
+            </details>
+          )}
+        </section>
+        <Annotations annotations={alert.annotations ?? {}} />
+        <Links links={alert.links ?? {}} />
+        <Notifications alert={alert} />
+        <Labels labels={alert.labels ?? {}} />
+        <History id={id} version={alert.version} />
+        <Facts alert={alert} />
+      </div>
+    </>
+  );
+}
+
+/** The name, cut where it is very long, with a way to see it whole. */
+function Name({ name }: { name: string }) {
+  const [whole, setWhole] = useState(false);
+  return (
+    <>
+      <h2 dir="auto" data-testid="details-name">
+        {whole ? name : cut(name)}
+      </h2>
+      {name.length > CUT_AT && (
+        <button type="button" class="text-button" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? "Less" : "Whole name"}
+        </button>
+      )}
+    </>
+  );
+}
+
+function CopyLink({ id }: { id: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      aria-label="Copy a link to this alert"
+      title={copied ? "Copied" : "Copy a link to this alert"}
+      onClick={() => {
+        const link = `${location.origin}/alerts/${id}`;
+        // Without a secure connection the browser lends no clipboard; the address bar has the link too.
+        void navigator.clipboard?.writeText(link).then(() => setCopied(true));
+      }}
+    >
+      <Icon name={copied ? "acknowledge" : "link"} />
+    </button>
+  );
+}
+
+/** Who has it, until when, and their comments. */
+function States({ alert }: { alert: Alert }) {
+  const { acknowledgement, snooze, handling, assignment, amended, comment } = alert;
+  const inDowntime = alert.operator_state === "in_downtime";
+  const silence = alert.status === "open" ? state.silenceOf.value(alert) : null;
+  if (!silence && !acknowledgement && !snooze && !handling && !assignment && !amended && !comment && !inDowntime)
+    return null;
+  return (
+    <ul class="states" data-testid="states">
+      {inDowntime && (
+        <li>
+          <Icon name="downtime" />
+          <span>In downtime: no notification is sent while it lasts.</span>
+        </li>
+      )}
+      {silence && (
+        <li>
+          <Icon name="silence" />
+          <span>
+            <a href="/silences">Silenced</a> by <b dir="auto">{silence.created_by}</b>,{" "}
+            <Moment at={silence.ends_at} future />
+            <Said comment={silence.comment} />
+          </span>
+        </li>
+      )}
+      {acknowledgement && (
+        <li>
+          <Icon name="acknowledge" />
+          <span>
+            Acknowledged by <b dir="auto">{acknowledgement.by}</b> <Moment at={acknowledgement.at} />
+            <Said comment={acknowledgement.comment} />
+          </span>
+          <TakeBack verb="unacknowledge" alert={alert} />
+        </li>
+      )}
+      {snooze && (
+        <li>
+          <Icon name="snooze" />
+          <span>
+            Snoozed by <b dir="auto">{snooze.by}</b> until <TimeOf at={snooze.until} />,{" "}
+            <Moment at={snooze.until} future />
+            {stickyWords(snooze.sticky_severity, snooze.sticky_output)}
+            <Said comment={snooze.comment} />
+          </span>
+          <TakeBack verb="unsnooze" alert={alert} />
+        </li>
+      )}
+      {handling && (
+        <li>
+          <Icon name="handle" />
+          <span>
+            <b dir="auto">{handling.assignee}</b> works on it, <Moment at={handling.until} future />
+            {handling.by !== handling.assignee && <>, says {handling.by}</>}
+          </span>
+          <TakeBack verb="unhandle" alert={alert} />
+        </li>
+      )}
+      {assignment && (
+        <li>
+          <Icon name="assign" />
+          <span>
+            Assigned to <b dir="auto">{assignment.assignee}</b> by {assignment.by} <Moment at={assignment.at} />
+            {assignment.until && (
+              <>
+                , <Moment at={assignment.until} future />
+              </>
+            )}
+            <Said comment={assignment.comment} />
+          </span>
+          <TakeBack verb="unassign" alert={alert} />
+        </li>
+      )}
+      {amended && (
+        <li>
+          <Icon name="edit" />
+          <span>
+            Amended by <b dir="auto">{amended.by}</b> <Moment at={amended.at} />: {amendedWords(amended)}
+          </span>
+          <TakeBack verb="unamend" alert={alert} />
+        </li>
+      )}
+      {comment && (
+        <li>
+          <Icon name="comment" />
+          <q dir="auto">{comment}</q>
+          <TakeBack verb="uncomment" alert={alert} />
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** What is done can be taken back as long as it stands: of a closed alert only the comment does. */
+function TakeBack({ verb, alert }: { verb: Undoing; alert: Alert }) {
+  if (alert.status === "closed" && verb !== "uncomment") return null;
+  return (
+    <button
+      type="button"
+      class="text-button take-back"
+      data-testid={`take-back-${verb}`}
+      onClick={() => takeBack(verb, alert.fingerprint)}
+    >
+      Take back
+    </button>
+  );
+}
+
+function Said({ comment }: { comment: string | undefined }) {
+  return comment ? (
+    <q class="said" dir="auto">
+      {comment}
+    </q>
+  ) : null;
+}
+
+function stickyWords(severity: boolean, output: boolean): string {
+  if (severity && output) return "; stays when severity or output change";
+  if (severity) return "; stays when the severity changes";
+  if (output) return "; stays when the output changes";
+  return "; ends when severity or output change";
+}
+
+/** What the source says beside the output, each text whole and as it came. */
+function Annotations({ annotations }: { annotations: Record<string, string> }) {
+  const entries = Object.entries(annotations);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Annotations</h3>
+      <dl class="annotations" data-testid="annotations">
+        {entries.map(([name, text]) => (
+          <div key={name}>
+            <dt dir="auto">{name}</dt>
+            <dd dir="auto">{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Links({ links }: { links: Record<string, string> }) {
+  const entries = Object.entries(links);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Links</h3>
+      <ul class="links">
+        {entries.map(([title, address]) => {
+          const safe = safeLink(address);
+          return (
+            <li key={title}>
+              {safe ? (
+                <a href={safe} target="_blank" rel="noopener noreferrer" title={safe} dir="auto">
+                  {title}
+                </a>
+              ) : (
+                <span title="Not a web or mail address; not opened">
+                  {title}: <code>{address}</code>
+                </span>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+function Labels({ labels }: { labels: Record<string, string> }) {
+  const entries = Object.entries(labels);
+  if (entries.length === 0) return null;
+  return (
+    <section>
+      <h3>Labels</h3>
+      <ul class="labels">
+        {entries.map(([name, value]) => (
+          <li key={name}>
+            <button
+              type="button"
+              title="Show only alerts with this label"
+              onClick={() => narrow(matcherFor(name, value))}
+            >
+              <span dir="auto">{cut(name)}</span>
+              <bdi title={value.length > CUT_AT ? value : undefined}>{cut(value)}</bdi>
+            </button>
+            <button
+              type="button"
+              class="exclude"
+              aria-label={`Exclude ${cut(name)} ${cut(value)}`}
+              title="Show no alerts with this label"
+              data-testid={`exclude-label-${name}`}
+              onClick={() => narrow(matcherFor(name, value, "!="))}
+            >
+              <Icon name="exclude" />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Ask for one more matcher in the filter box. */
+function narrow(matcher: string): void {
+  const choice = state.choice.peek();
+  state.choice.value = { ...choice, query: withMatcher(choice.query, matcher) };
+}
+
+function Facts({ alert }: { alert: Alert }) {
+  const time = (at: string) => <TimeOf at={at} />;
+  const { counts } = alert;
+  const facts: [string, preact.ComponentChild][] = [
+    ["Service", alert.service],
+    ["Monitoring system", alert.monitoring_system],
+    ["Integration", alert.integration],
+    ["Scenario", alert.scenario],
+    ["Began, says its source", alert.began_at && time(alert.began_at)],
+    ["Opened", time(alert.opened_at)],
+    ["First opened", time(alert.first_opened_at)],
+    ["Closed", alert.closed_at && time(alert.closed_at)],
+    ["Last heard of", time(alert.last_event_at)],
+    ["Last change", time(alert.changed_at)],
+    [
+      "Episode",
+      alert.episode === 1 ? "the first" : `${alert.episode}; open for ${wordDuration(alert.total_duration_ms)} before`,
+    ],
+    [
+      "So far",
+      `opened ${counts.opened}, updated ${counts.updated}, severity changed ${counts.severity_changed}, ` +
+        `closed ${counts.closed}, acknowledged ${counts.acknowledged}, snoozed ${counts.snoozed}`,
+    ],
+    ["Id", <code key="id">{alert.fingerprint}</code>],
+  ];
+  return (
+    <section>
+      <h3>Facts</h3>
+      <dl class="facts">
+        {facts.map(([name, value]) =>
+          value ? (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ) : null,
+        )}
+      </dl>
+    </section>
+  );
+}

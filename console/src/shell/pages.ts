@@ -1,0 +1,39 @@
+/** The pages of the console: one table, of which the router, the navigation and the palette are made. */
+import { lazy } from "preact-iso";
+import type { IconName } from "../kit/Icon";
+import { Alerts } from "../pages/alerts/Alerts";
+
+export interface Page {
+  path: string;
+  /** As the router writes it. */
+  route: string;
+  title: string;
+  icon: IconName;
+  component: preact.ComponentType<{ path?: string }>;
+}
+
+/** The alerts come with the console; each of the others is loaded when it is opened. */
+export const PAGES: readonly Page[] = [
+  { path: "/alerts", route: "/alerts/:id?", title: "Alerts", icon: "active", component: Alerts },
+  {
+    path: "/silences",
+    route: "/silences",
+    title: "Silences",
+    icon: "silence",
+    component: lazy(() => import("../pages/silences/Silences")),
+  },
+  {
+    path: "/integrations",
+    route: "/integrations",
+    title: "Integrations",
+    icon: "webhook",
+    component: lazy(() => import("../pages/integrations/Integrations")),
+  },
+  {
+    path: "/rejected",
+    route: "/rejected/:id?",
+    title: "Rejected",
+    icon: "rejected",
+    component: lazy(() => import("../pages/rejected/Rejected")),
+  },
+];

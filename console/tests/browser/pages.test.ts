@@ -1,0 +1,90 @@
+/** The pages beside the alerts. */
+import { expect, test } from "vitest";
+import { ALL_OPEN, live, mock, open, useBrowser } from "../harness";
+import { integrationsOf, newAlertOf, rejectedOf } from "../sample-alerts";
+
+useBrowser();
+
+test("a silence is made from a selection, with a preview, and is changed and ended on its page", async () => {
+  const server = await mock();
+  const common = { environment: "production", name: "Disk (full)", severity: "critical" as const };
+  for (const [index, object] of ["db-1", "db-2", "db-3"].entries())
+    server.put({ ...newAlertOf(index, Date.now()), ...common, object });
+  const page = await open(`${server.url}${ALL_OPEN}`);
+  await page.getByTestId("count-open").filter({ hasText: "3" }).waitFor();
+  await page.getByTestId("select").nth(0).click();
+  await page.getByTestId("select").nth(1).click();
+  await page.getByTestId("do-silence").click();
+  const preview = page.getByTestId("preview");
+  await preview.filter({ hasText: "Matches 2 open alerts now" }).waitFor();
+  // Without the object the third one matches too.
+  await page.getByTestId("matcher").nth(2).getByLabel("Remove the matcher").click();
+  await preview.filter({ hasText: "Matches 3 open alerts now" }).waitFor();
+  await page.locator("textarea[name=comment]").fill("The disks are being replaced");
+  await page.getByTestId("submit").click();
+  await page.getByTestId("toast").filter({ hasText: "Silenced until" }).waitFor();
+  expect(server.silences[0]).toMatchObject({
+    created_by: "Ada",
+    comment: "The disks are being replaced",
+    matchers: [
+      { name: "environment", operator: "=", value: "production" },
+      { name: "alertname", operator: "=", value: "Disk (full)" },
+    ],
+  });
+
+  await page.getByTestId("page-silences").click();
+  const row = page.getByTestId("silences-row");
+  await row.filter({ hasText: 'alertname="Disk (full)"' }).waitFor();
+  await row.getByTestId("edit").click();
+  await page.locator("textarea[name=comment]").fill("They take longer");
+  await page.getByTestId("submit").click();
+  await row.filter({ hasText: "They take longer" }).waitFor();
+  await row.getByTestId("expire").click();
+  await row.filter({ hasText: "expired" }).waitFor();
+  expect(server.silences).toHaveLength(1);
+  expect(server.silences[0]?.state).toBe("expired");
+});
+
+test("a silence that the server refuses says which field", async () => {
+  const server = await mock();
+  const page = await open(`${server.url}/silences`);
+  await page.getByTestId("new-silence").click();
+  await page.locator("textarea[name=comment]").fill("why not");
+  await page.getByTestId("submit").click();
+  await page.getByTestId("dialog-problem").filter({ hasText: "matchers: one at least" }).waitFor();
+});
+
+test("integrations show when they were last seen, what was refused, and the line that sends to them", async () => {
+  const server = await mock();
+  server.integrations = integrationsOf(Date.now());
+  const page = await open(`${server.url}/integrations`);
+  await live(page);
+  const row = (name: string) => page.locator(`[data-testid=integrations-row][data-id="${name}"]`);
+  await row("prometheus-production").filter({ hasText: "18,204 (54,612 alerts)" }).waitFor();
+  expect(await row("statuspage").innerText()).toContain("never");
+  expect(await row("zabbix-production").innerText()).toMatch(/4\s.*"5" is not a severity/);
+  await row("zabbix-production").getByTestId("curl").click();
+  const line = await page.getByTestId("copy-text").innerText();
+  expect(line).toContain(`curl -X POST '${server.url}/monitoring-system/zabbix'`);
+});
+
+test("a rejected body is read and posted again with its headers, its voucher and a key", async () => {
+  const server = await mock();
+  server.rejected = rejectedOf(Date.now());
+  const page = await open(`${server.url}/rejected`);
+  const row = page.getByTestId("rejected-row");
+  await row.filter({ hasText: "is not a severity" }).getByTestId("read-body").click();
+  expect(await page.getByTestId("body-text").innerText()).toContain('"alert_name":"Fan 2 failed"');
+  await page.getByTestId("replay").click();
+  await page.locator("input[name=key]").fill("secret-key");
+  await page.getByTestId("submit").click();
+  await page.getByTestId("toast").filter({ hasText: "Accepted" }).waitFor();
+  expect(server.posted[0]).toMatchObject({
+    path: "/monitoring-system/zabbix",
+    headers: { "content-type": "application/json", "x-integration-key": "secret-key", "reveille-voucher": "proof" },
+    body: '{"alert_name":"Fan 2 failed","severity":"5"}',
+  });
+  await row.filter({ hasText: "dropped by a rule" }).getByTestId("read-body").click();
+  await page.getByTestId("rejected-body").filter({ hasText: "change the rule" }).waitFor();
+  expect(await page.getByTestId("replay").count()).toBe(0);
+});
