@@ -326,3 +326,35 @@ test("U15: an empty installation leads to its first alert", async () => {
   await page.locator(ROWS, { hasText: "Disk almost full" }).waitFor();
   expect(await steps.count()).toBe(0);
 });
+
+test("U7: what comes and needs attention calls with a notification, once for what comes together", async () => {
+  const server = await mock({ alerts: 10 });
+  const page = await open(server.url, "Ada", {}, (page) =>
+    page.addInitScript(() => {
+      const called: string[] = [];
+      class Stub {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title: string) {
+          called.push(title);
+        }
+      }
+      Object.assign(window, { Notification: Stub, called });
+      document.hasFocus = () => false;
+    }),
+  );
+  await live(page);
+  const called = () => page.evaluate(() => (window as unknown as { called: string[] }).called);
+  server.put({ ...newAlertOf(100, Date.now()), severity: "down", name: "Before it was chosen" });
+  await page.locator(ROWS, { hasText: "Before it was chosen" }).waitFor();
+  await page.getByTestId("alarm").click();
+  await page.getByTestId("toast").filter({ hasText: "with a sound and a notification" }).waitFor();
+  server.put({ ...newAlertOf(101, Date.now()), severity: "warning", name: "Not grave enough" });
+  const first = server.put({ ...newAlertOf(102, Date.now()), severity: "critical", name: "Core switch down" });
+  await expect.poll(called).toEqual(["critical: Core switch down"]);
+  server.put({ ...first, output: "Still down" });
+  for (const index of [103, 104])
+    server.put({ ...newAlertOf(index, Date.now()), severity: "urgent", name: `Later ${index}` });
+  await expect.poll(called, { timeout: 15_000 }).toHaveLength(2);
+  expect((await called())[1]).toMatch(/^urgent: Later 10\d and 1 more$/);
+});

@@ -2,6 +2,7 @@ import { useId, useRef, useState } from "preact/hooks";
 import { Icon } from "../../kit/Icon";
 import { serverNow, stale } from "../../session";
 import { countAlerts } from "./actions";
+import { alarmOn, switchAlarm } from "./alarm";
 import * as closed from "./closed";
 import { type ColumnId, DEFAULT_COLUMNS, OPTIONAL_COLUMNS, titleOf } from "./columns";
 import { toCsv } from "./csv";
@@ -86,6 +87,17 @@ function ListTools() {
         </button>
       )}
       <span class="space" />
+      <button
+        type="button"
+        class="icon-button"
+        aria-pressed={alarmOn.value}
+        aria-label="Call with sound and notifications"
+        title={alarmOn.value ? "Calls with sound and notifications" : "Call with sound and notifications"}
+        data-testid="alarm"
+        onClick={() => void switchAlarm(!alarmOn.peek())}
+      >
+        <Icon name="bell" />
+      </button>
       <ColumnMenu />
       <button
         type="button"

@@ -1,6 +1,7 @@
 /** The commands of the alerts page; the verbs among them are of the table of verbs. */
 import type { Command } from "../../commands";
 import { focusPage } from "../../kit/focus";
+import { alarmOn, switchAlarm } from "./alarm";
 import { LIST_NAMES, LISTS } from "./facets";
 import { showNew } from "./live";
 import { beginAction, keyboardUsed, targets, undoLast } from "./operate";
@@ -104,6 +105,16 @@ export const ALERT_COMMANDS: readonly Command[] = [
   },
   { id: "clear-filter", title: "Clear the filter", group: LIST, icon: "close", run: state.clearChoice },
   { id: "show-new", title: "Show the new ones that wait", group: LIST, keys: ["n"], scope: "free", run: showNew },
+  ...[true, false].map(
+    (on): Command => ({
+      id: on ? "alarm-on" : "alarm-off",
+      title: on ? "Call with sound and notifications" : "Call no more",
+      group: LIST,
+      icon: "bell",
+      available: () => alarmOn.peek() !== on,
+      run: () => void switchAlarm(on),
+    }),
+  ),
   ...LIST_NAMES.map(
     (name): Command => ({
       id: `list-${name}`,

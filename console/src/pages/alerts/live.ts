@@ -2,9 +2,10 @@
 import { batch, effect, untracked } from "@preact/signals";
 import { readSession, readSite } from "../../api";
 import { Connection } from "../../connection";
-import type { ClientMessage, Filter, ServerMessage } from "../../protocol";
+import type { Alert, ClientMessage, Filter, ServerMessage } from "../../protocol";
 import * as session from "../../session";
 import { silences } from "../silences/store";
+import { call } from "./alarm";
 import {
   abandonSnapshot,
   applyDelta,
@@ -17,7 +18,7 @@ import {
   setSort,
   settle,
 } from "./board";
-import { passing } from "./facets";
+import { NO_FACETS, passing } from "./facets";
 import * as state from "./store";
 
 /** How long frames are read in one go before the browser may paint. */
@@ -156,6 +157,7 @@ function take(text: string): void {
       applySnapshot(board, message);
       break;
     case "delta":
+      callFor(message.changed);
       applyDelta(board, message);
       break;
     case "beat": {
@@ -173,6 +175,18 @@ function take(text: string): void {
       if (boardFilter === null) say({});
       break;
   }
+}
+
+/** Call for what needs attention and did not before. While the list is being read nothing is new. */
+function callFor(changed: readonly Alert[]): void {
+  if (board.cursor === null) return;
+  const needsAttention = passing("attention", NO_FACETS);
+  const fresh = changed.filter((alert) => {
+    const row = board.rows.get(alert.fingerprint);
+    const isKnown = row !== undefined && !row.removed && needsAttention(row) && row.alert.severity === alert.severity;
+    return !isKnown && needsAttention({ alert, isSilenced: board.isSilenced(alert) });
+  });
+  call(fresh);
 }
 
 function say(filter: Filter): void {
