@@ -43,7 +43,6 @@ export function Dialog(properties: {
   const { title, testId, wide = false, onClose, children } = properties;
   const element = useModal();
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does the same.
     <dialog
       ref={element}
       class={`dialog ${wide ? "dialog-wide" : ""}`}
@@ -53,7 +52,8 @@ export function Dialog(properties: {
         event.preventDefault();
         onClose?.();
       }}
-      onClick={(event) => {
+      onPointerDown={(event) => {
+        // Where the press begins: a text that is selected beyond the edge closes nothing.
         const mine = element.current;
         if (mine && event.target === mine && isBeside(event, mine)) onClose?.();
       }}

@@ -62,7 +62,7 @@ test("integrations show when they were last seen, what was refused, and the line
   const row = (name: string) => page.locator(`[data-testid=integrations-row][data-id="${name}"]`);
   await row("prometheus-production").filter({ hasText: "18,204 (54,612 alerts)" }).waitFor();
   expect(await row("statuspage").innerText()).toContain("never");
-  expect(await row("zabbix-production").innerText()).toMatch(/4\s.*"5" is not a severity/);
+  expect(await row("zabbix-production").innerText()).toMatch(/4 malformed\s.*"5" is not a severity/);
   await row("zabbix-production").getByTestId("curl").click();
   const line = await page.getByTestId("copy-text").innerText();
   expect(line).toContain(`curl -X POST '${server.url}/monitoring-system/zabbix'`);
@@ -87,4 +87,21 @@ test("a rejected body is read and posted again with its headers, its voucher and
   await row.filter({ hasText: "dropped by a rule" }).getByTestId("read-body").click();
   await page.getByTestId("rejected-body").filter({ hasText: "change the rule" }).waitFor();
   expect(await page.getByTestId("replay").count()).toBe(0);
+});
+
+test("a dialog is left by a press beside it, but not by a text that is selected beyond its edge", async () => {
+  const server = await mock();
+  const page = await open(`${server.url}/silences`);
+  await page.getByTestId("new-silence").click();
+  const comment = page.locator("textarea[name=comment]");
+  await comment.fill("work in the data centre");
+  const box = await comment.boundingBox();
+  if (!box) throw new Error("The form has no box for the reason.");
+  await page.mouse.move(box.x + 20, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(8, box.y + 20, { steps: 3 });
+  await page.mouse.up();
+  await page.getByTestId("silence-form").waitFor();
+  await page.mouse.click(8, 400);
+  await page.getByTestId("silence-form").waitFor({ state: "detached" });
 });

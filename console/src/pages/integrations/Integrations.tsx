@@ -53,11 +53,14 @@ export default function Integrations() {
   );
 }
 
-function Refused({ row: { refused, lastRefusal } }: { row: IntegrationRow }) {
+function Refused({ row: { keys, refused, lastRefusal } }: { row: IntegrationRow }) {
+  const reasons = new Map<string, number>();
+  for (const [reason, count] of keys.flatMap((key) => Object.entries(key.refused)))
+    reasons.set(reason, (reasons.get(reason) ?? 0) + count);
   if (refused === 0) return <span class="quiet">0</span>;
   return (
     <span class="problem">
-      {refused.toLocaleString("en")}
+      {[...reasons].map(([reason, count]) => `${count.toLocaleString("en")} ${reason.replaceAll("_", " ")}`).join(", ")}
       {lastRefusal && (
         <small>
           {" "}
