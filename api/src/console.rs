@@ -21,7 +21,7 @@ const POLICY: &str =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// First segments of the addresses that the console's router shows as pages.
-const PAGES: [&str; 4] = ["alerts", "silences", "integrations", "rejected"];
+const PAGES: [&str; 5] = ["alerts", "silences", "integrations", "rejected", "wall"];
 
 pub(crate) fn routes() -> Router {
     Router::new()

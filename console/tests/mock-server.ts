@@ -371,7 +371,7 @@ export class MockServer {
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
-    const isPage = path === "/" || /^\/(alerts|silences|integrations|rejected)(\/|$)/.test(path);
+    const isPage = path === "/" || /^\/(alerts|silences|integrations|rejected|wall)(\/|$)/.test(path);
     const name = isPage ? "index.html" : normalize(path).replace(/^\/+/, "");
     try {
       const content = await readFile(join(DIST, name));

@@ -7,6 +7,8 @@ import { MockServer } from "./mock-server";
 import { integrationsOf, newAlertOf, rejectedOf } from "./sample-alerts";
 
 const folder = process.argv[2] ?? "/tmp/console-screenshots";
+/** Only the pictures whose names begin so. */
+const only = process.argv[3];
 mkdirSync(folder, { recursive: true });
 const browser = await openBrowser();
 
@@ -15,6 +17,7 @@ async function shoot(
   options: { alerts: number; dark?: boolean; width?: number; height?: number; path?: string },
   steps: (page: Page, server: MockServer) => Promise<void> = async () => {},
 ): Promise<void> {
+  if (only && !name.startsWith(only)) return;
   const server = await MockServer.start();
   server.seed(options.alerts);
   server.integrations = integrationsOf(Date.now());
@@ -157,6 +160,9 @@ for (const name of ["silences", "integrations", "rejected"])
 await shoot("rejected-body-light", { alerts: 20, path: "/rejected" }, async (page) => {
   await page.getByTestId("read-body").first().click();
   await page.getByTestId("body-text").waitFor();
+});
+await shoot("wall-dark", { alerts: 200, dark: true, path: "/wall" }, async (page) => {
+  await page.getByTestId("wall-row").first().waitFor();
 });
 await shoot("first-steps-light", { alerts: 0, path: "/alerts" }, async (page) => {
   await page.getByTestId("first-steps").waitFor();

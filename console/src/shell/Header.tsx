@@ -53,7 +53,7 @@ export function PageLinks() {
   const here = address.value;
   return (
     <nav class="page-links" aria-label="Pages">
-      {PAGES.map(({ path, title, icon }) => (
+      {PAGES.filter((page) => !page.isHidden).map(({ path, title, icon }) => (
         <a
           key={path}
           class="page-link"

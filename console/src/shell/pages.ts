@@ -9,6 +9,8 @@ export interface Page {
   route: string;
   title: string;
   icon: IconName;
+  /** Found by the palette only. */
+  isHidden?: boolean;
   component: preact.ComponentType<{ path?: string }>;
 }
 
@@ -28,6 +30,14 @@ export const PAGES: readonly Page[] = [
     title: "Integrations",
     icon: "webhook",
     component: lazy(() => import("../pages/integrations/Integrations")),
+  },
+  {
+    path: "/wall",
+    route: "/wall",
+    title: "Wall board",
+    icon: "system",
+    isHidden: true,
+    component: lazy(() => import("../pages/wall/Wall")),
   },
   {
     path: "/rejected",

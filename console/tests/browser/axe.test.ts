@@ -38,6 +38,7 @@ const SCENES: readonly [name: string, path: string, steps?: (page: Page) => Prom
   ["the help", ALL_OPEN, press("?", "help")],
   ["silences", "/silences", (page) => page.getByTestId("silences-row").first().waitFor()],
   ["integrations", "/integrations", (page) => page.getByTestId("integrations-row").first().waitFor()],
+  ["the wall board", "/wall", (page) => page.getByTestId("wall-row").first().waitFor()],
   ["rejected", "/rejected", (page) => page.getByTestId("rejected-row").first().waitFor()],
 ];
 

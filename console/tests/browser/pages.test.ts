@@ -105,3 +105,23 @@ test("a dialog is left by a press beside it, but not by a text that is selected 
   await page.mouse.click(8, 400);
   await page.getByTestId("silence-form").waitFor({ state: "detached" });
 });
+
+test("the wall board shows the worst of what needs attention, follows it without input, and says when it is old", async () => {
+  const server = await mock({ beatMs: 200 });
+  server.put({ ...newAlertOf(1, Date.now()), severity: "warning", environment: "production", name: "Disk" });
+  server.put({ ...newAlertOf(2, Date.now()), severity: "down", environment: "office", name: "Printer" });
+  const page = await open(`${server.url}/wall?environment=production`);
+  const rows = page.getByTestId("wall-row");
+  await rows.filter({ hasText: "Disk" }).waitFor();
+  expect(await rows.count()).toBe(1);
+  server.put({ ...newAlertOf(3, Date.now()), severity: "urgent", environment: "production", name: "Login" });
+  await rows.nth(1).waitFor();
+  expect((await rows.allInnerTexts()).map((text) => /Disk|Login/.exec(text)?.[0])).toEqual(["Login", "Disk"]);
+  await page.getByRole("heading", { name: "2 to attend to" }).waitFor();
+  server.down = true;
+  server.dropAll();
+  await page
+    .getByTestId("wall-stale")
+    .filter({ hasText: /Unknown since .*\d\d:\d\d/ })
+    .waitFor();
+});
