@@ -1,6 +1,31 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig } from "vitest/config";
 
+/** Writes each file of the build compressed beside it: the server hands out what the client takes. */
+function compressed() {
+  let folder = "dist";
+  return {
+    name: "compressed",
+    apply: "build" as const,
+    configResolved(config: { build: { outDir: string } }) {
+      folder = config.build.outDir;
+    },
+    closeBundle() {
+      for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        if (!/\.(?:js|css|html|svg)$/.test(name)) continue;
+        const path = join(folder, name);
+        const content = readFileSync(path);
+        writeFileSync(`${path}.br`, brotliCompressSync(content));
+        writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
+  plugins: [compressed()],
   build: {
     target: "es2022",
     // The colours are written with `light-dark()`.

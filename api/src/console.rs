@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use rust_embed::RustEmbed;
@@ -25,15 +25,15 @@ const PAGES: [&str; 5] = ["alerts", "silences", "integrations", "rejected", "wal
 
 pub(crate) fn routes() -> Router {
     Router::new()
-        .route("/", get(|| async { file("index.html") }))
+        .route("/", get(async |headers: HeaderMap| file("index.html", &headers)))
         .route("/{*path}", any(page))
 }
 
 /// What is no page of the console may be an address of something else that was mistaken: the server says what is there.
-async fn page(method: Method, Path(path): Path<String>) -> Response {
+async fn page(method: Method, Path(path): Path<String>, headers: HeaderMap) -> Response {
     match method {
-        Method::GET | Method::HEAD if is_page(&path) => file("index.html"),
-        Method::GET | Method::HEAD => file(&path),
+        Method::GET | Method::HEAD if is_page(&path) => file("index.html", &headers),
+        Method::GET | Method::HEAD => file(&path, &headers),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -42,7 +42,7 @@ fn is_page(path: &str) -> bool {
     path.split('/').next().is_some_and(|first| PAGES.contains(&first))
 }
 
-fn file(path: &str) -> Response {
+fn file(path: &str, headers: &HeaderMap) -> Response {
     let Some(file) = Files::get(path) else {
         return match path {
             "index.html" => Html(NOT_BUILT).into_response(),
@@ -55,8 +55,9 @@ fn file(path: &str) -> Response {
     } else {
         "no-cache"
     };
-    let headers = [
+    let fixed = [
         (header::CONTENT_TYPE, content_type(&file)),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (
@@ -65,7 +66,37 @@ fn file(path: &str) -> Response {
         ),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    (headers, file.data.into_owned()).into_response()
+    match compressed(path, headers) {
+        Some((encoding, data)) => {
+            let encoding = HeaderValue::from_static(encoding);
+            (fixed, [(header::CONTENT_ENCODING, encoding)], data).into_response()
+        }
+        None => (fixed, file.data.into_owned()).into_response(),
+    }
+}
+
+/// The file as the build has compressed it, in the best way that the client takes.
+fn compressed(path: &str, headers: &HeaderMap) -> Option<(&'static str, Vec<u8>)> {
+    let accepted = headers.get(header::ACCEPT_ENCODING)?.to_str().ok()?;
+    [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .find_map(|(encoding, ending)| {
+            let file = accepts(accepted, encoding).then(|| Files::get(&format!("{path}.{ending}")))??;
+            Some((encoding, file.data.into_owned()))
+        })
+}
+
+/// Whether a list of encodings names this one and does not refuse it with `q=0`:
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3>.
+fn accepts(accepted: &str, encoding: &str) -> bool {
+    accepted.split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|weight| weight.parse().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
+    })
 }
 
 fn content_type(file: &rust_embed::EmbeddedFile) -> HeaderValue {
@@ -86,10 +117,25 @@ mod tests {
             ("alertsx", StatusCode::NOT_FOUND),
             ("v1/alerts", StatusCode::NOT_FOUND),
         ] {
-            let answer = page(Method::GET, Path(path.to_owned())).await;
+            let answer = page(Method::GET, Path(path.to_owned()), HeaderMap::new()).await;
             assert_eq!(answer.status(), status, "{path}");
         }
-        let posted = page(Method::POST, Path("alerts".to_owned())).await;
+        let posted = page(Method::POST, Path("alerts".to_owned()), HeaderMap::new()).await;
         assert_eq!(posted.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn an_encoding_is_used_where_the_client_takes_it() {
+        for (accepted, takes) in [
+            ("gzip, deflate, br", true),
+            ("BR;q=0.5", true),
+            ("gzip", false),
+            ("br;q=0", false),
+            ("br; q=0.0, gzip", false),
+            ("brotli", false),
+            ("", false),
+        ] {
+            assert_eq!(accepts(accepted, "br"), takes, "{accepted}");
+        }
     }
 }
