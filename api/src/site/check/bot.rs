@@ -46,12 +46,7 @@ impl Check<'_> {
             match (given(text, field), field.only_with) {
                 (None, _) if field.required => {
                     let message = format!("a bot for {channel} needs {}", field.key);
-                    let remedy = format!(
-                        "give {}, `{}`, under `{}`",
-                        field.expected,
-                        field.key,
-                        field.part()
-                    );
+                    let remedy = format!("add it under `{}`: {}", field.part(), field.expected);
                     self.problem(&text.name, message, remedy);
                 }
                 (Some(value), Some(other)) => self.only_with(fields, (field, value), other, text),
