@@ -8,6 +8,7 @@ pub mod email;
 mod facts;
 mod guarded;
 mod http;
+pub mod ntfy;
 pub mod slack;
 mod text;
 pub mod webhook;
@@ -40,5 +41,6 @@ pub fn sender(
         )?),
         Channel::Slack => Arc::new(slack::SlackSender::new(console_url)?),
         Channel::Email => Arc::new(email::EmailSender::new(console_url)),
+        Channel::Ntfy => Arc::new(ntfy::NtfySender::new(console_url, allow_private, clock.clone())?),
     })
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod check;
 mod email;
+mod ntfy;
 mod slack;
 mod spec;
 mod webhook;
@@ -79,6 +80,7 @@ channels! {
     Webhook = webhook,
     Slack = slack,
     Email = email,
+    Ntfy = ntfy,
 }
 
 /// The text is not the name of a channel.

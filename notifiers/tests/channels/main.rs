@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is a test")]
 
 mod email;
+mod ntfy;
 mod slack;
 #[path = "../support/mod.rs"]
 mod support;
