@@ -65,7 +65,7 @@ export class Connection {
     private readonly events: ConnectionEvents,
   ) {}
 
-  /** Connect now, whatever was planned. */
+  /** Connect now, also when an attempt is planned. */
   start(): void {
     this.drop();
     this.heard = false;

@@ -15,7 +15,7 @@ export type Status = "open" | "closed";
 export type Channel = "webhook" | "slack" | "email";
 export type Badge = "new" | "flapping" | "urgent" | "test";
 
-/** Somebody has seen it. */
+/** An operator has seen it. */
 export interface Acknowledgement {
   by: string;
   at: string;
@@ -47,7 +47,7 @@ export interface Snooze {
   comment?: string;
 }
 
-/** Somebody works on it until a time. */
+/** A person works on it until a time. */
 export interface Handling {
   by: string;
   assignee: string;
@@ -55,7 +55,7 @@ export interface Handling {
   until: string;
 }
 
-/** Somebody owns it. */
+/** A person owns it. */
 export interface Assignment {
   by: string;
   assignee: string;
@@ -102,7 +102,7 @@ export interface Alert {
   assignment?: Assignment;
   amended?: Amended;
   comment?: string;
-  /** The channels that were told of it and not yet of its end. */
+  /** The channels that were notified of it and not yet of its end. */
   channels?: Channel[];
   episode: number;
   first_opened_at: string;

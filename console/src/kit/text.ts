@@ -1,4 +1,4 @@
-/** Longer texts of one line are cut: what is said of an alert stays readable, whatever its name is. */
+/** Longer texts of one line are cut: what is shown of an alert stays readable, however long its name is. */
 export const CUT_AT = 160;
 
 export function cut(text: string, at = CUT_AT): string {

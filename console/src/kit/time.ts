@@ -33,7 +33,7 @@ export function wordLeft(until: number, now: number): string {
   return `${wordDuration(Math.ceil(left / MINUTE) * MINUTE)} left`;
 }
 
-/** The time of day, with the day when it is not today's, in the zone of the reader unless told otherwise. */
+/** The time of day, with the day when it is not today's, in the zone of the reader unless another is given. */
 export function wordTime(at: number, now: number, timeZone?: string): string {
   const zone = timeZone ? { timeZone } : {};
   const clock = new Intl.DateTimeFormat("en-GB", { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -51,7 +51,7 @@ export function isOfPeople(kind: HistoryKind, actor: string): boolean {
 }
 
 /** How a line of history looks in the time line. */
-export function historyTone(kind: HistoryKind): "begin" | "change" | "end" | "people" | "told" | "bad" | "quiet" {
+export function historyTone(kind: HistoryKind): "begin" | "change" | "end" | "people" | "notified" | "bad" | "quiet" {
   if (OF_PEOPLE.has(kind)) return "people";
   switch (kind) {
     case "opened":
@@ -65,7 +65,7 @@ export function historyTone(kind: HistoryKind): "begin" | "change" | "end" | "pe
       return "end";
     case "notified":
     case "notifying":
-      return "told";
+      return "notified";
     case "not_delivered":
     case "refused":
     case "retrying":
