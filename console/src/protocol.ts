@@ -12,7 +12,7 @@ export const OPERATOR_STATES = ["active", "snoozed", "acknowledged", "in_downtim
 export type OperatorState = (typeof OPERATOR_STATES)[number];
 
 export type Status = "open" | "closed";
-export type Channel = "webhook" | "slack" | "email";
+export type Channel = "webhook" | "slack" | "email" | "ntfy";
 export type Badge = "new" | "flapping" | "urgent" | "test";
 
 /** An operator has seen it. */
