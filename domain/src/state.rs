@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
-use schemas::alert::OperatorState;
 use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Reason, Severity, Status};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,6 +31,9 @@ pub struct AlertState {
     pub heard: Option<Accepted>,
     /// Sequence of the last history entry.
     pub history_sequence: u64,
+    /// What people do with it, in the order of [`HoldKind`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
     /// How far the scenario's steps are in this episode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepState>,
@@ -76,6 +78,52 @@ pub struct AlertState {
     /// are settled otherwise are left out.
     #[serde(skip)]
     pub ledger: Vec<LedgerEntry>,
+}
+
+/// Something that a person does with an open alert, and that holds its steps back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// What it is.
+    pub kind: HoldKind,
+    /// Who began it.
+    pub by: String,
+    /// For whom, where that may be another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, if it ends by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// What else ends it.
+    pub ends_with: EndsWith,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// The kinds of holds, in Harp's order of precedence: the first one gives the alert its operator state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    /// It is hidden for a time.
+    Snooze,
+    /// A person has seen it.
+    Acknowledgement,
+    /// A person owns it.
+    Assignment,
+    /// A person works on it until a time.
+    Handling,
+}
+
+/// What happens to an alert that ends a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct EndsWith {
+    pub severity: bool,
+    pub output: bool,
+    pub close: bool,
+    pub reopen: bool,
 }
 
 /// An episode that its source has ended.
@@ -251,21 +299,6 @@ impl AlertState {
     /// Whether the problem is there.
     pub fn is_open(&self) -> bool {
         self.alert.status == Status::Open
-    }
-}
-
-/// What operators have made of an alert, in Harp's order of precedence.
-pub fn operator_state(alert: &Alert) -> OperatorState {
-    if alert.snooze.is_some() {
-        OperatorState::Snoozed
-    } else if alert.acknowledgement.is_some() {
-        OperatorState::Acknowledged
-    } else if alert.assignment.is_some() {
-        OperatorState::Assigned
-    } else if alert.handling.is_some() {
-        OperatorState::Handled
-    } else {
-        OperatorState::Active
     }
 }
 

@@ -10,7 +10,7 @@ use schemas::{
 };
 
 use crate::Site;
-use crate::state::{AlertState, Expiry, StepState};
+use crate::state::{AlertState, Expiry, Hold, StepState};
 use crate::transition::{Change, heartbeat, retry, text};
 use crate::window::Window;
 
@@ -33,12 +33,8 @@ pub struct Deadline {
 pub enum DeadlineKind {
     /// A step of the scenario is due, its time window opens, or the silence that holds it back ends.
     Step,
-    /// The snooze ends.
-    SnoozeEnd,
-    /// The handling ends.
-    HandlingEnd,
-    /// The assignment ends.
-    AssignmentEnd,
+    /// A hold ends: a snooze, a handling or an assignment.
+    HoldEnd,
     /// The source has been silent for too long.
     Expiry,
     /// A change of the text is recorded.
@@ -62,9 +58,7 @@ impl DeadlineKind {
     pub const fn name(self) -> &'static str {
         match self {
             DeadlineKind::Step => "step",
-            DeadlineKind::SnoozeEnd => "snooze_end",
-            DeadlineKind::HandlingEnd => "handling_end",
-            DeadlineKind::AssignmentEnd => "assignment_end",
+            DeadlineKind::HoldEnd => "hold_end",
             DeadlineKind::Expiry => "expiry",
             DeadlineKind::Text => "text",
             DeadlineKind::Site => "site",
@@ -77,16 +71,8 @@ pub fn next_deadline(state: &AlertState, site: &Site, now: Timestamp) -> Option<
     let alert = &state.alert;
     let ends = [
         (
-            DeadlineKind::SnoozeEnd,
-            alert.snooze.as_ref().map(|snooze| snooze.until),
-        ),
-        (
-            DeadlineKind::HandlingEnd,
-            alert.handling.as_ref().map(|handling| handling.until),
-        ),
-        (
-            DeadlineKind::AssignmentEnd,
-            alert.assignment.as_ref().and_then(|assignment| assignment.until),
+            DeadlineKind::HoldEnd,
+            state.holds.iter().filter_map(|hold| hold.until).min(),
         ),
         (DeadlineKind::Expiry, state.expiry.as_ref().map(Expiry::due_at)),
         (DeadlineKind::Expiry, heartbeat::removal_deadline(state, site)),
@@ -221,7 +207,7 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
         }
         change.state.steps[known].make_due(change.now);
     }
-    let reasons = suppression(&change.state.alert, step, change.site, change.now);
+    let reasons = suppression(&change.state, step, change.site, change.now);
     let nominal = nominal_due_at(&change.state.alert, step);
     let now = change.now;
     let (due_at, has_changed) = change.state.steps[known].track_hold(nominal, !reasons.is_empty(), now);
@@ -251,7 +237,8 @@ fn evaluate(change: &mut Change<'_>, scenario: &Scenario, (index, occurrence): (
 }
 
 /// All that holds a step back now; it is taken when there is nothing.
-fn suppression(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Vec<Reason> {
+fn suppression(state: &AlertState, step: &Step, site: &Site, now: Timestamp) -> Vec<Reason> {
+    let alert = &state.alert;
     let below = (alert.severity < step.minimum_severity).then_some(Reason::SeverityBelow {
         severity: alert.severity,
         minimum: step.minimum_severity,
@@ -267,34 +254,10 @@ fn suppression(alert: &Alert, step: &Step, site: &Site, now: Timestamp) -> Vec<R
     });
     below
         .into_iter()
-        .chain(held(alert))
+        .chain(state.holds.iter().map(Hold::reason))
         .chain(silenced)
         .chain(window_closed(step, now))
         .collect()
-}
-
-/// What people do with the alert, which holds every step back.
-fn held(alert: &Alert) -> impl Iterator<Item = Reason> {
-    let snoozed = alert.snooze.as_ref().map(|snooze| Reason::Snoozed {
-        by: snooze.by.clone(),
-        until: snooze.until,
-    });
-    let acknowledged = alert
-        .acknowledgement
-        .as_ref()
-        .map(|acknowledgement| Reason::Acknowledged {
-            by: acknowledgement.by.clone(),
-        });
-    let assigned = alert.assignment.as_ref().map(|assignment| Reason::Assigned {
-        by: assignment.by.clone(),
-        assignee: assignment.assignee.clone(),
-    });
-    let handled = alert.handling.as_ref().map(|handling| Reason::Handled {
-        by: handling.by.clone(),
-        assignee: handling.assignee.clone(),
-        until: handling.until,
-    });
-    [snoozed, acknowledged, assigned, handled].into_iter().flatten()
 }
 
 fn window_closed(step: &Step, now: Timestamp) -> Option<Reason> {

@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use schemas::{
-    Actor, AlertEvent, Channel, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint,
-    Happening, HistoryEntry, HistoryKind, LedgerEntry, LedgerState, Notification, NotificationKind, Reason,
-    Receipt, What,
+    AlertEvent, Channel, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint, Happening,
+    HistoryEntry, HistoryKind, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
 };
 use uuid::Uuid;
 
-use crate::state::{AlertState, operator_state};
+use crate::state::AlertState;
 use crate::{Site, steps, words};
 
 mod amendment;
@@ -25,6 +24,7 @@ pub(crate) mod examples;
 pub(crate) mod expiry;
 mod guess;
 pub(crate) mod heartbeat;
+pub(crate) mod holds;
 #[cfg(test)]
 mod properties;
 mod receipts;
@@ -150,41 +150,10 @@ pub fn transition(state: Option<AlertState>, input: Input<'_>, now: Timestamp, s
 
 /// Ends what has come to its end; what has expired and the scenario's due steps follow in [`Change::run`].
 fn deadline(change: &mut Change<'_>) {
-    let now = change.now;
-    let alert = &mut change.state.alert;
-    let mut ended = Vec::new();
-    if alert.snooze.as_ref().is_some_and(|snooze| snooze.until <= now) {
-        alert.snooze = None;
-        ended.push(What::Unsnoozed);
-    }
-    if alert
-        .handling
-        .as_ref()
-        .is_some_and(|handling| handling.until <= now)
-    {
-        alert.handling = None;
-        ended.push(What::Unhandled);
-    }
-    let assignment = alert
-        .assignment
-        .take_if(|assignment| assignment.until.is_some_and(|until| until <= now));
-    if let Some(assignment) = assignment {
-        ended.push(What::Unassigned {
-            assignee: assignment.assignee,
-        });
-    }
+    let held = holds::end_expired(change);
     heartbeat::end_removed(change);
-    if ended.is_empty() {
+    if !held {
         change.ignored = Some(Ignored::Overtaken);
-    }
-    for what in ended {
-        let happening = Happening {
-            actor: Actor::System,
-            what,
-            reasons: vec![Reason::Expired],
-        };
-        change.tell_followers(&happening);
-        change.record(happening, None);
     }
 }
 
@@ -245,7 +214,7 @@ impl<'a> Change<'a> {
         expiry::advance(&mut self);
         text::advance(&mut self);
         steps::advance(&mut self);
-        self.state.alert.operator_state = operator_state(&self.state.alert);
+        holds::show(&self.state.holds, &mut self.state.alert);
         let channels = channels_told(&self.state.ledger);
         if channels != self.state.alert.channels {
             self.state.alert.channels = channels;

@@ -1,12 +1,12 @@
 //! What becomes of an alert when an operator acts.
 
-use schemas::alert::{Acknowledgement, Assignment, Handling, Snooze};
+use jiff::Timestamp;
 use schemas::{
     Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, Reason, What, Wish,
 };
 
-use super::{Change, Ignored, amendment, events};
-use crate::state::REMEMBERED_KEYS;
+use super::{Change, Ignored, amendment, events, holds};
+use crate::state::{HoldKind, REMEMBERED_KEYS};
 
 /// The answer to a command about an alert that does not exist.
 pub(super) fn unknown(command: &Command) -> CommandAnswer {
@@ -129,104 +129,67 @@ fn act(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
         _ if !is_open => Verdict::Refused("the alert is closed".to_owned()),
         Action::Amend { amendment, .. } => amendment::amend(change, author, amendment),
         Action::Unamend => amendment::unamend(change),
-        action => mute(change, author, action),
+        action => hold(change, author, action),
     }
 }
 
-/// The actions that say who has an open alert, or for how long it is hidden.
-fn mute(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
+/// The actions that begin a hold, or take it back.
+fn hold(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
     let now = change.now;
-    let by = author.to_owned();
-    let alert = &mut change.state.alert;
-    let past = || Verdict::Refused("`until` is past: give a time in the future".to_owned());
-    match action {
-        Action::Acknowledge { .. } if alert.acknowledgement.is_some() => {
-            Verdict::Unchanged("the alert is acknowledged")
+    let past = |until: &Timestamp| *until <= now;
+    let new = match action {
+        Action::Acknowledge { .. } if is_held(change, HoldKind::Acknowledgement) => {
+            return Verdict::Unchanged("the alert is acknowledged");
         }
-        Action::Acknowledge { comment } => {
-            alert.acknowledgement = Some(Acknowledgement {
-                by,
-                at: now,
-                comment: comment.clone(),
-            });
-            alert.counts.acknowledged += 1;
-            Verdict::Applied(What::Acknowledged)
+        Action::Snooze { until, .. }
+        | Action::Handle { until, .. }
+        | Action::Assign {
+            until: Some(until), ..
+        } if past(until) => {
+            return Verdict::Refused("`until` is past: give a time in the future".to_owned());
         }
-        Action::Unacknowledge => match alert.acknowledgement.take() {
-            Some(_) => Verdict::Applied(What::Unacknowledged),
-            None => Verdict::Unchanged("the alert is not acknowledged"),
-        },
-        Action::Snooze { until, .. } if *until <= now => past(),
+        Action::Acknowledge { comment } => holds::acknowledgement(author, now, comment.clone()),
         Action::Snooze {
             until,
             sticky_severity,
             sticky_output,
             comment,
-        } => {
-            alert.snooze = Some(Snooze {
-                by,
-                at: now,
-                until: *until,
-                sticky_severity: *sticky_severity,
-                sticky_output: *sticky_output,
-                comment: comment.clone(),
-            });
-            alert.handling = None;
-            alert.counts.snoozed += 1;
-            Verdict::Applied(What::Snoozed { until: *until })
-        }
-        Action::Unsnooze => match alert.snooze.take() {
-            Some(_) => Verdict::Applied(What::Unsnoozed),
-            None => Verdict::Unchanged("the alert is not snoozed"),
-        },
-        Action::Handle { until, .. } if *until <= now => past(),
-        Action::Handle { until, assignee } => {
-            let assignee = assignee.clone().unwrap_or_else(|| by.clone());
-            alert.handling = Some(Handling {
-                by,
-                assignee: assignee.clone(),
-                at: now,
-                until: *until,
-            });
-            Verdict::Applied(What::Handled {
-                assignee,
-                until: *until,
-            })
-        }
-        Action::Unhandle => match alert.handling.take() {
-            Some(_) => Verdict::Applied(What::Unhandled),
-            None => Verdict::Unchanged("nobody handles the alert"),
-        },
-        Action::Assign {
-            until: Some(until), ..
-        } if *until <= now => past(),
+        } => holds::snooze(
+            (author, now, comment.clone()),
+            *until,
+            (*sticky_severity, *sticky_output),
+        ),
+        Action::Handle { until, assignee } => holds::handling((author, now), assignee.as_deref(), *until),
         Action::Assign {
             assignee,
             until,
             comment,
-        } => {
-            alert.assignment = Some(Assignment {
-                by,
-                assignee: assignee.clone(),
-                at: now,
-                until: *until,
-                comment: comment.clone(),
-            });
-            Verdict::Applied(What::Assigned {
-                assignee: assignee.clone(),
-            })
+        } => holds::assignment((author, now, comment.clone()), assignee, *until),
+        Action::Unacknowledge => {
+            return take_back(change, HoldKind::Acknowledgement, "the alert is not acknowledged");
         }
-        Action::Unassign => match alert.assignment.take() {
-            Some(assignment) => Verdict::Applied(What::Unassigned {
-                assignee: assignment.assignee,
-            }),
-            None => Verdict::Unchanged("the alert is assigned to nobody"),
-        },
+        Action::Unsnooze => return take_back(change, HoldKind::Snooze, "the alert is not snoozed"),
+        Action::Unhandle => return take_back(change, HoldKind::Handling, "nobody handles the alert"),
+        Action::Unassign => {
+            return take_back(change, HoldKind::Assignment, "the alert is assigned to nobody");
+        }
         Action::Amend { .. }
         | Action::Unamend
         | Action::Comment { .. }
         | Action::Uncomment
         | Action::Resolve { .. }
-        | Action::Unresolve => Verdict::Unchanged("done elsewhere"),
+        | Action::Unresolve => return Verdict::Unchanged("done elsewhere"),
+    };
+    Verdict::Applied(holds::begin(change, new))
+}
+
+fn is_held(change: &Change<'_>, kind: HoldKind) -> bool {
+    holds::find(&change.state.holds, kind).is_some()
+}
+
+fn take_back(change: &mut Change<'_>, kind: HoldKind, otherwise: &'static str) -> Verdict {
+    match holds::take_back(change, kind) {
+        Some(what) => Verdict::Applied(what),
+        None => Verdict::Unchanged(otherwise),
     }
 }

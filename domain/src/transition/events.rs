@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::alert::{Acknowledgement, Badge, Counts, OperatorState};
+use schemas::alert::{Badge, Counts, OperatorState};
 use schemas::{
     Actor, Alert, AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, Severity, Status, What,
 };
 
+use super::holds::Ending;
 use super::{
-    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, stale, text,
+    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, holds,
+    stale, text,
 };
-use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
+use crate::state::{
+    Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, HoldKind, Said, TextChange,
+};
 use crate::{Site, words};
 
 /// The first event of an alert.
@@ -60,7 +64,7 @@ fn note_clock(change: &mut Change<'_>, event: &AlertEvent, end_lag: Option<Signe
 
 /// The source says of an alert that fires that it is acknowledged there.
 fn acknowledge_with(change: &mut Change<'_>, event: &AlertEvent) {
-    if event.acknowledged && change.state.alert.acknowledgement.is_none() {
+    if event.acknowledged && holds::find(&change.state.holds, HoldKind::Acknowledgement).is_none() {
         acknowledge(change, event);
     }
 }
@@ -114,6 +118,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         newest: Some(Accepted::of(event)),
         heard: Some(Accepted::of(event)),
         history_sequence: 0,
+        holds: Vec::new(),
         steps: Vec::new(),
         missing_scenario: None,
         reopened_at: VecDeque::new(),
@@ -322,20 +327,17 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         let happening = by_source(event, what);
         change.state.alert.counts.severity_changed += 1;
         change.record(happening.clone(), Some(event));
-        let acknowledgement = match event.acknowledged {
-            // The source says that it still holds.
-            true => change.state.alert.acknowledgement.take(),
-            false => None,
-        };
-        end_mutes(change, true, output_changed);
-        text::recorded(change);
-        if acknowledgement.is_some() {
-            change.state.alert.acknowledgement = acknowledgement;
+        // The source may say that the acknowledgement still holds.
+        let except = event.acknowledged.then_some(HoldKind::Acknowledgement);
+        holds::end_with(change, Ending::Severity, except);
+        if output_changed {
+            holds::end_with(change, Ending::Output, None);
         }
+        text::recorded(change);
         change.tell_followers(&happening);
     } else if text_changed {
         change.state.alert.counts.updated += 1;
-        let ended = end_mutes(change, false, output_changed);
+        let ended = output_changed && !holds::end_with(change, Ending::Output, None).is_empty();
         let what = if output_changed {
             TextChange::Output
         } else {
@@ -378,41 +380,8 @@ pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
     alert.scenario.clone_from(&decorated.scenario);
 }
 
-/// An acknowledgement and an assignment end when the severity changes; a snooze when the severity or the output changes,
-/// unless that is sticky. Answers whether a snooze has ended.
-fn end_mutes(change: &mut Change<'_>, severity_changed: bool, output_changed: bool) -> bool {
-    if severity_changed && change.state.alert.acknowledgement.take().is_some() {
-        change.record(by_itself(What::Unacknowledged, Reason::SeverityChanged), None);
-    }
-    if severity_changed {
-        end_assignment(change, Reason::SeverityChanged);
-    }
-    let ends = change.state.alert.snooze.as_ref().is_some_and(|snooze| {
-        (severity_changed && !snooze.sticky_severity) || (output_changed && !snooze.sticky_output)
-    });
-    if ends {
-        change.state.alert.snooze = None;
-        let reason = match severity_changed {
-            true => Reason::SeverityChanged,
-            false => Reason::OutputChanged,
-        };
-        change.record(by_itself(What::Unsnoozed, reason), None);
-    }
-    ends
-}
-
-/// Who had it before may not know that it is another problem now, and nobody else would be told.
-fn end_assignment(change: &mut Change<'_>, reason: Reason) {
-    if let Some(assignment) = change.state.alert.assignment.take() {
-        let what = What::Unassigned {
-            assignee: assignment.assignee,
-        };
-        change.record(by_itself(what, reason), None);
-    }
-}
-
 fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
-    if change.state.alert.acknowledgement.is_some() {
+    if holds::find(&change.state.holds, HoldKind::Acknowledgement).is_some() {
         change.ignored = Some(Ignored::Refresh);
         return;
     }
@@ -421,15 +390,10 @@ fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
         .get("acknowledged_by")
         .cloned()
         .unwrap_or_else(|| event.source.clone());
-    change.state.alert.acknowledgement = Some(Acknowledgement {
-        by: by.clone(),
-        at: change.now,
-        comment: None,
-    });
-    change.state.alert.counts.acknowledged += 1;
+    let hold = holds::acknowledgement(&by, change.now, None);
     let happening = Happening {
         actor: actor(event),
-        what: What::Acknowledged,
+        what: holds::begin(change, hold),
         reasons: vec![Reason::AtSource { by }],
     };
     change.tell_followers(&happening);
@@ -446,8 +410,6 @@ pub(super) fn close(change: &mut Change<'_>, happening: Happening, event: Option
     alert.status = Status::Closed;
     alert.closed_at = Some(now);
     alert.badge = None;
-    alert.acknowledgement = None;
-    alert.handling = None;
     alert.counts.closed += 1;
     if let Some(event) = event {
         alert.last_event_at = now;
@@ -460,6 +422,7 @@ pub(super) fn close(change: &mut Change<'_>, happening: Happening, event: Option
             }
         });
     }
+    holds::end_with(change, Ending::Close, None);
     change.state.steps.clear();
     change.state.expiry = None;
     change.close_everywhere(&words::notice(&happening));
@@ -486,15 +449,15 @@ pub(super) fn open_anew(
     event: Option<&AlertEvent>,
 ) {
     reopen(change, why, event);
-    let sticky = before
-        .snooze
-        .as_ref()
-        .is_some_and(|snooze| snooze.sticky_severity || snooze.sticky_output);
-    // Without any stickiness, opening again is a change of severity.
-    let severity_changed = !sticky || before.severity != change.state.alert.severity;
+    let severity_changed = before.severity != change.state.alert.severity;
     let output_changed = before.output != change.state.alert.output;
-    end_assignment(change, Reason::Reopened);
-    end_mutes(change, severity_changed, output_changed);
+    holds::end_with(change, Ending::Reopen, None);
+    if severity_changed {
+        holds::end_with(change, Ending::Severity, None);
+    }
+    if output_changed {
+        holds::end_with(change, Ending::Output, None);
+    }
 }
 
 /// Begins a new episode: the first one, if the alert was only waited for.

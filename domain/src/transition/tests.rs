@@ -487,10 +487,7 @@ fn a_snooze_ends_by_time_or_by_what_is_not_sticky() {
     let (mut story, _) = Story::open(vec![]);
     story.operator(1, snooze(900, true, true));
     let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(1)).unwrap();
-    assert_eq!(
-        (deadline.kind, deadline.due_at),
-        (DeadlineKind::SnoozeEnd, at(900))
-    );
+    assert_eq!((deadline.kind, deadline.due_at), (DeadlineKind::HoldEnd, at(900)));
     assert_eq!(
         kinds(&story.take(Input::Deadline, at(900))),
         [HistoryKind::Unsnoozed]

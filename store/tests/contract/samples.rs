@@ -84,6 +84,7 @@ pub fn state_of(alert: Alert) -> AlertState {
         newest: None,
         heard: None,
         history_sequence: 1,
+        holds: Vec::new(),
         steps: Vec::new(),
         missing_scenario: None,
         ended: None,

@@ -327,7 +327,7 @@ pub async fn deadlines_come_most_overdue_first_and_follow_the_state(backing: &Ba
     let due = |seconds| {
         Some(Deadline {
             due_at: at(seconds),
-            kind: DeadlineKind::SnoozeEnd,
+            kind: DeadlineKind::HoldEnd,
             is_silenced: false,
         })
     };

@@ -377,7 +377,7 @@ pub async fn alerts_that_closed_long_ago_are_removed_with_all_that_belongs_to_th
     let claim = store.claim("daemon", 0, "test").await.unwrap();
     let deadline = Deadline {
         due_at: at(1_000),
-        kind: DeadlineKind::SnoozeEnd,
+        kind: DeadlineKind::HoldEnd,
         is_silenced: false,
     };
     let settled = schemas::LedgerState::Closed;

@@ -1,0 +1,297 @@
+//! What people do with an open alert: each is a row of one list, and whatever begins, ends, holds a step back or is undone is read
+//! from it. A further kind is a row of [`HoldKind`] with its words.
+
+use jiff::Timestamp;
+use schemas::alert::{Acknowledgement, Assignment, Handling, OperatorState, Snooze};
+use schemas::{Actor, Alert, Happening, Reason, What};
+
+use super::Change;
+use crate::state::{EndsWith, Hold, HoldKind};
+
+/// What happens to an alert that may end a hold, beside its time and the person who takes it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The severity changed.
+    Severity,
+    /// The output changed.
+    Output,
+    /// The alert closed: its holds end without a line of their own.
+    Close,
+    /// The alert opened again.
+    Reopen,
+}
+
+impl Ending {
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Ending::Severity => Some(Reason::SeverityChanged),
+            Ending::Output => Some(Reason::OutputChanged),
+            Ending::Reopen => Some(Reason::Reopened),
+            Ending::Close => None,
+        }
+    }
+}
+
+/// A person has seen it: until the severity changes or it closes.
+pub(super) fn acknowledgement(by: &str, since: Timestamp, comment: Option<String>) -> Hold {
+    Hold {
+        kind: HoldKind::Acknowledgement,
+        by: by.to_owned(),
+        assignee: None,
+        since,
+        until: None,
+        ends_with: EndsWith {
+            severity: true,
+            output: false,
+            close: true,
+            reopen: false,
+        },
+        comment,
+    }
+}
+
+/// It is hidden: until a time, and until the severity or the output changes unless that is sticky. Without any stickiness it ends
+/// also when the alert opens again.
+pub(super) fn snooze(
+    (by, since, comment): (&str, Timestamp, Option<String>),
+    until: Timestamp,
+    (sticky_severity, sticky_output): (bool, bool),
+) -> Hold {
+    Hold {
+        kind: HoldKind::Snooze,
+        by: by.to_owned(),
+        assignee: None,
+        since,
+        until: Some(until),
+        ends_with: EndsWith {
+            severity: !sticky_severity,
+            output: !sticky_output,
+            close: false,
+            reopen: !sticky_severity && !sticky_output,
+        },
+        comment,
+    }
+}
+
+/// A person owns it: until a time, if one is given, the severity changes or it opens again. Who had it may not know that it is another
+/// problem then, and nobody else would be notified.
+pub(super) fn assignment(
+    (by, since, comment): (&str, Timestamp, Option<String>),
+    assignee: &str,
+    until: Option<Timestamp>,
+) -> Hold {
+    Hold {
+        kind: HoldKind::Assignment,
+        by: by.to_owned(),
+        assignee: Some(assignee.to_owned()),
+        since,
+        until,
+        ends_with: EndsWith {
+            severity: true,
+            output: false,
+            close: false,
+            reopen: true,
+        },
+        comment,
+    }
+}
+
+/// A person works on it: until a time, or until it closes.
+pub(super) fn handling((by, since): (&str, Timestamp), assignee: Option<&str>, until: Timestamp) -> Hold {
+    Hold {
+        kind: HoldKind::Handling,
+        by: by.to_owned(),
+        assignee: Some(assignee.unwrap_or(by).to_owned()),
+        since,
+        until: Some(until),
+        ends_with: EndsWith {
+            severity: false,
+            output: false,
+            close: true,
+            reopen: false,
+        },
+        comment: None,
+    }
+}
+
+/// The hold of a kind, while there is one.
+pub(crate) fn find(holds: &[Hold], kind: HoldKind) -> Option<&Hold> {
+    holds.iter().find(|hold| hold.kind == kind)
+}
+
+/// Begins a hold, in place of another one of its kind.
+pub(super) fn begin(change: &mut Change<'_>, hold: Hold) -> What {
+    let began = hold.began();
+    let counts = &mut change.state.alert.counts;
+    match hold.kind {
+        HoldKind::Acknowledgement => counts.acknowledged += 1,
+        HoldKind::Snooze => counts.snoozed += 1,
+        HoldKind::Assignment | HoldKind::Handling => {}
+    }
+    let replaces = |other: &Hold| {
+        other.kind == hold.kind || (hold.kind, other.kind) == (HoldKind::Snooze, HoldKind::Handling)
+    };
+    change.state.holds.retain(|other| !replaces(other));
+    change.state.holds.push(hold);
+    change.state.holds.sort_by_key(|hold| hold.kind);
+    began
+}
+
+/// Ends the hold of a kind, as a person asked for it; `None` when there is none.
+pub(super) fn take_back(change: &mut Change<'_>, kind: HoldKind) -> Option<What> {
+    let index = change.state.holds.iter().position(|hold| hold.kind == kind)?;
+    Some(change.state.holds.remove(index).ended())
+}
+
+/// Ends the holds whose time is over; answers whether there were any.
+pub(super) fn end_expired(change: &mut Change<'_>) -> bool {
+    let now = change.now;
+    let expired: Vec<_> = change
+        .state
+        .holds
+        .extract_if(.., |hold| hold.until.is_some_and(|until| until <= now))
+        .collect();
+    let found = !expired.is_empty();
+    for hold in expired {
+        let happening = by_itself(&hold, Reason::Expired);
+        change.tell_followers(&happening);
+        change.record(happening, None);
+    }
+    found
+}
+
+/// Ends the holds that end with this, but for one kind that is excepted; answers those that have ended.
+pub(super) fn end_with(change: &mut Change<'_>, ending: Ending, except: Option<HoldKind>) -> Vec<Hold> {
+    let ended: Vec<_> = change
+        .state
+        .holds
+        .extract_if(.., |hold| {
+            hold.ends_with.contains(ending) && Some(hold.kind) != except
+        })
+        .collect();
+    if let Some(reason) = ending.reason() {
+        for hold in &ended {
+            change.record(by_itself(hold, reason.clone()), None);
+        }
+    }
+    ended
+}
+
+fn by_itself(hold: &Hold, reason: Reason) -> Happening {
+    Happening {
+        actor: Actor::System,
+        what: hold.ended(),
+        reasons: vec![reason],
+    }
+}
+
+/// Shows the holds in the fields that they have in an alert.
+pub(super) fn show(holds: &[Hold], alert: &mut Alert) {
+    let find = |kind| find(holds, kind);
+    alert.operator_state = holds
+        .first()
+        .map_or(OperatorState::Active, |hold| hold.kind.state());
+    alert.acknowledgement = find(HoldKind::Acknowledgement).map(|hold| Acknowledgement {
+        by: hold.by.clone(),
+        at: hold.since,
+        comment: hold.comment.clone(),
+    });
+    alert.snooze = find(HoldKind::Snooze).map(|hold| Snooze {
+        by: hold.by.clone(),
+        at: hold.since,
+        until: hold.end(),
+        sticky_severity: !hold.ends_with.severity,
+        sticky_output: !hold.ends_with.output,
+        comment: hold.comment.clone(),
+    });
+    alert.assignment = find(HoldKind::Assignment).map(|hold| Assignment {
+        by: hold.by.clone(),
+        assignee: hold.whose().to_owned(),
+        at: hold.since,
+        until: hold.until,
+        comment: hold.comment.clone(),
+    });
+    alert.handling = find(HoldKind::Handling).map(|hold| Handling {
+        by: hold.by.clone(),
+        assignee: hold.whose().to_owned(),
+        at: hold.since,
+        until: hold.end(),
+    });
+}
+
+impl EndsWith {
+    const fn contains(self, ending: Ending) -> bool {
+        match ending {
+            Ending::Severity => self.severity,
+            Ending::Output => self.output,
+            Ending::Close => self.close,
+            Ending::Reopen => self.reopen,
+        }
+    }
+}
+
+impl HoldKind {
+    /// What an alert with such a hold is called.
+    const fn state(self) -> OperatorState {
+        match self {
+            HoldKind::Snooze => OperatorState::Snoozed,
+            HoldKind::Acknowledgement => OperatorState::Acknowledged,
+            HoldKind::Assignment => OperatorState::Assigned,
+            HoldKind::Handling => OperatorState::Handled,
+        }
+    }
+}
+
+impl Hold {
+    /// Why it holds steps back.
+    pub(crate) fn reason(&self) -> Reason {
+        let by = self.by.clone();
+        let assignee = self.whose().to_owned();
+        match self.kind {
+            HoldKind::Snooze => Reason::Snoozed {
+                by,
+                until: self.end(),
+            },
+            HoldKind::Acknowledgement => Reason::Acknowledged { by },
+            HoldKind::Assignment => Reason::Assigned { by, assignee },
+            HoldKind::Handling => Reason::Handled {
+                by,
+                assignee,
+                until: self.end(),
+            },
+        }
+    }
+
+    fn began(&self) -> What {
+        let assignee = self.whose().to_owned();
+        match self.kind {
+            HoldKind::Snooze => What::Snoozed { until: self.end() },
+            HoldKind::Acknowledgement => What::Acknowledged,
+            HoldKind::Assignment => What::Assigned { assignee },
+            HoldKind::Handling => What::Handled {
+                assignee,
+                until: self.end(),
+            },
+        }
+    }
+
+    fn ended(&self) -> What {
+        match self.kind {
+            HoldKind::Snooze => What::Unsnoozed,
+            HoldKind::Acknowledgement => What::Unacknowledged,
+            HoldKind::Assignment => What::Unassigned {
+                assignee: self.whose().to_owned(),
+            },
+            HoldKind::Handling => What::Unhandled,
+        }
+    }
+
+    fn whose(&self) -> &str {
+        self.assignee.as_deref().unwrap_or(&self.by)
+    }
+
+    /// The end, of a kind that always has one.
+    fn end(&self) -> Timestamp {
+        self.until.unwrap_or(Timestamp::MAX)
+    }
+}
