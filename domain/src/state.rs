@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
-use schemas::{Alert, AlertEvent, Channel, LedgerEntry, Origin, Reason, Severity, Status};
+use schemas::{Alert, AlertEvent, Channel, HoldKind, LedgerEntry, Origin, Reason, Severity, Status};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -100,20 +100,6 @@ pub struct Hold {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-}
-
-/// The kinds of holds, in Harp's order of precedence: the first one gives the alert its operator state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldKind {
-    /// It is hidden for a time.
-    Snooze,
-    /// A person has seen it.
-    Acknowledgement,
-    /// A person owns it.
-    Assignment,
-    /// A person works on it until a time.
-    Handling,
 }
 
 /// What happens to an alert that ends a hold.

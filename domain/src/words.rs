@@ -1,8 +1,9 @@
 //! The history in words: the only place where text for people is made of what happened to an alert.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use schemas::{
-    Actor, Difference, Happening, HistoryEntry, NotificationKind, Reason, ShownHistoryEntry, Target, What,
+    Actor, Difference, Happening, HistoryEntry, HoldKind, NotificationKind, Reason, ShownHistoryEntry,
+    Target, What,
 };
 
 /// A line of the history as it is shown.
@@ -75,22 +76,18 @@ pub fn message(happening: &Happening) -> String {
         What::HeldBack { target: Some(target) } => {
             format!("{} is not told: {}", place(target), joined(reasons))
         }
-        What::Acknowledged => match at_source(reasons) {
-            Some(by) => format!("acknowledged at the source by {by}"),
-            None => with_comment("acknowledged".to_owned(), reasons),
+        What::HoldBegan {
+            hold,
+            assignee,
+            until,
+        } => match at_source(reasons) {
+            Some(by) => format!(
+                "{} at the source by {by}",
+                hold_began(*hold, assignee.as_deref(), *until)
+            ),
+            None => with_comment(hold_began(*hold, assignee.as_deref(), *until), reasons),
         },
-        What::Snoozed { until } => with_comment(format!("snoozed until {until}"), reasons),
-        What::Handled { assignee, until } => format!("{assignee} handles it until {until}"),
-        What::Assigned { assignee } => with_comment(format!("assigned to {assignee}"), reasons),
-        What::Unacknowledged => ended(happening, "acknowledgement", "the acknowledgement"),
-        What::Unsnoozed => ended(happening, "snooze", "the snooze"),
-        What::Unhandled => ended(happening, "handling", "the time to handle it"),
-        What::Unassigned { .. } if reasons.contains(&Reason::Expired) => {
-            "the time of the assignment has ended".to_owned()
-        }
-        What::Unassigned { assignee } => {
-            ended(happening, "assignment", &format!("the assignment to {assignee}"))
-        }
+        What::HoldEnded { hold, assignee } => hold_ended(happening, *hold, assignee.as_deref()),
         What::Notified {
             notification,
             target,
@@ -161,14 +158,52 @@ fn closed(happening: &Happening, output: Option<&str>) -> String {
     }
 }
 
+fn hold_began(hold: HoldKind, assignee: Option<&str>, until: Option<Timestamp>) -> String {
+    let assignee = assignee.unwrap_or_default();
+    let mut words = match hold {
+        HoldKind::Acknowledgement => "acknowledged".to_owned(),
+        HoldKind::Snooze => "snoozed".to_owned(),
+        HoldKind::Assignment => format!("assigned to {assignee}"),
+        HoldKind::Handling => format!("{assignee} handles it"),
+    };
+    if let Some(until) = until {
+        words = format!("{words} until {until}");
+    }
+    words
+}
+
 /// A person took it back, or it ended by itself.
-fn ended(happening: &Happening, short: &str, what: &str) -> String {
+fn hold_ended(happening: &Happening, hold: HoldKind, assignee: Option<&str>) -> String {
     let reasons = &happening.reasons;
+    let (short, long) = match hold {
+        HoldKind::Acknowledgement => ("acknowledgement", "the acknowledgement".to_owned()),
+        HoldKind::Snooze => ("snooze", "the snooze".to_owned()),
+        HoldKind::Assignment => (
+            "assignment",
+            format!("the assignment to {}", assignee.unwrap_or_default()),
+        ),
+        HoldKind::Handling => ("handling", "the time to handle it".to_owned()),
+    };
     match happening.actor {
-        Actor::System if reasons.contains(&Reason::Expired) => format!("{what} has ended"),
-        Actor::System => format!("{what} has ended, as {}", joined(reasons)),
+        Actor::System if reasons.contains(&Reason::Expired) => format!("{long} has ended"),
+        Actor::System => format!("{long} has ended, as {}", joined(reasons)),
         _ => format!("{short} taken back"),
     }
+}
+
+/// Why a hold holds notifications back, as a part of a sentence.
+fn held(hold: HoldKind, by: &str, assignee: Option<&str>, until: Option<Timestamp>) -> String {
+    let assignee = assignee.unwrap_or(by);
+    let mut words = match hold {
+        HoldKind::Acknowledgement => format!("the alert is acknowledged by {by}"),
+        HoldKind::Snooze => format!("the alert is snoozed by {by}"),
+        HoldKind::Assignment => format!("the alert is assigned to {assignee} by {by}"),
+        HoldKind::Handling => format!("the alert is handled by {assignee} (said by {by})"),
+    };
+    if let Some(until) = until {
+        words = format!("{words} until {until}");
+    }
+    words
 }
 
 fn at_source(reasons: &[Reason]) -> Option<&str> {
@@ -235,12 +270,12 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Comment { comment } => comment.clone(),
         Reason::Invalid { problem } => problem.clone(),
         Reason::SeverityBelow { severity, minimum } => format!("severity {severity} is below {minimum}"),
-        Reason::Acknowledged { by } => format!("the alert is acknowledged by {by}"),
-        Reason::Snoozed { by, until } => format!("the alert is snoozed by {by} until {until}"),
-        Reason::Assigned { by, assignee } => format!("the alert is assigned to {assignee} by {by}"),
-        Reason::Handled { by, assignee, until } => {
-            format!("the alert is handled by {assignee} until {until}, as {by} said")
-        }
+        Reason::Held {
+            hold,
+            by,
+            assignee,
+            until,
+        } => held(*hold, by, assignee.as_deref(), *until),
         Reason::Silenced {
             silence,
             by,

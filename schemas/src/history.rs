@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::notification::{DeliveryFailure, NotificationKind};
-use crate::{Channel, Fingerprint, Severity};
+use crate::{Channel, Fingerprint, HoldKind, Severity};
 
 /// One line of an alert's history, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -169,35 +169,24 @@ pub enum What {
         /// What is different now.
         differences: Vec<Difference>,
     },
-    /// It was acknowledged.
-    Acknowledged,
-    /// The acknowledgement was taken back or ended.
-    Unacknowledged,
-    /// It was snoozed.
-    Snoozed {
-        /// The end of it.
-        until: Timestamp,
+    /// A hold began: from now on it holds notifications back.
+    HoldBegan {
+        /// Which kind.
+        hold: HoldKind,
+        /// For whom, where that may be another person than who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<String>,
+        /// The end of it, if it ends by time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
-    /// The snooze was taken back or ended.
-    Unsnoozed,
-    /// It is being handled.
-    Handled {
-        /// Who works on it.
-        assignee: String,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// The handling was taken back or ended.
-    Unhandled,
-    /// It was assigned.
-    Assigned {
-        /// Who owns it.
-        assignee: String,
-    },
-    /// The assignment was taken back or ended.
-    Unassigned {
-        /// Who owned it.
-        assignee: String,
+    /// A hold was taken back or ended.
+    HoldEnded {
+        /// Which kind.
+        hold: HoldKind,
+        /// For whom it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<String>,
     },
     /// It was commented.
     Commented {
@@ -306,33 +295,18 @@ pub enum Reason {
         /// The lowest that the step notifies of.
         minimum: Severity,
     },
-    /// The alert is acknowledged.
-    Acknowledged {
-        /// By whom.
+    /// The alert has a hold.
+    Held {
+        /// Which kind.
+        hold: HoldKind,
+        /// Who began it.
         by: String,
-    },
-    /// The alert is snoozed.
-    Snoozed {
-        /// By whom.
-        by: String,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// The alert is assigned.
-    Assigned {
-        /// By whom.
-        by: String,
-        /// To whom.
-        assignee: String,
-    },
-    /// The alert is being handled.
-    Handled {
-        /// Who said so.
-        by: String,
-        /// Who works on it.
-        assignee: String,
-        /// Until when.
-        until: Timestamp,
+        /// For whom it is, where that may be another person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<String>,
+        /// The end of it, if it ends by time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// A silence matches the alert.
     Silenced {
@@ -437,14 +411,8 @@ impl What {
             What::SeverityChanged { .. } => HistoryKind::SeverityChanged,
             What::Rerouted { .. } => HistoryKind::Rerouted,
             What::Amended { differences } | What::Unamended { differences } => Difference::kind(differences),
-            What::Acknowledged => HistoryKind::Acknowledged,
-            What::Unacknowledged => HistoryKind::Unacknowledged,
-            What::Snoozed { .. } => HistoryKind::Snoozed,
-            What::Unsnoozed => HistoryKind::Unsnoozed,
-            What::Handled { .. } => HistoryKind::Handled,
-            What::Unhandled => HistoryKind::Unhandled,
-            What::Assigned { .. } => HistoryKind::Assigned,
-            What::Unassigned { .. } => HistoryKind::Unassigned,
+            What::HoldBegan { hold, .. } => hold.began(),
+            What::HoldEnded { hold, .. } => hold.ended(),
             What::Commented { .. } => HistoryKind::Commented,
             What::Uncommented { .. } => HistoryKind::Uncommented,
             What::Refused { .. } => HistoryKind::Refused,

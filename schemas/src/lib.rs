@@ -15,6 +15,7 @@ pub mod config;
 pub mod event;
 pub mod fingerprint;
 pub mod history;
+pub mod hold;
 pub mod live;
 pub mod notification;
 pub mod rejection;
@@ -30,6 +31,7 @@ pub use fingerprint::Fingerprint;
 pub use history::{
     Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, Target, What,
 };
+pub use hold::HoldKind;
 pub use notification::{
     DeliveryFailure, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,

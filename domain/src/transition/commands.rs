@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use schemas::{
-    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, Reason, What, Wish,
+    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, HoldKind, Reason, What,
+    Wish,
 };
 
 use super::{Change, Ignored, amendment, events, holds};
-use crate::state::{HoldKind, REMEMBERED_KEYS};
+use crate::state::REMEMBERED_KEYS;
 
 /// The answer to a command about an alert that does not exist.
 pub(super) fn unknown(command: &Command) -> CommandAnswer {

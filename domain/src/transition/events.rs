@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::{Badge, Counts, OperatorState};
 use schemas::{
-    Actor, Alert, AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, Severity, Status, What,
+    Actor, Alert, AlertEvent, DecoratedEvent, EventStatus, Happening, HoldKind, Reason, Severity, Status,
+    What,
 };
 
 use super::holds::Ending;
@@ -13,9 +14,7 @@ use super::{
     Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, holds,
     stale, text,
 };
-use crate::state::{
-    Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, HoldKind, Said, TextChange,
-};
+use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
 use crate::{Site, words};
 
 /// The first event of an alert.

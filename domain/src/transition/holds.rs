@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 use schemas::alert::{Acknowledgement, Assignment, Handling, OperatorState, Snooze};
-use schemas::{Actor, Alert, Happening, Reason, What};
+use schemas::{Actor, Alert, Happening, HoldKind, Reason, What};
 
 use super::Change;
-use crate::state::{EndsWith, Hold, HoldKind};
+use crate::state::{EndsWith, Hold};
 
 /// What happens to an alert that may end a hold, beside its time and the person who takes it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,14 +206,14 @@ pub(super) fn show(holds: &[Hold], alert: &mut Alert) {
     });
     alert.assignment = find(HoldKind::Assignment).map(|hold| Assignment {
         by: hold.by.clone(),
-        assignee: hold.whose().to_owned(),
+        assignee: hold.assignee().to_owned(),
         at: hold.since,
         until: hold.until,
         comment: hold.comment.clone(),
     });
     alert.handling = find(HoldKind::Handling).map(|hold| Handling {
         by: hold.by.clone(),
-        assignee: hold.whose().to_owned(),
+        assignee: hold.assignee().to_owned(),
         at: hold.since,
         until: hold.end(),
     });
@@ -230,63 +230,33 @@ impl EndsWith {
     }
 }
 
-impl HoldKind {
-    /// What an alert with such a hold is called.
-    const fn state(self) -> OperatorState {
-        match self {
-            HoldKind::Snooze => OperatorState::Snoozed,
-            HoldKind::Acknowledgement => OperatorState::Acknowledged,
-            HoldKind::Assignment => OperatorState::Assigned,
-            HoldKind::Handling => OperatorState::Handled,
-        }
-    }
-}
-
 impl Hold {
     /// Why it holds steps back.
     pub(crate) fn reason(&self) -> Reason {
-        let by = self.by.clone();
-        let assignee = self.whose().to_owned();
-        match self.kind {
-            HoldKind::Snooze => Reason::Snoozed {
-                by,
-                until: self.end(),
-            },
-            HoldKind::Acknowledgement => Reason::Acknowledged { by },
-            HoldKind::Assignment => Reason::Assigned { by, assignee },
-            HoldKind::Handling => Reason::Handled {
-                by,
-                assignee,
-                until: self.end(),
-            },
+        Reason::Held {
+            hold: self.kind,
+            by: self.by.clone(),
+            assignee: self.assignee.clone(),
+            until: self.until,
         }
     }
 
     fn began(&self) -> What {
-        let assignee = self.whose().to_owned();
-        match self.kind {
-            HoldKind::Snooze => What::Snoozed { until: self.end() },
-            HoldKind::Acknowledgement => What::Acknowledged,
-            HoldKind::Assignment => What::Assigned { assignee },
-            HoldKind::Handling => What::Handled {
-                assignee,
-                until: self.end(),
-            },
+        What::HoldBegan {
+            hold: self.kind,
+            assignee: self.assignee.clone(),
+            until: self.until,
         }
     }
 
     fn ended(&self) -> What {
-        match self.kind {
-            HoldKind::Snooze => What::Unsnoozed,
-            HoldKind::Acknowledgement => What::Unacknowledged,
-            HoldKind::Assignment => What::Unassigned {
-                assignee: self.whose().to_owned(),
-            },
-            HoldKind::Handling => What::Unhandled,
+        What::HoldEnded {
+            hold: self.kind,
+            assignee: self.assignee.clone(),
         }
     }
 
-    fn whose(&self) -> &str {
+    fn assignee(&self) -> &str {
         self.assignee.as_deref().unwrap_or(&self.by)
     }
 

@@ -4,7 +4,7 @@ use domain::AlertState;
 use domain::state::{Expiry, StepState};
 use domain::steps::{Deadline, DeadlineKind};
 use schemas::alert::Snooze;
-use schemas::{Channel, LedgerState, Reason, Topic, What};
+use schemas::{Channel, HoldKind, LedgerState, Reason, Topic, What};
 use store::{AlertQuery, Commit, OutboxRow, StoreError};
 use tokio::task::JoinSet;
 
@@ -39,8 +39,11 @@ fn odd(number: u64) -> AlertState {
         told: true,
         due_at: Some(at(3)),
         held_since: Some(at(2)),
-        suppressed_by: vec![Reason::Acknowledged {
-            by: "Zoë".to_owned()
+        suppressed_by: vec![Reason::Held {
+            hold: HoldKind::Acknowledgement,
+            by: "Zoë".to_owned(),
+            assignee: None,
+            until: None,
         }],
     };
     AlertState {
