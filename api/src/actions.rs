@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use pipeline::Record;
 use pipeline::trace::{TraceParent, record_headers};
-use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Severity, Topic};
+use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Severity, Topic, VERBS, Verb};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -26,24 +26,6 @@ pub(crate) const KEY_MAX: usize = 200;
 const FIELDS_MAX: usize = 64 * 1024;
 /// How long the daemon may take; it applies the command later all the same.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// The names of all actions, as in the path.
-pub(crate) const NAMES: [&str; 14] = [
-    "acknowledge",
-    "unacknowledge",
-    "snooze",
-    "unsnooze",
-    "handle",
-    "unhandle",
-    "assign",
-    "unassign",
-    "amend",
-    "unamend",
-    "comment",
-    "uncomment",
-    "resolve",
-    "unresolve",
-];
 
 /// What every action takes, beside its own fields.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -201,12 +183,14 @@ fn idempotency_key(key: String) -> Result<String, ApiError> {
 
 /// Reads the fields of the named action; fields that it does not have are refused.
 fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError> {
-    let known = known_fields(name).ok_or_else(|| {
+    let known = Verb::find(name).ok_or_else(|| {
+        let names = VERBS.iter().map(|verb| verb.name).collect::<Vec<_>>();
         ApiError::NotFound(format!(
             "there is no action {name:?}: there are {}",
-            NAMES.join(", ")
+            names.join(", ")
         ))
     })?;
+    let known = known.fields;
     if let Some(other) = fields.keys().find(|field| !known.contains(&field.as_str())) {
         let message = match known {
             [] => format!("{name} has no such field: it takes alerts, author and idempotency_key"),
@@ -236,27 +220,6 @@ fn action(name: &str, mut fields: Map<String, Value>) -> Result<Action, ApiError
     serde_json::from_value(Value::Object(fields)).map_err(|error| match missing_field(&error) {
         Some(field) => ApiError::invalid(&field, format!("{name} needs it")),
         None => ApiError::Body(error.to_string()),
-    })
-}
-
-pub(crate) fn known_fields(name: &str) -> Option<&'static [&'static str]> {
-    Some(match name {
-        "acknowledge" | "resolve" | "comment" => &["comment"],
-        "snooze" => &["until", "sticky_severity", "sticky_output", "comment"],
-        "handle" => &["until", "assignee"],
-        "assign" => &["assignee", "until", "comment"],
-        "amend" => &[
-            "severity",
-            "name",
-            "output",
-            "scenario",
-            "labels",
-            "tags",
-            "responders",
-            "comment",
-        ],
-        "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "unamend" | "uncomment" | "unresolve" => &[],
-        _ => return None,
     })
 }
 
@@ -338,8 +301,7 @@ mod tests {
             "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c",
             "severity": "critical", "labels": { "team": "pay", "tier": null }, "tags": { "db": true }, "responders": { "ann": true },
         });
-        for name in NAMES {
-            let known = known_fields(name).unwrap();
+        for Verb { name, fields: known } in VERBS.iter().copied() {
             let fields: Map<_, _> = fields
                 .as_object()
                 .unwrap()

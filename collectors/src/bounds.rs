@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use chassis::settings::AlertBounds;
-use schemas::{Action, EventStatus, Wish};
+use schemas::{EventStatus, Wish};
 
 use crate::sources::SourceEvent;
 
@@ -156,34 +156,12 @@ pub(crate) fn shorten(alert: &mut SourceEvent, bounds: &AlertBounds) -> Shortene
 
 /// Shortens the words of a sender that wants something done to its alert.
 pub(crate) fn shorten_wish(wish: &mut Wish, bounds: &AlertBounds) {
-    let (names, text) = words(&mut wish.action);
+    let (names, text) = wish.action.texts_mut();
     for name in [wish.author.as_mut(), names].into_iter().flatten() {
         cut(name, bounds.alert_name_bytes);
     }
     if let Some(text) = text {
         cut(text, bounds.alert_text_bytes);
-    }
-}
-
-/// Who is named in an action, and what is said with it. The size of an amendment is bounded where it is applied.
-fn words(action: &mut Action) -> (Option<&mut String>, Option<&mut String>) {
-    match action {
-        Action::Comment { comment } => (None, Some(comment)),
-        Action::Acknowledge { comment }
-        | Action::Snooze { comment, .. }
-        | Action::Amend { comment, .. }
-        | Action::Resolve { comment } => (None, comment.as_mut()),
-        Action::Assign {
-            assignee, comment, ..
-        } => (Some(assignee), comment.as_mut()),
-        Action::Handle { assignee, .. } => (assignee.as_mut(), None),
-        Action::Unacknowledge
-        | Action::Unsnooze
-        | Action::Unhandle
-        | Action::Unassign
-        | Action::Unamend
-        | Action::Uncomment
-        | Action::Unresolve => (None, None),
     }
 }
 

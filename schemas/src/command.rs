@@ -115,8 +115,61 @@ pub struct Wish {
     pub action: Action,
 }
 
-impl Action {
+/// What a verb is called, and what it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verb {
     /// The last segment of the path it is posted to.
+    pub name: &'static str,
+    /// The fields of its own.
+    pub fields: &'static [&'static str],
+}
+
+/// All verbs. A test compares them with the variants of [`Action`].
+pub const VERBS: &[Verb] = &[
+    Verb::new("acknowledge", &["comment"]),
+    Verb::new("unacknowledge", &[]),
+    Verb::new(
+        "snooze",
+        &["until", "sticky_severity", "sticky_output", "comment"],
+    ),
+    Verb::new("unsnooze", &[]),
+    Verb::new("handle", &["until", "assignee"]),
+    Verb::new("unhandle", &[]),
+    Verb::new("assign", &["assignee", "until", "comment"]),
+    Verb::new("unassign", &[]),
+    Verb::new(
+        "amend",
+        &[
+            "severity",
+            "name",
+            "output",
+            "scenario",
+            "labels",
+            "tags",
+            "responders",
+            "comment",
+        ],
+    ),
+    Verb::new("unamend", &[]),
+    Verb::new("comment", &["comment"]),
+    Verb::new("uncomment", &[]),
+    Verb::new("resolve", &["comment"]),
+    Verb::new("unresolve", &[]),
+];
+
+impl Verb {
+    const fn new(name: &'static str, fields: &'static [&'static str]) -> Self {
+        Self { name, fields }
+    }
+
+    /// The verb of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        VERBS.iter().find(|verb| verb.name == name)
+    }
+}
+
+impl Action {
+    /// The verb, as in [`VERBS`].
     pub const fn name(&self) -> &'static str {
         match self {
             Action::Acknowledge { .. } => "acknowledge",
@@ -136,6 +189,28 @@ impl Action {
         }
     }
 
+    /// Who is named in it, and the text that is said with it.
+    pub fn texts_mut(&mut self) -> (Option<&mut String>, Option<&mut String>) {
+        match self {
+            Action::Comment { comment } => (None, Some(comment)),
+            Action::Acknowledge { comment }
+            | Action::Snooze { comment, .. }
+            | Action::Amend { comment, .. }
+            | Action::Resolve { comment } => (None, comment.as_mut()),
+            Action::Assign {
+                assignee, comment, ..
+            } => (Some(assignee), comment.as_mut()),
+            Action::Handle { assignee, .. } => (assignee.as_mut(), None),
+            Action::Unacknowledge
+            | Action::Unsnooze
+            | Action::Unhandle
+            | Action::Unassign
+            | Action::Unamend
+            | Action::Uncomment
+            | Action::Unresolve => (None, None),
+        }
+    }
+
     /// Why it is to be done, if that was given.
     pub fn comment(&self) -> Option<&str> {
         match self {
@@ -146,5 +221,38 @@ impl Action {
             | Action::Resolve { comment } => comment.as_deref(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn every_variant_of_an_action_has_its_verb_and_its_fields() {
+        let schema = serde_json::to_value(schemars::schema_for!(Action)).unwrap();
+        let variants: BTreeMap<_, BTreeSet<_>> = schema["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|variant| {
+                let fields = variant["properties"].as_object().unwrap().keys().cloned();
+                let name = variant["properties"]["type"]["const"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                (name, fields.filter(|field| field != "type").collect())
+            })
+            .collect();
+        let verbs: BTreeMap<_, BTreeSet<_>> = VERBS
+            .iter()
+            .map(|verb| {
+                let fields = verb.fields.iter().map(|field| (*field).to_owned());
+                (verb.name.to_owned(), fields.collect())
+            })
+            .collect();
+        assert_eq!(verbs, variants);
     }
 }

@@ -25,7 +25,7 @@ pub mod usage;
 pub use alert::{Alert, Amended, Amendment, Badge, OperatorState, Severity, Status};
 pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
 pub use channels::{Channel, ChannelSpec};
-pub use command::{Action, Command, Wish};
+pub use command::{Action, Command, VERBS, Verb, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
 pub use history::{
