@@ -301,7 +301,7 @@ mod tests {
             "until": "2026-09-01T10:00:00Z", "assignee": "ann", "comment": "c",
             "severity": "critical", "labels": { "team": "pay", "tier": null }, "tags": { "db": true }, "responders": { "ann": true },
         });
-        for Verb { name, fields: known } in VERBS.iter().copied() {
+        for &Verb { name, fields: known } in VERBS {
             let fields: Map<_, _> = fields
                 .as_object()
                 .unwrap()

@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn every_action_has_its_own_fields() {
         let document = build();
-        for Verb { name, fields: known } in VERBS.iter().copied() {
+        for &Verb { name, fields: known } in VERBS {
             let path = format!("/api/v1/actions/{name}");
             let body = &document["paths"][path]["post"]["requestBody"];
             let fields = &body["content"]["application/json"]["schema"];

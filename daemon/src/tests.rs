@@ -13,8 +13,8 @@ use pipeline::metrics::Metrics;
 use pipeline::{Clock, Context, Stage, StageError};
 use schemas::config::{ConfigEntry, Heartbeat, Revision, Scenario, Silence, Step};
 use schemas::{
-    Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, EventStatus,
-    Fingerprint, HistoryKind, Notification, NotificationKind, Origin, Severity, Topic,
+    Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, Endpoint,
+    EventStatus, Fingerprint, HistoryKind, Notification, NotificationKind, Origin, Severity, Topic,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -224,9 +224,12 @@ fn scenario(steps: Vec<Step>) -> ConfigEntry {
 
 fn step(delay_seconds: u64) -> Step {
     Step {
-        channel: Channel::Webhook,
-        destination: "https://example.org".to_owned(),
-        bot: None,
+        id: "first".to_owned(),
+        targets: vec![Endpoint {
+            channel: Channel::Webhook,
+            destination: "https://example.org".to_owned(),
+            bot: None,
+        }],
         delay_seconds,
         window: None,
         minimum_severity: Severity::Information,

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::steps::{Deadline, kept_deadline};
+use domain::deadlines::{Deadline, kept_deadline};
 use domain::transition::{Effect, Ignored};
 use domain::{AlertState, Input, Outcome, Site, transition};
 use jiff::Timestamp;
 use pipeline::log::{Batch, Received};
 use pipeline::trace::record_headers;
 use schemas::{
-    AlertChanged, AlertEvent, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint,
+    AlertChanged, AlertEvent, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Endpoint, Fingerprint,
     HEADER_TRACEPARENT, HistoryEntry, LedgerEntry, Notification, Receipt, Topic,
 };
 use store::{Commit, OutboxMessage, RequestOutcome};
@@ -73,7 +73,7 @@ pub(crate) struct Work<'a> {
     seen: BTreeSet<Fingerprint>,
     changes: BTreeMap<Fingerprint, AlertChange>,
     pub(crate) history: Vec<HistoryEntry>,
-    ledger: BTreeMap<(Fingerprint, u32, String), (Fingerprint, LedgerEntry)>,
+    ledger: BTreeMap<(Fingerprint, u32, Endpoint), (Fingerprint, LedgerEntry)>,
     notifications: Vec<(Notification, Option<String>)>,
     /// Whether sources have fallen silent.
     questions: Vec<AlertEvent>,
@@ -222,11 +222,12 @@ impl<'a> Work<'a> {
         }
         self.history.extend(outcome.history);
         for entry in outcome.ledger {
-            let key = (
-                fingerprint,
-                entry.episode,
-                format!("{}/{}", entry.channel, entry.destination),
-            );
+            let endpoint = Endpoint {
+                channel: entry.channel,
+                destination: entry.destination.clone(),
+                bot: entry.bot.clone(),
+            };
+            let key = (fingerprint, entry.episode, endpoint);
             self.ledger.insert(key, (fingerprint, entry));
         }
         let notifications = outcome.notifications.into_iter();

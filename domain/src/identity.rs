@@ -1,6 +1,7 @@
-//! Who an alert is.
+//! What tells one alert, and one step of a scenario, from every other.
 
-use schemas::Fingerprint;
+use schemas::config::Step;
+use schemas::{Endpoint, Fingerprint};
 use sha2::{Digest, Sha256};
 
 /// The fingerprint of an identity: the parts that, together, tell one alert from every other.
@@ -20,12 +21,34 @@ pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a str>) -> Fingerprint 
     Fingerprint::from_bytes(bytes)
 }
 
+/// Hexadecimal digits of the id of a step: enough for the few steps of one scenario.
+const STEP_ID_LENGTH: usize = 8;
+
 /// The monitoring system of every heartbeat's alert.
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// The fingerprint of a heartbeat's alert, however it is called.
 pub fn of_heartbeat(integration: &str, name: &str) -> Fingerprint {
     fingerprint([integration, HEARTBEAT, name])
+}
+
+/// The id of a step that is given none: by what it notifies and when, and by how many of those before it are alike in that. So it
+/// stays the same when its severity or its time window changes, and when steps are added beside it.
+pub fn of_step(targets: &[Endpoint], delay_seconds: u64, before: &[Step]) -> String {
+    let is_alike = |step: &&Step| step.targets == targets && step.delay_seconds == delay_seconds;
+    let occurrence = before.iter().filter(is_alike).count().to_string();
+    let delay = delay_seconds.to_string();
+    let mut parts = vec![delay.as_str(), &occurrence];
+    for target in targets {
+        parts.extend([
+            target.channel.name(),
+            &target.destination,
+            target.bot.as_deref().unwrap_or_default(),
+        ]);
+    }
+    let mut id = fingerprint(parts).to_string();
+    id.truncate(STEP_ID_LENGTH);
+    id
 }
 
 #[cfg(test)]

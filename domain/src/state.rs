@@ -3,17 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
-use schemas::{Alert, AlertEvent, Channel, HoldKind, LedgerEntry, Origin, Reason, Severity, Status};
+use schemas::{Alert, AlertEvent, HoldKind, LedgerEntry, Origin, Reason, Severity, Status};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Keys of commands that are remembered, to answer a repeated one without applying it again.
 pub const REMEMBERED_KEYS: usize = 32;
-/// Reopenings within [`FLAPPING_WINDOW_SECONDS`] after which an alert is called flapping.
-pub const FLAPPING_REOPENINGS: usize = 5;
-/// Seconds that a reopening counts for flapping.
-pub const FLAPPING_WINDOW_SECONDS: i64 = 3600;
-
 /// An alert with everything that the next transition needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertState {
@@ -150,17 +145,13 @@ impl Accepted {
 /// How far one step of the scenario is in this episode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepState {
-    /// Which step: the channel, destination and delay name it, so that a changed scenario keeps what is done.
-    pub channel: Channel,
-    /// Where.
-    pub destination: String,
-    /// Seconds after the opening.
-    pub delay_seconds: u64,
-    /// How many steps before it have the same name: they differ in their time window or severity.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub occurrence: usize,
-    /// Whether its people were told.
-    pub told: bool,
+    /// [`schemas::config::Step::id`]: a changed scenario keeps what is done.
+    pub id: String,
+    /// Whether its endpoints were notified.
+    pub is_notified: bool,
+    /// It notifies again, those of its endpoints that could not be reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_retry: bool,
     /// When its delay is over, if nothing holds it back from now on. Time during which it is held back does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -291,9 +282,4 @@ impl AlertState {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_never(writes: &u64) -> bool {
     *writes == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }

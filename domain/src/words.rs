@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::{
-    Actor, Difference, Happening, HistoryEntry, HoldKind, NotificationKind, Reason, ShownHistoryEntry,
-    Target, What,
+    Actor, Difference, Endpoint, Happening, HistoryEntry, HoldKind, NotificationKind, Reason,
+    ShownHistoryEntry, What,
 };
 
 /// A line of the history as it is shown.
@@ -70,12 +70,14 @@ pub fn message(happening: &Happening) -> String {
         What::Commented { comment } => format!("commented: {comment}"),
         What::Uncommented { comment } => format!("took back the comment: {comment}"),
         What::Refused { action } => format!("{action} was not done: {}", joined(reasons)),
-        What::Notifying { target } if reasons.is_empty() => format!("{} is told", place(target)),
-        What::Notifying { target } => format!("{} is told again, as {}", place(target), joined(reasons)),
-        What::HeldBack { target: None } => format!("nobody is told: {}", joined(reasons)),
-        What::HeldBack { target: Some(target) } => {
-            format!("{} is not told: {}", place(target), joined(reasons))
+        What::Notifying { endpoint } if reasons.is_empty() => format!("{} is notified", named(endpoint)),
+        What::Notifying { endpoint } => {
+            format!("{} is notified again, as {}", named(endpoint), joined(reasons))
         }
+        What::HeldBack { endpoints } if endpoints.is_empty() => {
+            format!("nobody is notified: {}", joined(reasons))
+        }
+        What::HeldBack { endpoints } => not_notified(endpoints, reasons),
         What::HoldBegan {
             hold,
             assignee,
@@ -90,28 +92,28 @@ pub fn message(happening: &Happening) -> String {
         What::HoldEnded { hold, assignee } => hold_ended(happening, *hold, assignee.as_deref()),
         What::Notified {
             notification,
-            target,
+            endpoint,
             attempts,
-        } => delivered(*notification, target, *attempts),
+        } => delivered(*notification, endpoint, *attempts),
         What::Retrying {
             notification,
-            target,
+            endpoint,
             next_attempt_at,
             error,
         } => format!(
             "{} to {} not delivered yet, tried again at {next_attempt_at}: {error}",
             verb(*notification),
-            target.destination
+            endpoint.destination
         ),
         What::NotDelivered {
             notification,
-            target,
+            endpoint,
             failure,
             error,
         } => format!(
             "{} to {} not delivered ({}): {error}",
             verb(*notification),
-            target.destination,
+            endpoint.destination,
             failure.name()
         ),
     }
@@ -213,8 +215,8 @@ fn at_source(reasons: &[Reason]) -> Option<&str> {
     })
 }
 
-fn delivered(notification: NotificationKind, target: &Target, attempts: u32) -> String {
-    let delivered = format!("{} delivered to {}", verb(notification), target.destination);
+fn delivered(notification: NotificationKind, endpoint: &Endpoint, attempts: u32) -> String {
+    let delivered = format!("{} delivered to {}", verb(notification), endpoint.destination);
     match attempts {
         0 | 1 => delivered,
         attempts => format!("{delivered} at attempt {attempts}"),
@@ -229,8 +231,14 @@ fn verb(kind: NotificationKind) -> &'static str {
     }
 }
 
-fn place(target: &Target) -> String {
-    format!("{} {}", target.channel, target.destination)
+fn named(endpoint: &Endpoint) -> String {
+    format!("{} {}", endpoint.channel, endpoint.destination)
+}
+
+fn not_notified(endpoints: &[Endpoint], reasons: &[Reason]) -> String {
+    let names: Vec<_> = endpoints.iter().map(named).collect();
+    let are = if endpoints.len() == 1 { "is" } else { "are" };
+    format!("{} {are} not notified: {}", names.join(", "), joined(reasons))
 }
 
 fn different(differences: &[Difference]) -> String {

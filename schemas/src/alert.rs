@@ -110,6 +110,20 @@ pub enum Badge {
     Test,
 }
 
+impl Badge {
+    /// The badge that a name asks for.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        if name.contains("[test]") {
+            Some(Badge::Test)
+        } else if name.contains("[urgent]") {
+            Some(Badge::Urgent)
+        } else {
+            None
+        }
+    }
+}
+
 /// What operators have made of an open alert; [`OperatorState::Active`] when nobody has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Channel, EventStatus, Severity};
+use crate::{Channel, Endpoint, EventStatus, Severity};
 
 /// One thing that can be configured. A record without a value removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,16 +71,13 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
-/// One step: who is told, when and on which condition.
+/// One step: what is notified, when and on which condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Where people are told.
-    pub channel: Channel,
-    /// URL, Slack channel or e-mail address.
-    pub destination: String,
-    /// Whose credentials; the channel's only bot when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bot: Option<String>,
+    /// Names the step within its scenario: what is done of it stays done when the scenario changes.
+    pub id: String,
+    /// What is notified.
+    pub targets: Vec<Endpoint>,
     /// Seconds after the opening.
     #[serde(default)]
     pub delay_seconds: u64,

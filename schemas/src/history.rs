@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::notification::{DeliveryFailure, NotificationKind};
-use crate::{Channel, Fingerprint, HoldKind, Severity};
+use crate::{Channel, Endpoint, Fingerprint, HoldKind, Severity};
 
 /// One line of an alert's history, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,14 +88,6 @@ pub enum Actor {
     },
     /// Reveille itself.
     System,
-}
-
-/// A destination of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs)]
-pub struct Target {
-    pub channel: Channel,
-    pub destination: String,
 }
 
 /// What happened.
@@ -206,20 +198,20 @@ pub enum What {
     /// A notification was handed to its channel.
     Notifying {
         /// Where to.
-        target: Target,
+        endpoint: Endpoint,
     },
     /// A notification is held back.
     HeldBack {
-        /// From where; absent when the alert's scenario does not exist.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        target: Option<Target>,
+        /// From where; empty when the alert's scenario does not exist.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        endpoints: Vec<Endpoint>,
     },
     /// A channel delivered a notification.
     Notified {
         /// What the notification does.
         notification: NotificationKind,
         /// Where to.
-        target: Target,
+        endpoint: Endpoint,
         /// How many attempts were made.
         attempts: u32,
     },
@@ -228,7 +220,7 @@ pub enum What {
         /// What the notification does.
         notification: NotificationKind,
         /// Where to.
-        target: Target,
+        endpoint: Endpoint,
         /// When it is tried again.
         next_attempt_at: Timestamp,
         /// The provider's answer.
@@ -239,7 +231,7 @@ pub enum What {
         /// What the notification does.
         notification: NotificationKind,
         /// Where to.
-        target: Target,
+        endpoint: Endpoint,
         /// Of which kind the failure is.
         failure: DeliveryFailure,
         /// The provider's answer.

@@ -28,12 +28,10 @@ pub use channels::{Channel, ChannelSpec};
 pub use command::{Action, Command, VERBS, Verb, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
-pub use history::{
-    Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, Target, What,
-};
+pub use history::{Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, What};
 pub use hold::HoldKind;
 pub use notification::{
-    DeliveryFailure, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
+    DeliveryFailure, Endpoint, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,
 };
 pub use topics::Topic;

@@ -7,6 +7,18 @@ use uuid::Uuid;
 
 use crate::{Alert, Channel, Fingerprint, HistoryKind, Severity};
 
+/// Where notifications go, and in whose name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Endpoint {
+    /// Which channel.
+    pub channel: Channel,
+    /// Where: a URL, a Slack channel, an e-mail address.
+    pub destination: String,
+    /// Name of the bot whose credentials are used; the channel's only bot when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<String>,
+}
+
 /// What a notification does at its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -21,7 +33,7 @@ pub enum NotificationKind {
 
 /// A message for one destination. Topic `notifications.<channel>`, key [`Notification::destination`].
 ///
-/// All notifications of one (alert, episode, channel, destination) carry growing [`Notification::sequence`]s,
+/// All notifications of one (alert, episode, endpoint) carry growing [`Notification::sequence`]s,
 /// beginning with an open (1) and ending with a close.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notification {
@@ -69,6 +81,9 @@ pub struct Receipt {
     pub channel: Channel,
     /// Where.
     pub destination: String,
+    /// Name of the bot, as in the notification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<String>,
     /// What the notification reports.
     pub kind: NotificationKind,
     /// The result.
@@ -137,7 +152,7 @@ impl DeliveryFailure {
 
 /// An alert that was opened at a destination, and will be closed there.
 ///
-/// One row per alert, episode, channel and destination.
+/// One row per alert, episode and endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerEntry {
     /// Which opening of the alert.

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use domain::AlertState;
-use domain::steps::{Deadline, DeadlineKind};
+use domain::deadlines::{Deadline, DeadlineKind};
 use jiff::{SignedDuration, Timestamp};
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry, Notification, Topic};
 use store::{Commit, DeliveryState, DeliveryUpdate, OutboxMessage, Store, StoreError};

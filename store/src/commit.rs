@@ -1,7 +1,7 @@
 //! The daemon's transaction.
 
 use domain::AlertState;
-use domain::steps::Deadline;
+use domain::deadlines::Deadline;
 use jiff::Timestamp;
 use schemas::{Fingerprint, HistoryEntry, LedgerEntry};
 
@@ -9,7 +9,7 @@ use crate::claims::{fence, store_positions};
 use crate::connection::{Session, list, row};
 use crate::opsgenie::put_outcomes;
 use crate::outbox::{outbox_rows, put_outbox, remove_published};
-use crate::values::{Value, count, document, hash, name, status};
+use crate::values::{Value, count, document, endpoint, name, status};
 use crate::{Claim, Commit, Store, StoreError, last_seen};
 
 impl Store {
@@ -93,9 +93,9 @@ async fn put_history(session: &mut Session, history: Vec<Vec<Value>>) -> Result<
 }
 
 async fn put_ledger(session: &mut Session, ledger: Vec<Vec<Value>>) -> Result<(), StoreError> {
-    let into = "ledger (alert, episode, channel, destination_hash, state, settled, document)";
+    let into = "ledger (alert, episode, channel, endpoint_hash, state, settled, document)";
     let row = format!("({}, {})", session.dialect().alert(), list(6));
-    let keys = "alert, episode, channel, destination_hash";
+    let keys = "alert, episode, channel, endpoint_hash";
     let end = session
         .dialect()
         .or_replace(keys, &["state", "settled", "document"]);
@@ -144,7 +144,7 @@ fn ledger_row((fingerprint, entry): &(Fingerprint, LedgerEntry)) -> Result<Vec<V
         (*fingerprint).into(),
         entry.episode.into(),
         entry.channel.name().into(),
-        hash(&entry.destination),
+        endpoint(&entry.destination, entry.bot.as_deref()),
         entry.state.name().into(),
         entry.state.settled().into(),
         document("a new ledger row", entry)?,

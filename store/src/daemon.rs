@@ -194,7 +194,7 @@ impl Store {
         let select = format!(
             "SELECT alerts.fingerprint, ledger.document FROM alerts JOIN ledger ON ledger.alert = {} \
              WHERE alerts.fingerprint IN ({}) AND (ledger.settled = 0 OR ledger.state = 'failed') \
-             ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.destination_hash",
+             ORDER BY ledger.alert, ledger.episode, ledger.channel, ledger.endpoint_hash",
             session.dialect().alert_key(),
             list(values.len())
         );

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::claims::{fence, store_positions};
 use crate::connection::{Session, Statement, list, padded, row};
 use crate::outbox::{outbox_rows, put_outbox, remove_published};
-use crate::values::{Reader, Value, count, document, hash};
+use crate::values::{Reader, Value, count, document, endpoint};
 use crate::{Claim, Delivery, DeliveryState, DeliveryUpdate, OutboxMessage, Store, StoreError};
 
 /// The most deliveries in one update: each column is chosen by comparing with all of them.
@@ -38,7 +38,7 @@ impl Store {
         fence(&mut session, claim).await?;
         let rows: Result<Vec<_>, _> = notifications.iter().map(|new| delivery_row(claim, new)).collect();
         let into = "deliveries (notification_id, scope, partition_number, fingerprint, episode, channel, \
-                    destination_hash, kind, created_at, state, unfinished, attempts, next_attempt_at, document)";
+                    endpoint_hash, kind, created_at, state, unfinished, attempts, next_attempt_at, document)";
         session
             .insert(into, &row(14), rows?, &self.dialect().or_keep("notification_id"))
             .await?;
@@ -81,11 +81,11 @@ impl Store {
     }
 
     /// A page of the deliveries to one destination of a claimed partition that are to be sent, in the order in which they
-    /// were accepted; `after` as in [`Store::unfinished`]. All bots that have a destination of this name share it.
+    /// were accepted; `after` as in [`Store::unfinished`].
     pub async fn pending_at(
         &self,
         claim: &Claim,
-        destination: &str,
+        (destination, bot): (&str, Option<&str>),
         after: i64,
         limit: usize,
     ) -> Result<DeliveryPage, StoreError> {
@@ -93,9 +93,9 @@ impl Store {
             claim.scope.as_str().into(),
             claim.partition.into(),
             after.into(),
-            hash(destination),
+            endpoint(destination, bot),
         ];
-        let condition = "AND destination_hash = ? AND state = 'pending' ";
+        let condition = "AND endpoint_hash = ? AND state = 'pending' ";
         self.delivery_page(claim, condition, values, limit).await
     }
 
@@ -126,23 +126,23 @@ impl Store {
         Ok(page)
     }
 
-    /// The provider's id of the message that opened this alert's episode at this destination, if it was sent and has one.
+    /// The provider's id of the message that opened this alert's episode at this endpoint, if it was sent and has one.
     pub async fn thread_ref(
         &self,
         fingerprint: Fingerprint,
         episode: u32,
         channel: Channel,
-        destination: &str,
+        (destination, bot): (&str, Option<&str>),
     ) -> Result<Option<String>, StoreError> {
         let mut session = self.read(format!("deliveries of alert {fingerprint}")).await?;
         let select = "SELECT reference FROM deliveries WHERE fingerprint = ? AND episode = ? AND channel = ? \
-                      AND destination_hash = ? AND kind = 'open' AND state = 'sent' AND reference IS NOT NULL \
+                      AND endpoint_hash = ? AND kind = 'open' AND state = 'sent' AND reference IS NOT NULL \
                       ORDER BY id DESC LIMIT 1";
         let values = vec![
             fingerprint.into(),
             episode.into(),
             channel.name().into(),
-            hash(destination),
+            endpoint(destination, bot),
         ];
         let rows = session.fetch(select, values).await?;
         rows.first()
@@ -214,7 +214,7 @@ fn delivery_row(claim: &Claim, notification: &Notification) -> Result<Vec<Value>
         notification.fingerprint.into(),
         notification.episode.into(),
         notification.channel.name().into(),
-        hash(&notification.destination),
+        endpoint(&notification.destination, notification.bot.as_deref()),
         kind(notification.kind).into(),
         notification.created_at.into(),
         DeliveryState::Pending.name().into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::steps::Deadline;
+use domain::deadlines::Deadline;
 use domain::{AlertState, LastSeen};
 use jiff::Timestamp;
 use schemas::live::Filter;

@@ -117,8 +117,13 @@ impl Store {
         }
         entries.sort_by(|one, other| {
             let newest_first = (other.episode, other.opened_at).cmp(&(one.episode, one.opened_at));
-            newest_first
-                .then_with(|| (one.channel, &one.destination).cmp(&(other.channel, &other.destination)))
+            newest_first.then_with(|| {
+                (one.channel, &one.destination, &one.bot).cmp(&(
+                    other.channel,
+                    &other.destination,
+                    &other.bot,
+                ))
+            })
         });
         Ok(entries)
     }

@@ -105,6 +105,11 @@ pub(crate) fn hash(text: &str) -> Value {
     Value::Text(digest(text))
 }
 
+/// A destination and the bot by which it is notified, of one channel.
+pub(crate) fn endpoint(destination: &str, bot: Option<&str>) -> Value {
+    Value::Text(digest(&serde_json::json!([destination, bot]).to_string()))
+}
+
 /// A name that may be long, in a column of limited width: itself when it fits, else its beginning and its hash.
 pub(crate) fn name(text: &str) -> Value {
     const WIDTH: usize = 191;

@@ -3,21 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chassis::secrets::SiteKey;
-use domain::window::Window;
-use schemas::config::{
-    ConfigEntry, Environment, Integration, READY_MADE_TYPES, Rule, Rules, SOURCE_TYPES, Scenario, Step,
-    TimeWindow, Weekday,
-};
-use schemas::{Channel, Severity};
+use schemas::config::{ConfigEntry, Environment, Integration, READY_MADE_TYPES, Rule, Rules, SOURCE_TYPES};
 use serde_saphyr::Spanned;
 
-use super::document::{Document, Problem, RuleText, ScenarioText, StepText, WindowText, items};
+use super::document::{Document, Problem, RuleText, items};
 
 mod bot;
 mod heartbeat;
 mod integration;
 mod mapping;
 mod references;
+mod scenario;
 
 pub(super) use mapping::mappings;
 
@@ -151,33 +147,6 @@ impl Check<'_> {
         }
     }
 
-    fn scenarios(&mut self, document: &Document) {
-        let mut numbers = BTreeSet::new();
-        for text in items(&document.scenarios) {
-            let number = self.number_of_its_own(text.number.as_ref(), &mut numbers);
-            let scenario = self.scenario(text, number);
-            self.add(&text.name, ConfigEntry::Scenario(scenario));
-        }
-    }
-
-    fn scenario(&mut self, text: &ScenarioText, number: Option<i64>) -> Scenario {
-        let mut steps = Vec::new();
-        for step in &text.steps {
-            // A step that is not enabled is not a step.
-            let enabled = step.enabled.unwrap_or(true);
-            if let Some(checked) = self.step(step).filter(|_| enabled) {
-                self.beside(&steps, &checked, step);
-                steps.push(checked);
-            }
-        }
-        Scenario {
-            steps,
-            name: text.name.value.clone(),
-            description: text.description.clone(),
-            number,
-        }
-    }
-
     /// Harp's senders name environments and scenarios by number.
     fn number_of_its_own(&mut self, number: Option<&Spanned<i64>>, taken: &mut BTreeSet<i64>) -> Option<i64> {
         let number = number?;
@@ -191,67 +160,6 @@ impl Check<'_> {
         Some(number.value)
     }
 
-    /// What one destination is told, it is told once and by one bot: what follows an opening must find it.
-    fn beside(&mut self, others: &[Step], step: &Step, text: &StepText) {
-        let same = |other: &&Step| other.channel == step.channel && other.destination == step.destination;
-        let mut same = others.iter().filter(same);
-        if same.clone().any(|other| other == step) {
-            self.problem(
-                &text.destination,
-                "the step stands twice",
-                "leave one out, or let them differ in delay, window or severity",
-            );
-        } else if same.any(|other| other.bot != step.bot) {
-            self.problem(
-                &text.destination,
-                format!("{:?} is told by different bots", step.destination),
-                "let one bot tell it: it cannot change what another has said",
-            );
-        }
-    }
-
-    fn step(&mut self, text: &StepText) -> Option<Step> {
-        let channel: Option<Channel> = self.word(&text.channel);
-        if let Some(channel) = channel {
-            self.destination(channel, &text.destination);
-        }
-        if let Some(bot) = &text.bot {
-            self.reference("bot", bot);
-        }
-        if let Some(channel) = channel.filter(|_| text.enabled.unwrap_or(true)) {
-            let bot = text.bot.as_ref();
-            if let Some((message, remedy)) = self.bot_of(channel, bot.map(|bot| bot.value.as_str())) {
-                self.problem(bot.unwrap_or(&text.channel), message, remedy);
-            }
-        }
-        let delay_seconds = text.delay.as_ref().map_or(Some(0), |delay| self.delay(delay));
-        let window = text.window.as_ref().map(|window| self.window(window));
-        let minimum_severity = match &text.minimum_severity {
-            None => Some(Severity::Information),
-            Some(severity) => self.word(severity),
-        };
-        Some(Step {
-            channel: channel?,
-            destination: text.destination.value.clone(),
-            bot: text.bot.as_ref().map(|bot| bot.value.clone()),
-            delay_seconds: delay_seconds?,
-            window,
-            minimum_severity: minimum_severity?,
-        })
-    }
-
-    fn destination(&mut self, channel: Channel, destination: &Spanned<String>) {
-        let text = destination.value.trim();
-        let spec = &channel.spec().destination;
-        if !(spec.check)(text) {
-            self.problem(
-                destination,
-                format!("{text:?} is no destination for {channel}"),
-                format!("give {}", spec.expected),
-            );
-        }
-    }
-
     fn delay(&mut self, text: &Spanned<String>) -> Option<u64> {
         let value = text.value.trim();
         let delay = seconds(value).filter(|delay| *delay <= LONGEST_DELAY);
@@ -263,38 +171,6 @@ impl Check<'_> {
             );
         }
         delay
-    }
-
-    fn window(&mut self, text: &Spanned<WindowText>) -> TimeWindow {
-        let window = TimeWindow {
-            from: text.value.from.clone(),
-            to: text.value.to.clone(),
-            days: text
-                .value
-                .days
-                .iter()
-                .filter_map(|day| self.weekday(day))
-                .collect(),
-            time_zone: text.value.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
-        };
-        if let Err(error) = Window::parse(&window) {
-            let error = error.to_string();
-            let (message, remedy) = error.split_once(": ").unwrap_or((&error, ""));
-            self.problem(text, message, remedy);
-        }
-        window
-    }
-
-    fn weekday(&mut self, text: &Spanned<String>) -> Option<Weekday> {
-        let day = serde_json::from_value(text.value.to_lowercase().into()).ok();
-        if day.is_none() {
-            self.problem(
-                text,
-                format!("{:?} is not a day", text.value),
-                "write it as monday, tuesday …",
-            );
-        }
-        day
     }
 
     fn integrations(&mut self, document: &Document) {

@@ -95,19 +95,30 @@ pub(super) struct ScenarioText {
     pub(super) description: String,
     pub(super) number: Option<Spanned<i64>>,
     #[serde(default)]
-    pub(super) steps: Vec<StepText>,
+    pub(super) steps: Vec<Spanned<StepText>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepText {
-    pub(super) channel: Spanned<String>,
-    pub(super) destination: Spanned<String>,
+    pub(super) id: Option<Spanned<String>>,
+    /// One target, by these three; or several.
+    pub(super) channel: Option<Spanned<String>>,
+    pub(super) destination: Option<Spanned<String>>,
     pub(super) bot: Option<Spanned<String>>,
+    pub(super) targets: Option<Spanned<Vec<TargetText>>>,
     pub(super) delay: Option<Spanned<String>>,
     pub(super) window: Option<Spanned<WindowText>>,
     pub(super) minimum_severity: Option<Spanned<String>>,
     pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetText {
+    pub(super) channel: Spanned<String>,
+    pub(super) destination: Spanned<String>,
+    pub(super) bot: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

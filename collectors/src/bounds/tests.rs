@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use schemas::Severity;
+use schemas::{Action, Severity};
 
 use super::*;
 

@@ -22,6 +22,7 @@ fn delivered(notification: &Notification) -> Receipt {
         sequence: notification.sequence,
         channel: notification.channel,
         destination: notification.destination.clone(),
+        bot: notification.bot.clone(),
         kind: notification.kind,
         outcome: ReceiptOutcome::Sent {
             reference: None,

@@ -6,11 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{Alert, Amended, Amendment, Difference, Severity, What};
+use schemas::{Alert, Amended, Amendment, Badge, Difference, Severity, What};
 
-use super::Change;
-use super::commands::Verdict;
-use super::events::named_badge;
+use super::change::{Change, Verdict};
 use crate::state::{AlertState, Said};
 
 const TAGS: &str = "tags";
@@ -123,7 +121,7 @@ fn alter(change: &mut Change<'_>, amended: Option<Amended>) -> Vec<Difference> {
         } else {
             alert.counts.severity_changed += 1;
         }
-        alert.badge = named_badge(&alert.name).or(shown.badge);
+        alert.badge = Badge::named(&alert.name).or(shown.badge);
     } else if state.alert.amended.is_some() {
         (state.alert, state.said) = (shown, said);
     }

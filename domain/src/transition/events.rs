@@ -1,144 +1,45 @@
-//! What becomes of an alert when its source speaks.
-
-use std::collections::VecDeque;
+//! What becomes of an alert when its source sends an event.
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::alert::{Badge, Counts, OperatorState};
 use schemas::{
-    Actor, Alert, AlertEvent, DecoratedEvent, EventStatus, Happening, HoldKind, Reason, Severity, Status,
-    What,
+    Actor, AlertEvent, DecoratedEvent, EventStatus, Happening, HoldKind, Reason, Severity, Status, What,
 };
 
-use super::holds::Ending;
-use super::{
-    Change, Effect, Ignored, Outcome, amendment, clock_skew, commands, expiry, guess, heartbeat, holds,
-    stale, text,
-};
-use crate::state::{Accepted, AlertState, FLAPPING_REOPENINGS, FLAPPING_WINDOW_SECONDS, Said, TextChange};
-use crate::{Site, words};
+use super::change::Change;
+use super::outcome::Ignored;
+use super::{actions, clock_skew, guess, heartbeat, holds, lifecycle, probe, stale};
+use crate::Site;
+use crate::state::Accepted;
 
-/// The first event of an alert.
-pub(super) fn first(decorated: &DecoratedEvent, now: Timestamp, site: &Site) -> Outcome {
+/// The first event of an alert; `None` when there is nothing that it could be about.
+pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Site) -> Option<Change<'a>> {
     let event = &decorated.event;
     if event.heartbeat.is_some() && event.status != EventStatus::Firing {
-        return Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site).run(Change::keep);
+        let mut change = Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site);
+        change.keep();
+        return Some(change);
     }
     let end_lag = clock_skew::end_lag(event);
     let firing = clock_skew::as_firing(None, decorated);
     let decorated = firing.as_ref().unwrap_or(decorated);
     let event = &decorated.event;
     if let Some(beginning) = guess::as_beginning(decorated) {
-        let mut outcome = first(&beginning, now, site);
-        outcome.state.iter_mut().for_each(|state| state.is_guessed = true);
-        return outcome;
+        let mut change = first(&beginning, now, site)?;
+        change.state.is_guessed = true;
+        return Some(change);
     }
     if event.wish.is_some() || !fires(event) {
-        return Outcome {
-            ignored: Some(Ignored::NothingOpen),
-            ..Outcome::nothing(None)
-        };
+        return None;
     }
-    Change::of(opened(decorated, now), now, event.accepted_at, site).run(|change| {
-        let what = What::Opened {
-            severity: event.severity,
-            output: event.output.clone(),
-        };
-        change.record(by_source(event, what), Some(event));
-        note_clock(change, event, end_lag);
-        acknowledge_with(change, event);
-    })
-}
-
-/// Keeps how far the sender's clock is behind, and says in the history of an alert that has just opened what is wrong with it.
-fn note_clock(change: &mut Change<'_>, event: &AlertEvent, end_lag: Option<SignedDuration>) {
-    if change.opens()
-        && let Some(remark) = clock_skew::remark(event, end_lag)
-    {
-        change.note(by_itself(What::Remarked, remark), Some(event));
-    }
-    if clock_skew::remember(&mut change.state, end_lag) {
-        change.keep();
-    }
-}
-
-/// The source says of an alert that fires that it is acknowledged there.
-fn acknowledge_with(change: &mut Change<'_>, event: &AlertEvent) {
-    if event.acknowledged && holds::find(&change.state.holds, HoldKind::Acknowledgement).is_none() {
-        acknowledge(change, event);
-    }
-}
-
-/// An alert that its first event has opened.
-pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
-    let event = &decorated.event;
-    let alert = Alert {
-        fingerprint: event.fingerprint,
-        version: 0,
-        environment: decorated.environment.clone(),
-        scenario: decorated.scenario.clone(),
-        integration: event.integration.clone(),
-        monitoring_system: event.monitoring_system.clone(),
-        source: event.source.clone(),
-        service: event.service.clone(),
-        object: event.object.clone(),
-        name: event.name.clone(),
+    let mut change = Change::of(lifecycle::opened(decorated, now), now, event.accepted_at, site);
+    let what = What::Opened {
         severity: event.severity,
-        status: Status::Open,
-        badge: named_badge(&event.name).or(Some(Badge::New)),
-        operator_state: OperatorState::Active,
         output: event.output.clone(),
-        previous_output: None,
-        labels: event.labels.clone(),
-        annotations: event.annotations.clone(),
-        links: event.links.clone(),
-        acknowledgement: None,
-        snooze: None,
-        handling: None,
-        assignment: None,
-        amended: None,
-        comment: None,
-        channels: Vec::new(),
-        episode: 1,
-        first_opened_at: now,
-        opened_at: now,
-        last_event_at: now,
-        changed_at: now,
-        began_at: began_at(event),
-        closed_at: None,
-        total_duration_ms: 0,
-        counts: Counts {
-            opened: 1,
-            ..Counts::default()
-        },
     };
-    AlertState {
-        alert,
-        origin: Some(decorated.origin),
-        newest: Some(Accepted::of(event)),
-        heard: Some(Accepted::of(event)),
-        history_sequence: 0,
-        holds: Vec::new(),
-        steps: Vec::new(),
-        missing_scenario: None,
-        reopened_at: VecDeque::new(),
-        ended: None,
-        text: None,
-        applied_keys: VecDeque::new(),
-        said: None,
-        expiry: expiry::of(event, now),
-        end_lag_seconds: None,
-        is_guessed: false,
-        has_several_texts: false,
-        run_began_at: None,
-        writes: 0,
-        ledger: Vec::new(),
-    }
-}
-
-/// By the source's clock, unless that is wrong.
-fn began_at(event: &AlertEvent) -> Option<Timestamp> {
-    let possible = |at: &Timestamp| *at > Timestamp::UNIX_EPOCH && *at <= event.accepted_at;
-    event.occurred_at.filter(possible)
+    change.record(lifecycle::by_source(event, what), Some(event));
+    note_clock(&mut change, event, end_lag);
+    acknowledge_with(&mut change, event);
+    Some(change)
 }
 
 /// A later event of an alert.
@@ -156,11 +57,11 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     change.state.origin = Some(decorated.origin);
     change.state.heard = change.state.heard.max(Some(Accepted::of(event)));
     if let Some(since) = event.unheard_since {
-        expiry::answer(change, event.accepted_at, since);
+        probe::answer(change, event.accepted_at, since);
         return;
     }
     if let Some(wish) = &event.wish {
-        commands::wished(change, event, wish);
+        actions::requested(change, event, wish);
         return;
     }
     let newest_before = change.state.newest;
@@ -185,37 +86,17 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
         (Status::Open, _) if fires(event) => {
             guess::burns(change, event);
-            update(change, decorated);
+            lifecycle::update(change, decorated);
             note_clock(change, event, end_lag);
             acknowledge_with(change, event);
         }
-        (Status::Open, _) => close_by_event(change, event),
+        (Status::Open, _) => lifecycle::close_by_event(change, event),
         (Status::Closed, _) if fires(event) => {
-            reopen_by_event(change, decorated);
+            lifecycle::reopen_by_event(change, decorated);
             note_clock(change, event, end_lag);
             acknowledge_with(change, event);
         }
-        (Status::Closed, _) => nothing_open(change, newest_before),
-    }
-}
-
-pub(super) fn close_by_event(change: &mut Change<'_>, event: &AlertEvent) {
-    let what = What::Closed {
-        output: Some(event.output.clone()),
-    };
-    stale::remember(change, event);
-    close(change, by_source(event, what), Some(event));
-}
-
-/// What is still in a spool was overtaken by this, so that it was heard is kept; but not each time, as there are sources
-/// that say every few seconds that all is well.
-pub(super) fn nothing_open(change: &mut Change<'_>, before: Option<Accepted>) {
-    change.ignored = Some(Ignored::NothingOpen);
-    match before {
-        Some(before) if change.accepted_at.duration_since(before.at) < change.site.pace.last_seen => {
-            change.state.newest = Some(before);
-        }
-        _ => change.keep(),
+        (Status::Closed, _) => lifecycle::nothing_open(change, newest_before),
     }
 }
 
@@ -252,17 +133,15 @@ fn fires(event: &AlertEvent) -> bool {
     event.status == EventStatus::Firing && event.severity != Severity::Ok
 }
 
-pub(super) fn actor(event: &AlertEvent) -> Actor {
-    Actor::Integration {
-        name: event.integration.clone(),
+/// Keeps how far the sender's clock is behind, and says in the history of an alert that has just opened what is wrong with it.
+fn note_clock(change: &mut Change<'_>, event: &AlertEvent, end_lag: Option<SignedDuration>) {
+    if change.opens()
+        && let Some(remark) = clock_skew::remark(event, end_lag)
+    {
+        change.note(by_itself(What::Remarked, remark), Some(event));
     }
-}
-
-fn by_source(event: &AlertEvent, what: What) -> Happening {
-    Happening {
-        actor: actor(event),
-        what,
-        reasons: Vec::new(),
+    if clock_skew::remember(&mut change.state, end_lag) {
+        change.keep();
     }
 }
 
@@ -274,109 +153,11 @@ fn by_itself(what: What, reason: Reason) -> Happening {
     }
 }
 
-pub(super) fn named_badge(name: &str) -> Option<Badge> {
-    let name = name.to_lowercase();
-    if name.contains("[test]") {
-        Some(Badge::Test)
-    } else if name.contains("[urgent]") {
-        Some(Badge::Urgent)
-    } else {
-        None
+/// The source says of an alert that fires that it is acknowledged there.
+fn acknowledge_with(change: &mut Change<'_>, event: &AlertEvent) {
+    if event.acknowledged && holds::find(&change.state.holds, HoldKind::Acknowledgement).is_none() {
+        acknowledge(change, event);
     }
-}
-
-pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
-    let event = &decorated.event;
-    let (before, said_before) = (change.state.alert.clone(), change.state.said.clone());
-    let newer = change.now.duration_since(before.last_event_at) >= change.site.pace.last_seen;
-    amendment::beneath(&mut change.state, |alert| take_over(alert, decorated));
-    let alert = &change.state.alert;
-    let severity_changed = alert.severity != before.severity;
-    let output_changed = alert.output != before.output;
-    let text_changed = output_changed
-        || alert.labels != before.labels
-        || alert.annotations != before.annotations
-        || alert.links != before.links
-        || alert.service != before.service
-        || alert.name != before.name;
-    let rerouted = alert.environment != before.environment || alert.scenario != before.scenario;
-    if severity_changed || text_changed || rerouted {
-        change.state.alert.badge =
-            named_badge(&change.state.alert.name).or(before.badge.filter(|badge| *badge == Badge::Flapping));
-        change.state.alert.last_event_at = change.now;
-    }
-    if rerouted {
-        let alert = &change.state.alert;
-        let happening = Happening {
-            actor: Actor::System,
-            what: What::Rerouted {
-                environment: alert.environment.clone(),
-                scenario: alert.scenario.clone(),
-            },
-            reasons: Vec::new(),
-        };
-        change.record(happening, None);
-    }
-    if severity_changed {
-        let what = What::SeverityChanged {
-            from: before.severity,
-            to: change.state.alert.severity,
-            output: event.output.clone(),
-        };
-        let happening = by_source(event, what);
-        change.state.alert.counts.severity_changed += 1;
-        change.record(happening.clone(), Some(event));
-        // The source may say that the acknowledgement still holds.
-        let except = event.acknowledged.then_some(HoldKind::Acknowledgement);
-        holds::end_with(change, Ending::Severity, except);
-        if output_changed {
-            holds::end_with(change, Ending::Output, None);
-        }
-        text::recorded(change);
-        change.tell_followers(&happening);
-    } else if text_changed {
-        change.state.alert.counts.updated += 1;
-        let ended = output_changed && !holds::end_with(change, Ending::Output, None).is_empty();
-        let what = if output_changed {
-            TextChange::Output
-        } else {
-            TextChange::Details
-        };
-        text::changed(change, event, what, ended);
-    } else if change.state.said != said_before && !rerouted {
-        let severity = |said: &Option<Said>| said.as_ref().map(|said| said.severity);
-        let at_once = severity(&change.state.said) != severity(&said_before);
-        text::changed(change, event, TextChange::Beneath, at_once);
-    } else if !rerouted {
-        // Which of several servers said it, say, is not worth a version.
-        change.state.alert = before;
-        if newer {
-            change.state.alert.last_event_at = change.now;
-            change.seen();
-        }
-    }
-    expiry::refresh(change, event);
-    if change.effect == Effect::Nothing {
-        change.ignored = Some(Ignored::Refresh);
-    }
-}
-
-/// What the event says of the alert becomes what the alert is.
-pub(super) fn take_over(alert: &mut Alert, decorated: &DecoratedEvent) {
-    let event = &decorated.event;
-    alert.severity = event.severity;
-    if alert.output != event.output {
-        alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
-    }
-    alert.labels.clone_from(&event.labels);
-    alert.annotations.clone_from(&event.annotations);
-    alert.links.clone_from(&event.links);
-    alert.service.clone_from(&event.service);
-    alert.source.clone_from(&event.source);
-    alert.object.clone_from(&event.object);
-    alert.name.clone_from(&event.name);
-    alert.environment.clone_from(&decorated.environment);
-    alert.scenario.clone_from(&decorated.scenario);
 }
 
 fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
@@ -391,119 +172,10 @@ fn acknowledge(change: &mut Change<'_>, event: &AlertEvent) {
         .unwrap_or_else(|| event.source.clone());
     let hold = holds::acknowledgement(&by, change.now, None);
     let happening = Happening {
-        actor: actor(event),
+        actor: lifecycle::source_actor(event),
         what: holds::begin(change, hold),
         reasons: vec![Reason::AtSource { by }],
     };
-    change.tell_followers(&happening);
+    change.notify_followers(&happening);
     change.record(happening, Some(event));
-}
-
-/// Ends the episode and closes everything that was opened in it, however muted the alert is.
-pub(super) fn close(change: &mut Change<'_>, happening: Happening, event: Option<&AlertEvent>) {
-    text::keep_last(change);
-    let now = change.now;
-    let alert = &mut change.state.alert;
-    let open_for = now.duration_since(alert.opened_at).as_millis();
-    alert.total_duration_ms += u64::try_from(open_for).unwrap_or(0);
-    alert.status = Status::Closed;
-    alert.closed_at = Some(now);
-    alert.badge = None;
-    alert.counts.closed += 1;
-    if let Some(event) = event {
-        alert.last_event_at = now;
-        amendment::beneath(&mut change.state, |alert| {
-            if !event.output.is_empty() && alert.output != event.output {
-                alert.previous_output = Some(std::mem::replace(&mut alert.output, event.output.clone()));
-            }
-            if !event.annotations.is_empty() {
-                alert.annotations.clone_from(&event.annotations);
-            }
-        });
-    }
-    holds::end_with(change, Ending::Close, None);
-    change.state.steps.clear();
-    change.state.expiry = None;
-    change.close_everywhere(&words::notice(&happening));
-    change.record(happening, event);
-}
-
-pub(super) fn reopen_by_event(change: &mut Change<'_>, decorated: &DecoratedEvent) {
-    let event = &decorated.event;
-    let before = change.state.alert.clone();
-    amendment::end(&mut change.state);
-    take_over(&mut change.state.alert, decorated);
-    change.state.alert.began_at = began_at(event);
-    change.state.alert.last_event_at = change.now;
-    (change.state.is_guessed, change.state.has_several_texts) = (false, false);
-    change.state.expiry = expiry::of(event, change.now);
-    open_anew(change, &before, (actor(event), Vec::new()), Some(event));
-}
-
-/// Opens the alert as it is now, and ends what held people back before it closed.
-pub(super) fn open_anew(
-    change: &mut Change<'_>,
-    before: &Alert,
-    why: (Actor, Vec<Reason>),
-    event: Option<&AlertEvent>,
-) {
-    reopen(change, why, event);
-    let severity_changed = before.severity != change.state.alert.severity;
-    let output_changed = before.output != change.state.alert.output;
-    holds::end_with(change, Ending::Reopen, None);
-    if severity_changed {
-        holds::end_with(change, Ending::Severity, None);
-    }
-    if output_changed {
-        holds::end_with(change, Ending::Output, None);
-    }
-}
-
-/// Begins a new episode: the first one, if the alert was only waited for.
-pub(super) fn reopen(
-    change: &mut Change<'_>,
-    (actor, reasons): (Actor, Vec<Reason>),
-    event: Option<&AlertEvent>,
-) {
-    let now = change.now;
-    let first = change.state.alert.episode == 0;
-    let flapping = !first && flaps(&mut change.state.reopened_at, now);
-    let alert = &mut change.state.alert;
-    let badge = match first {
-        true => Some(Badge::New),
-        false => flapping.then_some(Badge::Flapping),
-    };
-    alert.badge = named_badge(&alert.name).or(badge);
-    if first {
-        alert.first_opened_at = now;
-    }
-    alert.status = Status::Open;
-    alert.opened_at = now;
-    alert.closed_at = None;
-    alert.episode += 1;
-    alert.counts.opened += 1;
-    change.state.steps.clear();
-    change.state.text = None;
-    let alert = &change.state.alert;
-    let (severity, output) = (alert.severity, alert.output.clone());
-    let what = match first {
-        true => What::Opened { severity, output },
-        false => What::Reopened { severity, output },
-    };
-    let happening = Happening { actor, what, reasons };
-    change.record(happening, event);
-}
-
-/// Whether an alert that opens again now has done so too often.
-fn flaps(reopened_at: &mut VecDeque<Timestamp>, now: Timestamp) -> bool {
-    reopened_at.push_back(now);
-    let window = SignedDuration::from_secs(FLAPPING_WINDOW_SECONDS);
-    while reopened_at
-        .front()
-        .is_some_and(|at| now.duration_since(*at) > window)
-        || reopened_at.len() > FLAPPING_REOPENINGS + 1
-    {
-        reopened_at.pop_front();
-    }
-    reopened_at.len() > FLAPPING_REOPENINGS
 }

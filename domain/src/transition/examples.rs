@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use schemas::config::{ConfigEntry, Scenario, Silence, Step, TimeWindow};
-use schemas::{AlertEvent, Channel, DecoratedEvent, EventStatus, Origin, Severity};
+use schemas::{AlertEvent, Channel, DecoratedEvent, Endpoint, EventStatus, Origin, Severity};
 use uuid::Uuid;
 
 use super::{Input, transition};
-use crate::{AlertState, Site};
+use crate::{AlertState, Site, identity};
 
 /// Ten o'clock, and these many seconds.
 pub fn at(seconds: i64) -> Timestamp {
@@ -20,18 +20,35 @@ pub fn site(steps: Vec<Step>) -> Site {
         name: "default".to_owned(),
         description: String::new(),
         number: None,
-        steps,
+        steps: with_ids(steps),
     };
     site.apply("scenario/default", Some(ConfigEntry::Scenario(scenario)));
     site
 }
 
-/// A step at once, for everything.
-pub fn step(channel: Channel, destination: &str) -> Step {
-    Step {
+/// The steps with the ids that a site gives them.
+pub fn with_ids(mut steps: Vec<Step>) -> Vec<Step> {
+    for index in 0..steps.len() {
+        let (before, rest) = steps.split_at_mut(index);
+        rest[0].id = identity::of_step(&rest[0].targets, rest[0].delay_seconds, before);
+    }
+    steps
+}
+
+/// An endpoint of the channel's only bot.
+pub fn endpoint(channel: Channel, destination: &str) -> Endpoint {
+    Endpoint {
         channel,
         destination: destination.to_owned(),
         bot: None,
+    }
+}
+
+/// A step at once, for everything.
+pub fn step(channel: Channel, destination: &str) -> Step {
+    Step {
+        id: String::new(),
+        targets: vec![endpoint(channel, destination)],
         delay_seconds: 0,
         window: None,
         minimum_severity: Severity::Information,

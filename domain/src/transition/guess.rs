@@ -6,7 +6,8 @@
 
 use schemas::{AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, What};
 
-use super::{Change, events};
+use super::change::Change;
+use super::lifecycle;
 use crate::state::Accepted;
 
 /// The event as the beginning of a problem, if its end is a guess.
@@ -46,13 +47,13 @@ pub(super) fn ends_or_begins(
     let (is_open, is_guessed) = (change.state.is_open(), change.state.is_guessed);
     match (is_open, is_guessed) {
         // It began with such a color, so this is the color of its messages.
-        (true, true) => events::update(change, beginning),
+        (true, true) => lifecycle::update(change, beginning),
         (true, false) if change.state.has_several_texts => stays_open(change, &decorated.event),
-        (true, false) => events::close_by_event(change, &decorated.event),
+        (true, false) => lifecycle::close_by_event(change, &decorated.event),
         // The same end again. What began in another color has ended before in this one.
-        (false, false) => events::nothing_open(change, newest_before),
+        (false, false) => lifecycle::nothing_open(change, newest_before),
         (false, true) => {
-            events::reopen_by_event(change, beginning);
+            lifecycle::reopen_by_event(change, beginning);
             change.state.is_guessed = true;
         }
     }
@@ -60,7 +61,7 @@ pub(super) fn ends_or_begins(
 
 fn stays_open(change: &mut Change<'_>, event: &AlertEvent) {
     let happening = Happening {
-        actor: events::actor(event),
+        actor: lifecycle::source_actor(event),
         what: What::EndNotApplied {
             output: event.output.clone(),
         },

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
 use schemas::{Actor, DecoratedEvent, EventStatus, Happening, Reason, Status, What};
 
-use super::{Change, Effect, Ignored, amendment, events, expiry};
+use super::change::Change;
+use super::outcome::{Effect, Ignored};
+use super::{amendment, expiry, lifecycle};
 use crate::state::AlertState;
 use crate::{Site, identity};
 
@@ -17,7 +19,7 @@ const REMOVED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is kept of the first call: an alert that has no episode yet.
 pub(super) fn armed(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
-    let mut state = events::opened(decorated, now);
+    let mut state = lifecycle::opened(decorated, now);
     state.alert.status = Status::Closed;
     state.alert.closed_at = Some(now);
     state.alert.badge = None;
@@ -42,8 +44,8 @@ pub(super) fn called(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 fn failed(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let decorated = &with_duration(change, decorated);
     match change.state.is_open() {
-        true => events::update(change, decorated),
-        false => events::reopen_by_event(change, decorated),
+        true => lifecycle::update(change, decorated),
+        false => lifecycle::reopen_by_event(change, decorated),
     }
 }
 
@@ -82,11 +84,11 @@ fn succeeded(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     let decorated = &with_duration(change, decorated);
     let event = &decorated.event;
     if change.state.is_open() {
-        events::close_by_event(change, event);
+        lifecycle::close_by_event(change, event);
     }
     let before = change.state.alert.clone();
     amendment::end(&mut change.state);
-    events::take_over(&mut change.state.alert, decorated);
+    lifecycle::take_over(&mut change.state.alert, decorated);
     let aged = change.now.duration_since(before.last_event_at) >= change.site.pace.last_seen;
     if change.state.alert != before {
         change.state.alert.last_event_at = change.now;
@@ -143,7 +145,7 @@ pub(super) fn end_removed(change: &mut Change<'_>) {
             reasons: vec![Reason::HeartbeatRemoved { heartbeat }],
         };
         change.state.ended = None;
-        events::close(change, happening, None);
+        lifecycle::close(change, happening, None);
     }
 }
 
@@ -165,7 +167,7 @@ pub(super) fn missed(change: &mut Change<'_>, name: &str, since: Timestamp) {
     let reasons = vec![Reason::HeartbeatMissed {
         heartbeat: name.to_owned(),
     }];
-    events::open_anew(change, &before, (Actor::System, reasons), None);
+    lifecycle::open_anew(change, &before, (Actor::System, reasons), None);
 }
 
 #[cfg(test)]

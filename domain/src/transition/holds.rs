@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemas::alert::{Acknowledgement, Assignment, Handling, OperatorState, Snooze};
 use schemas::{Actor, Alert, Happening, HoldKind, Reason, What};
 
-use super::Change;
+use super::change::Change;
 use crate::state::{EndsWith, Hold};
 
 /// What happens to an alert that may end a hold, beside its time and the person who takes it back.
@@ -154,7 +154,7 @@ pub(super) fn end_expired(change: &mut Change<'_>) -> bool {
     let found = !expired.is_empty();
     for hold in expired {
         let happening = by_itself(&hold, Reason::Expired);
-        change.tell_followers(&happening);
+        change.notify_followers(&happening);
         change.record(happening, None);
     }
     found

@@ -14,7 +14,7 @@ use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::{Effect, Input, transition};
 use crate::Pace;
 use crate::state::AlertState;
-use crate::steps::{Deadline, kept_deadline, next_deadline};
+use crate::transition::deadlines::{Deadline, kept_deadline, next_deadline};
 use schemas::config::Step;
 
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ impl World {
                     .steps
                     .iter()
                     .filter(|step| i64::try_from(step.delay_seconds).is_ok_and(|delay| delay <= open_for));
-                let told = state.steps.iter().filter(|step| step.told);
+                let told = state.steps.iter().filter(|step| step.is_notified);
                 assert!(
                     deadline.is_some_and(|deadline| deadline.due_at <= until)
                         || !state.is_open()
@@ -310,6 +310,7 @@ impl World {
             sequence: notification.sequence,
             channel: notification.channel,
             destination: notification.destination,
+            bot: notification.bot,
             kind: notification.kind,
             outcome,
             attempts: 1,

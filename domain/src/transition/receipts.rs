@@ -1,8 +1,10 @@
 //! What becomes of an alert's ledger when a channel says what it delivered.
 
-use schemas::{Actor, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, Target, What};
+use schemas::{Actor, Endpoint, Happening, LedgerState, NotificationKind, Receipt, ReceiptOutcome, What};
 
-use super::{Change, Ignored, retry};
+use super::change::Change;
+use super::outcome::Ignored;
+use super::retry;
 
 /// Writes a receipt into the ledger and the history.
 pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
@@ -10,6 +12,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
         entry.episode == receipt.episode
             && entry.channel == receipt.channel
             && entry.destination == receipt.destination
+            && entry.bot == receipt.bot
     });
     let Some(index) = row else {
         change.ignored = Some(Ignored::Settled);
@@ -34,7 +37,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
                 after_delivery(entry.state, receipt.kind),
                 Some(What::Notified {
                     notification: receipt.kind,
-                    target: target(receipt),
+                    endpoint: endpoint(receipt),
                     attempts: receipt.attempts,
                 }),
             )
@@ -46,7 +49,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
             entry.error = Some(error.clone());
             let retrying = What::Retrying {
                 notification: receipt.kind,
-                target: target(receipt),
+                endpoint: endpoint(receipt),
                 next_attempt_at: *next_attempt_at,
                 error: error.clone(),
             };
@@ -56,7 +59,7 @@ pub(super) fn apply(change: &mut Change<'_>, receipt: &Receipt) {
             entry.error = Some(error.clone());
             let not_delivered = What::NotDelivered {
                 notification: receipt.kind,
-                target: target(receipt),
+                endpoint: endpoint(receipt),
                 failure: *failure,
                 error: error.clone(),
             };
@@ -104,9 +107,10 @@ fn after_failure(state: LedgerState, kind: NotificationKind) -> LedgerState {
     }
 }
 
-fn target(receipt: &Receipt) -> Target {
-    Target {
+fn endpoint(receipt: &Receipt) -> Endpoint {
+    Endpoint {
         channel: receipt.channel,
         destination: receipt.destination.clone(),
+        bot: receipt.bot.clone(),
     }
 }

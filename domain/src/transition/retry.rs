@@ -52,7 +52,7 @@ mod tests {
     use super::super::examples::{at, step};
     use super::super::story::{Story, kinds, sent, told};
     use super::super::{Effect, Input};
-    use crate::steps::{DeadlineKind, next_deadline};
+    use crate::transition::deadlines::{DeadlineKind, next_deadline};
     use crate::words;
 
     fn bot(token: &str) -> ConfigEntry {
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(line.kind(), HistoryKind::Notifying);
         assert_eq!(
             words::message(&line.happening),
-            "slack #ops is told again, as the opening could not be delivered: invalid_auth"
+            "slack #ops is notified again, as the opening could not be delivered: invalid_auth"
         );
     }
 

@@ -6,7 +6,8 @@
 use jiff::SignedDuration;
 use schemas::{Actor, AlertEvent, EventStatus, Happening, Reason, Status, What};
 
-use super::{Change, Ignored};
+use super::change::Change;
+use super::outcome::Ignored;
 use crate::state::EndedEpisode;
 
 /// For how long after the end a problem with the old beginning is a late event. Later it is the problem again: a source that was

@@ -84,6 +84,7 @@ impl Story {
             sequence: notification.sequence,
             channel: notification.channel,
             destination: notification.destination.clone(),
+            bot: notification.bot.clone(),
             kind: notification.kind,
             outcome,
             attempts: 1,

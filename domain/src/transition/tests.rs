@@ -12,7 +12,7 @@ use super::examples::{at, event, put, silence, site, step, working_hours};
 use super::story::{Story, answer, kinds, sent, told};
 use super::{Effect, Ignored, Input};
 use crate::Site;
-use crate::steps::{DeadlineKind, kept_deadline, next_deadline};
+use crate::transition::deadlines::{DeadlineKind, kept_deadline, next_deadline};
 
 fn snooze(second: i64, sticky_severity: bool, sticky_output: bool) -> Action {
     Action::Snooze {
@@ -316,7 +316,7 @@ fn who_is_held_back_is_on_record_with_the_rule_and_told_when_it_no_longer_holds(
     assert_eq!(kinds(&held), [HistoryKind::HeldBack]);
     assert_eq!(
         words::message(&held.history[0].happening),
-        "email boss@b is not told: the alert is acknowledged by ann"
+        "email boss@b is not notified: the alert is acknowledged by ann"
     );
     assert!(
         kinds(&story.take(Input::Deadline, at(301))).is_empty(),
@@ -341,7 +341,7 @@ fn a_step_below_its_severity_is_told_when_it_gets_worse() {
     let (mut story, opened) = Story::open(vec![severe]);
     assert_eq!(
         words::message(&opened.history[1].happening),
-        "slack #ops is not told: severity critical is below urgent"
+        "slack #ops is not notified: severity critical is below urgent"
     );
     assert_eq!(
         told(&story.fires(1, Severity::Down, "gone")),
@@ -360,7 +360,7 @@ fn a_closed_window_holds_back_until_it_opens() {
     let opened = story.fires(night, Severity::Critical, "99 %");
     assert_eq!(
         words::message(&opened.history[1].happening),
-        "slack #ops is not told: outside its time window 09:00–17:00 UTC"
+        "slack #ops is not notified: outside its time window 09:00–17:00 UTC"
     );
     let morning = 23 * 3600;
     let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(night)).unwrap();
@@ -381,7 +381,7 @@ fn a_silence_holds_back_until_it_ends_and_says_whose_it_is() {
     assert_eq!(kinds(&opened), [HistoryKind::Opened, HistoryKind::HeldBack]);
     assert_eq!(
         words::message(&opened.history[1].happening),
-        "slack #ops is not told: silenced by Jane until 2026-09-01T10:10:00Z: new disks \
+        "slack #ops is not notified: silenced by Jane until 2026-09-01T10:10:00Z: new disks \
          (silence 00000000-0000-0000-0000-000000000007); silenced by Jane until 2026-09-01T10:05:00Z: new disks \
          (silence 00000000-0000-0000-0000-000000000009)"
     );
@@ -450,7 +450,7 @@ fn a_missing_scenario_is_a_reason_on_record() {
     let opened = story.fires(0, Severity::Critical, "99 %");
     assert_eq!(
         words::message(&opened.history[1].happening),
-        "nobody is told: there is no scenario default"
+        "nobody is notified: there is no scenario default"
     );
 }
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use schemas::{Actor, AlertEvent, Happening, What};
 
-use super::Change;
+use super::change::Change;
 use crate::Pace;
 use crate::state::{AlertState, TextChange, TextRecord};
 
@@ -69,7 +69,7 @@ fn record(change: &mut Change<'_>, what: TextChange, event: Option<&AlertEvent>)
     let happening = happening(change, what);
     recorded(change);
     if what != TextChange::Beneath {
-        change.tell_followers(&happening);
+        change.notify_followers(&happening);
     }
     change.record(happening, event);
 }

@@ -2,7 +2,7 @@
 
 use schemas::{Channel, DecoratedEvent, Origin};
 
-use crate::steps::{DeadlineKind, next_deadline};
+use crate::transition::deadlines::{DeadlineKind, next_deadline};
 use crate::transition::examples::{at, site, step};
 use crate::transition::{Effect, Input, Outcome, transition};
 use crate::{AlertState, Site};

@@ -62,10 +62,11 @@ pub(super) async fn make(
     let thread_ref = match (notifications.as_slice(), thread_ref) {
         ([_], Some(known)) => Some(known.as_ref().to_owned()),
         ([one], None) if one.kind != NotificationKind::Open && runtime.channel().spec().abilities.thread => {
-            let destination = &message.endpoint.destination;
+            let endpoint = &message.endpoint;
+            let endpoint = (endpoint.destination.as_str(), endpoint.bot.as_deref());
             let found = runtime
                 .store
-                .thread_ref(one.fingerprint, one.episode, runtime.channel(), destination)
+                .thread_ref(one.fingerprint, one.episode, runtime.channel(), endpoint)
                 .await;
             match found {
                 Ok(found) => found,

@@ -163,7 +163,7 @@ impl PendingNotification {
     pub(crate) fn receipt(
         &self,
         channel: Channel,
-        destination: &str,
+        endpoint: &Endpoint,
         outcome: ReceiptOutcome,
         at: Timestamp,
     ) -> Receipt {
@@ -173,7 +173,8 @@ impl PendingNotification {
             episode: self.episode,
             sequence: self.sequence,
             channel,
-            destination: destination.to_owned(),
+            destination: endpoint.destination.clone(),
+            bot: endpoint.bot.clone(),
             kind: self.kind,
             outcome,
             attempts: self.attempts,

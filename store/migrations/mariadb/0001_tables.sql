@@ -1,4 +1,4 @@
--- Times are microseconds since 1970 UTC. Documents are JSON. A destination stands in keys as the hash of its text.
+-- Times are microseconds since 1970 UTC. Documents are JSON. An endpoint (a destination and its bot) stands in keys as a hash.
 -- DDL commits by itself here, so every statement can be repeated after a crash in the middle.
 
 CREATE TABLE IF NOT EXISTS alerts (
@@ -32,11 +32,11 @@ CREATE TABLE IF NOT EXISTS ledger (
     alert CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     episode BIGINT NOT NULL,
     channel VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    destination_hash CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    endpoint_hash CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     state VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     settled INT NOT NULL,
     document LONGTEXT NOT NULL,
-    PRIMARY KEY (alert, episode, channel, destination_hash)
+    PRIMARY KEY (alert, episode, channel, endpoint_hash)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
 CREATE TABLE IF NOT EXISTS outbox (
@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     fingerprint CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     episode BIGINT NOT NULL,
     channel VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    destination_hash CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    endpoint_hash CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kind VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     created_at BIGINT NOT NULL,
     state VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     receipt LONGTEXT,
     document LONGTEXT NOT NULL,
     INDEX deliveries_unfinished (scope, partition_number, unfinished, id),
-    INDEX deliveries_of_alert (fingerprint, episode, channel, destination_hash),
+    INDEX deliveries_of_alert (fingerprint, episode, channel, endpoint_hash),
     INDEX deliveries_by_age (created_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 

@@ -1,4 +1,4 @@
--- Times are microseconds since 1970 UTC. Documents are JSON. A destination stands in keys as the hash of its text.
+-- Times are microseconds since 1970 UTC. Documents are JSON. An endpoint (a destination and its bot) stands in keys as a hash.
 --
 -- Fingerprints come in no order, and a table or index in their order has many pages changed by each commit. So
 -- there is only one of them, and what belongs to an alert is kept under a number that grows with each new alert.
@@ -34,11 +34,11 @@ CREATE TABLE ledger (
     alert INTEGER NOT NULL,
     episode INTEGER NOT NULL,
     channel TEXT NOT NULL,
-    destination_hash TEXT NOT NULL,
+    endpoint_hash TEXT NOT NULL,
     state TEXT NOT NULL,
     settled INTEGER NOT NULL,
     document TEXT NOT NULL,
-    PRIMARY KEY (alert, episode, channel, destination_hash)
+    PRIMARY KEY (alert, episode, channel, endpoint_hash)
 ) WITHOUT ROWID;
 
 -- AUTOINCREMENT, so that the id of a removed row never comes back.
@@ -77,7 +77,7 @@ CREATE TABLE deliveries (
     fingerprint TEXT NOT NULL,
     episode INTEGER NOT NULL,
     channel TEXT NOT NULL,
-    destination_hash TEXT NOT NULL,
+    endpoint_hash TEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     state TEXT NOT NULL,
@@ -89,7 +89,7 @@ CREATE TABLE deliveries (
     document TEXT NOT NULL
 );
 CREATE INDEX deliveries_unfinished ON deliveries (scope, partition_number, id) WHERE unfinished = 1;
-CREATE INDEX deliveries_of_alert ON deliveries (fingerprint, episode, channel, destination_hash);
+CREATE INDEX deliveries_of_alert ON deliveries (fingerprint, episode, channel, endpoint_hash);
 CREATE INDEX deliveries_by_age ON deliveries (created_at);
 
 CREATE TABLE site (

@@ -32,8 +32,8 @@ impl Check<'_> {
         let ConfigEntry::Scenario(scenario) = entry else {
             return;
         };
-        for step in &scenario.steps {
-            if let Some((message, remedy)) = self.bot_of(step.channel, step.bot.as_deref()) {
+        for target in scenario.steps.iter().flat_map(|step| &step.targets) {
+            if let Some((message, remedy)) = self.bot_of(target.channel, target.bot.as_deref()) {
                 let message = format!("{key}, which stays, finds no bot: {message}");
                 let at = place(document, "bot");
                 self.problems.push(Problem::at(at, message, remedy));
@@ -57,7 +57,8 @@ fn references(entry: &ConfigEntry) -> Vec<(&'static str, &str)> {
             references
         }
         ConfigEntry::Scenario(scenario) => {
-            let bots = scenario.steps.iter().filter_map(|step| step.bot.as_deref());
+            let targets = scenario.steps.iter().flat_map(|step| &step.targets);
+            let bots = targets.filter_map(|target| target.bot.as_deref());
             bots.map(|bot| ("bot", bot)).collect()
         }
         ConfigEntry::Heartbeat(heartbeat) => vec![("integration", &heartbeat.integration)],

@@ -7,7 +7,7 @@ use super::super::examples::{at, step};
 use super::super::story::{Story, kinds, sent, told};
 use super::super::{Effect, Input};
 use crate::Pace;
-use crate::steps::{DeadlineKind, next_deadline};
+use crate::transition::deadlines::{DeadlineKind, next_deadline};
 
 /// A webhook that has the alert open.
 fn followed() -> Story {

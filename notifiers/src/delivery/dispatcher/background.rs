@@ -153,7 +153,12 @@ pub(super) async fn read_back(
     let mut wait = MIN_WAIT;
     loop {
         let page = store
-            .pending_at(&claim, &endpoint.destination, after, READ_AT_ONCE)
+            .pending_at(
+                &claim,
+                (&endpoint.destination, endpoint.bot.as_deref()),
+                after,
+                READ_AT_ONCE,
+            )
             .await;
         let page = match page {
             Ok(page) => page,

@@ -90,7 +90,7 @@ pub(super) fn entry(runtime: &ChannelRuntime, resolved: Resolved, took: Duration
         .context
         .tracer
         .span("notify", pending.traceparent.as_deref(), began, now);
-    let receipt = outcome.map(|outcome| pending.receipt(channel, &endpoint.destination, outcome, now));
+    let receipt = outcome.map(|outcome| pending.receipt(channel, &endpoint, outcome, now));
     let receipt = receipt.map(|receipt| publishing::message(&receipt, traceparent.as_deref()));
     Entry {
         update: DeliveryUpdate {

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
 use domain::AlertState;
+use domain::deadlines::{Deadline, DeadlineKind};
 use domain::state::{Expiry, StepState};
-use domain::steps::{Deadline, DeadlineKind};
 use schemas::alert::Snooze;
-use schemas::{Channel, HoldKind, LedgerState, Reason, Topic, What};
+use schemas::{HoldKind, LedgerState, Reason, Topic, What};
 use store::{AlertQuery, Commit, OutboxRow, StoreError};
 use tokio::task::JoinSet;
 
@@ -32,11 +32,9 @@ fn odd(number: u64) -> AlertState {
         comment: Some("💤".to_owned()),
     });
     let step = StepState {
-        channel: Channel::Webhook,
-        destination: format!("https://example.org/{}", "é".repeat(1_000)),
-        delay_seconds: u64::from(u32::MAX),
-        occurrence: 2,
-        told: true,
+        id: "é".repeat(50),
+        is_notified: true,
+        is_retry: true,
         due_at: Some(at(3)),
         held_since: Some(at(2)),
         suppressed_by: vec![Reason::Held {

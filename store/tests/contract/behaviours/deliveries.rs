@@ -1,4 +1,4 @@
-use domain::steps::{Deadline, DeadlineKind};
+use domain::deadlines::{Deadline, DeadlineKind};
 use jiff::SignedDuration;
 use schemas::{Channel, Notification, NotificationKind, ReceiptOutcome, Topic};
 use store::{Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, OutboxRow, Store};
@@ -223,7 +223,12 @@ pub async fn many_deliveries_are_updated_each_with_its_own_values(backing: &Back
     assert!(stored.is_empty(), "nothing is left to do for them");
     for (new, end) in notifications.iter().zip(&ends) {
         let thread_ref = store
-            .thread_ref(new.fingerprint, new.episode, new.channel, &new.destination)
+            .thread_ref(
+                new.fingerprint,
+                new.episode,
+                new.channel,
+                (&new.destination, new.bot.as_deref()),
+            )
             .await
             .unwrap();
         assert_eq!(thread_ref, end.reference);
@@ -248,9 +253,9 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .accept(&claim, &[open.clone(), later.clone()], (TOPIC, 1))
         .await
         .unwrap();
-    let thread_ref = async |episode, channel, destination: &str| {
+    let thread_ref = async |episode, channel, destination: &str, bot: Option<&str>| {
         store
-            .thread_ref(fingerprint(1), episode, channel, destination)
+            .thread_ref(fingerprint(1), episode, channel, (destination, bot))
             .await
             .unwrap()
     };
@@ -263,7 +268,7 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .await
         .unwrap();
     assert_eq!(
-        thread_ref(1, Channel::Slack, "#on-call").await,
+        thread_ref(1, Channel::Slack, "#on-call", None).await,
         None,
         "not sent yet"
     );
@@ -272,12 +277,16 @@ pub async fn the_message_that_opened_an_episode_is_known(backing: &Backing) {
         .await
         .unwrap();
     assert_eq!(
-        thread_ref(1, Channel::Slack, "#on-call").await.as_deref(),
+        thread_ref(1, Channel::Slack, "#on-call", None).await.as_deref(),
         Some("1712.5 🙂")
     );
-    assert_eq!(thread_ref(2, Channel::Slack, "#on-call").await, None);
-    assert_eq!(thread_ref(1, Channel::Email, "#on-call").await, None);
-    assert_eq!(thread_ref(1, Channel::Slack, "#On-Call").await, None);
+    assert_eq!(thread_ref(2, Channel::Slack, "#on-call", None).await, None);
+    assert_eq!(thread_ref(1, Channel::Email, "#on-call", None).await, None);
+    assert_eq!(thread_ref(1, Channel::Slack, "#On-Call", None).await, None);
+    assert_eq!(
+        thread_ref(1, Channel::Slack, "#on-call", Some("other")).await,
+        None
+    );
 }
 
 pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &Backing) {
@@ -314,7 +323,7 @@ pub async fn old_deliveries_are_removed_but_not_those_of_open_alerts(backing: &B
     assert_eq!((removed, store.prune(old, 2).await.unwrap()), ([2, 1], 0));
     let known = async |number| {
         store
-            .thread_ref(fingerprint(number), 1, Channel::Slack, "#on-call")
+            .thread_ref(fingerprint(number), 1, Channel::Slack, ("#on-call", None))
             .await
             .unwrap()
             .is_some()

@@ -1,4 +1,4 @@
-//! What becomes of an alert when an operator acts.
+//! What becomes of an alert when a person acts, or its sender requests an action.
 
 use jiff::Timestamp;
 use schemas::{
@@ -6,7 +6,9 @@ use schemas::{
     Wish,
 };
 
-use super::{Change, Ignored, amendment, events, holds};
+use super::change::{Change, Verdict};
+use super::outcome::Ignored;
+use super::{amendment, holds, lifecycle};
 use crate::state::REMEMBERED_KEYS;
 
 /// The answer to a command about an alert that does not exist.
@@ -43,10 +45,10 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
 }
 
 /// Does what a sender wants. It waits for no answer, so what cannot be done is put on record.
-pub(super) fn wished(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
+pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
     let (author, actor) = match &wish.author {
         Some(author) => (author, Actor::User { name: author.clone() }),
-        None => (&event.integration, events::actor(event)),
+        None => (&event.integration, lifecycle::source_actor(event)),
     };
     match act(change, author, &wish.action) {
         Verdict::Applied(what) => {
@@ -67,12 +69,6 @@ pub(super) fn wished(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
     }
 }
 
-pub(super) enum Verdict {
-    Applied(What),
-    Unchanged(&'static str),
-    Refused(String),
-}
-
 fn happening(actor: Actor, what: What, action: &Action) -> Happening {
     let comment = action.comment().map(|comment| Reason::Comment {
         comment: comment.to_owned(),
@@ -89,11 +85,11 @@ fn carry_out(change: &mut Change<'_>, happening: Happening, event: Option<&Alert
     match &happening.what {
         What::Closed { .. } => {
             change.state.ended = None;
-            events::close(change, happening, event);
+            lifecycle::close(change, happening, event);
         }
-        What::Reopened { .. } => events::reopen(change, (happening.actor, happening.reasons), event),
+        What::Reopened { .. } => lifecycle::reopen(change, (happening.actor, happening.reasons), event),
         _ => {
-            change.tell_followers(&happening);
+            change.notify_followers(&happening);
             change.record(happening, event);
         }
     }
