@@ -403,7 +403,11 @@ mod tests {
             let until = fields["required"]
                 .as_array()
                 .is_some_and(|all| all.contains(&json!("until")));
-            assert_eq!(until, ["snooze", "handle"].contains(&name), "{name}: {fields}");
+            assert_eq!(
+                until,
+                ["snooze", "downtime", "handle"].contains(&name),
+                "{name}: {fields}"
+            );
         }
     }
 

@@ -165,6 +165,7 @@ fn hold_began(hold: HoldKind, assignee: Option<&str>, until: Option<Timestamp>) 
     let mut words = match hold {
         HoldKind::Acknowledgement => "acknowledged".to_owned(),
         HoldKind::Snooze => "snoozed".to_owned(),
+        HoldKind::Downtime => "in downtime".to_owned(),
         HoldKind::Assignment => format!("assigned to {assignee}"),
         HoldKind::Handling => format!("{assignee} handles it"),
     };
@@ -180,6 +181,7 @@ fn hold_ended(happening: &Happening, hold: HoldKind, assignee: Option<&str>) -> 
     let (short, long) = match hold {
         HoldKind::Acknowledgement => ("acknowledgement", "the acknowledgement".to_owned()),
         HoldKind::Snooze => ("snooze", "the snooze".to_owned()),
+        HoldKind::Downtime => ("downtime", "the downtime".to_owned()),
         HoldKind::Assignment => (
             "assignment",
             format!("the assignment to {}", assignee.unwrap_or_default()),
@@ -199,6 +201,7 @@ fn held(hold: HoldKind, by: &str, assignee: Option<&str>, until: Option<Timestam
     let mut words = match hold {
         HoldKind::Acknowledgement => format!("the alert is acknowledged by {by}"),
         HoldKind::Snooze => format!("the alert is snoozed by {by}"),
+        HoldKind::Downtime => format!("the alert is in downtime by {by}"),
         HoldKind::Assignment => format!("the alert is assigned to {assignee} by {by}"),
         HoldKind::Handling => format!("the alert is handled by {assignee} (said by {by})"),
     };

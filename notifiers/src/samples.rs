@@ -37,6 +37,7 @@ pub(crate) fn alert(name: &str) -> Alert {
         links: BTreeMap::from([(text("Runbook"), text("https://wiki.example/5xx?a=1&b=2"))]),
         acknowledgement: None,
         snooze: None,
+        downtime: None,
         handling: None,
         assignment: None,
         amended: None,

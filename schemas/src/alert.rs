@@ -191,6 +191,20 @@ pub struct Snooze {
     pub comment: Option<String>,
 }
 
+/// It is expected to be there while its object is worked on. Ends by time only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Downtime {
+    /// Who said so.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
 /// Somebody works on it until a time. Ends by time or when the alert closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Handling {
@@ -325,6 +339,9 @@ pub struct Alert {
     /// Set while snoozed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snooze: Option<Snooze>,
+    /// Set while in downtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<Downtime>,
     /// Set while handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handling: Option<Handling>,

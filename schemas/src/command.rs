@@ -64,6 +64,16 @@ pub enum Action {
     },
     /// Undo of handle.
     Unhandle,
+    /// It is expected to be there until a time, whatever its source says.
+    Downtime {
+        /// The end of it.
+        until: Timestamp,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Undo of downtime.
+    CancelDowntime,
     /// Give it to somebody.
     Assign {
         /// Who gets it.
@@ -135,6 +145,8 @@ pub const VERBS: &[Verb] = &[
     Verb::new("unsnooze", &[]),
     Verb::new("handle", &["until", "assignee"]),
     Verb::new("unhandle", &[]),
+    Verb::new("downtime", &["until", "comment"]),
+    Verb::new("cancel_downtime", &[]),
     Verb::new("assign", &["assignee", "until", "comment"]),
     Verb::new("unassign", &[]),
     Verb::new(
@@ -178,6 +190,8 @@ impl Action {
             Action::Unsnooze => "unsnooze",
             Action::Handle { .. } => "handle",
             Action::Unhandle => "unhandle",
+            Action::Downtime { .. } => "downtime",
+            Action::CancelDowntime => "cancel_downtime",
             Action::Assign { .. } => "assign",
             Action::Unassign => "unassign",
             Action::Amend { .. } => "amend",
@@ -195,6 +209,7 @@ impl Action {
             Action::Comment { comment } => (None, Some(comment)),
             Action::Acknowledge { comment }
             | Action::Snooze { comment, .. }
+            | Action::Downtime { comment, .. }
             | Action::Amend { comment, .. }
             | Action::Resolve { comment } => (None, comment.as_mut()),
             Action::Assign {
@@ -204,6 +219,7 @@ impl Action {
             Action::Unacknowledge
             | Action::Unsnooze
             | Action::Unhandle
+            | Action::CancelDowntime
             | Action::Unassign
             | Action::Unamend
             | Action::Uncomment
@@ -216,6 +232,7 @@ impl Action {
         match self {
             Action::Acknowledge { comment }
             | Action::Snooze { comment, .. }
+            | Action::Downtime { comment, .. }
             | Action::Assign { comment, .. }
             | Action::Amend { comment, .. }
             | Action::Resolve { comment } => comment.as_deref(),

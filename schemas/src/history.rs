@@ -457,6 +457,10 @@ pub enum HistoryKind {
     Handled,
     /// The handling was taken back or ended.
     Unhandled,
+    /// It is in downtime.
+    DowntimeBegan,
+    /// The downtime was cancelled or ended.
+    DowntimeEnded,
     /// Somebody was given it.
     Assigned,
     /// The assignment was taken back or ended.
@@ -496,6 +500,8 @@ impl HistoryKind {
             HistoryKind::Unsnoozed => "unsnoozed",
             HistoryKind::Handled => "handled",
             HistoryKind::Unhandled => "unhandled",
+            HistoryKind::DowntimeBegan => "downtime_began",
+            HistoryKind::DowntimeEnded => "downtime_ended",
             HistoryKind::Assigned => "assigned",
             HistoryKind::Unassigned => "unassigned",
             HistoryKind::Commented => "commented",

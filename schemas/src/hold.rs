@@ -13,6 +13,8 @@ pub enum HoldKind {
     Snooze,
     /// A person has seen it.
     Acknowledgement,
+    /// It is expected to be there while its object is worked on.
+    Downtime,
     /// A person owns it.
     Assignment,
     /// A person works on it until a time.
@@ -25,6 +27,7 @@ impl HoldKind {
         match self {
             HoldKind::Snooze => OperatorState::Snoozed,
             HoldKind::Acknowledgement => OperatorState::Acknowledged,
+            HoldKind::Downtime => OperatorState::InDowntime,
             HoldKind::Assignment => OperatorState::Assigned,
             HoldKind::Handling => OperatorState::Handled,
         }
@@ -35,6 +38,7 @@ impl HoldKind {
         match self {
             HoldKind::Snooze => HistoryKind::Snoozed,
             HoldKind::Acknowledgement => HistoryKind::Acknowledged,
+            HoldKind::Downtime => HistoryKind::DowntimeBegan,
             HoldKind::Assignment => HistoryKind::Assigned,
             HoldKind::Handling => HistoryKind::Handled,
         }
@@ -45,6 +49,7 @@ impl HoldKind {
         match self {
             HoldKind::Snooze => HistoryKind::Unsnoozed,
             HoldKind::Acknowledgement => HistoryKind::Unacknowledged,
+            HoldKind::Downtime => HistoryKind::DowntimeEnded,
             HoldKind::Assignment => HistoryKind::Unassigned,
             HoldKind::Handling => HistoryKind::Unhandled,
         }

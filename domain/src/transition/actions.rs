@@ -139,6 +139,7 @@ fn hold(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
             return Verdict::Unchanged("the alert is acknowledged");
         }
         Action::Snooze { until, .. }
+        | Action::Downtime { until, .. }
         | Action::Handle { until, .. }
         | Action::Assign {
             until: Some(until), ..
@@ -156,6 +157,7 @@ fn hold(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
             *until,
             (*sticky_severity, *sticky_output),
         ),
+        Action::Downtime { until, comment } => holds::downtime((author, now, comment.clone()), *until),
         Action::Handle { until, assignee } => holds::handling((author, now), assignee.as_deref(), *until),
         Action::Assign {
             assignee,
@@ -166,6 +168,9 @@ fn hold(change: &mut Change<'_>, author: &str, action: &Action) -> Verdict {
             return take_back(change, HoldKind::Acknowledgement, "the alert is not acknowledged");
         }
         Action::Unsnooze => return take_back(change, HoldKind::Snooze, "the alert is not snoozed"),
+        Action::CancelDowntime => {
+            return take_back(change, HoldKind::Downtime, "the alert is not in downtime");
+        }
         Action::Unhandle => return take_back(change, HoldKind::Handling, "nobody handles the alert"),
         Action::Unassign => {
             return take_back(change, HoldKind::Assignment, "the alert is assigned to nobody");

@@ -2,7 +2,7 @@
 //! from it. A further kind is a row of [`HoldKind`] with its words.
 
 use jiff::Timestamp;
-use schemas::alert::{Acknowledgement, Assignment, Handling, OperatorState, Snooze};
+use schemas::alert::{Acknowledgement, Assignment, Downtime, Handling, OperatorState, Snooze};
 use schemas::{Actor, Alert, Happening, HoldKind, Reason, What};
 
 use super::change::Change;
@@ -73,6 +73,24 @@ pub(super) fn snooze(
     }
 }
 
+/// It is expected to be there: until a time, whatever its source says, over an end and another opening too.
+pub(super) fn downtime((by, since, comment): (&str, Timestamp, Option<String>), until: Timestamp) -> Hold {
+    Hold {
+        kind: HoldKind::Downtime,
+        by: by.to_owned(),
+        assignee: None,
+        since,
+        until: Some(until),
+        ends_with: EndsWith {
+            severity: false,
+            output: false,
+            close: false,
+            reopen: false,
+        },
+        comment,
+    }
+}
+
 /// A person owns it: until a time, if one is given, the severity changes or it opens again. Who had it may not know that it is another
 /// problem then, and nobody else would be notified.
 pub(super) fn assignment(
@@ -126,7 +144,7 @@ pub(super) fn begin(change: &mut Change<'_>, hold: Hold) -> What {
     match hold.kind {
         HoldKind::Acknowledgement => counts.acknowledged += 1,
         HoldKind::Snooze => counts.snoozed += 1,
-        HoldKind::Assignment | HoldKind::Handling => {}
+        HoldKind::Downtime | HoldKind::Assignment | HoldKind::Handling => {}
     }
     let replaces = |other: &Hold| {
         other.kind == hold.kind || (hold.kind, other.kind) == (HoldKind::Snooze, HoldKind::Handling)
@@ -204,6 +222,12 @@ pub(super) fn show(holds: &[Hold], alert: &mut Alert) {
         sticky_output: !hold.ends_with.output,
         comment: hold.comment.clone(),
     });
+    alert.downtime = find(HoldKind::Downtime).map(|hold| Downtime {
+        by: hold.by.clone(),
+        at: hold.since,
+        until: hold.end(),
+        comment: hold.comment.clone(),
+    });
     alert.assignment = find(HoldKind::Assignment).map(|hold| Assignment {
         by: hold.by.clone(),
         assignee: hold.assignee().to_owned(),
@@ -263,5 +287,73 @@ impl Hold {
     /// The end, of a kind that always has one.
     fn end(&self) -> Timestamp {
         self.until.unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::{Action, CommandOutcome, HistoryKind, NotificationKind, OperatorState, Severity};
+
+    use crate::transition::Input;
+    use crate::transition::deadlines::{DeadlineKind, next_deadline};
+    use crate::transition::examples::{at, step};
+    use crate::transition::story::{Story, answer, kinds, told};
+    use crate::words;
+
+    fn downtime(story: &mut Story, second: i64, until: i64) -> crate::Outcome {
+        let action = Action::Downtime {
+            until: at(until),
+            comment: Some("new disks".to_owned()),
+        };
+        story.operator(second, action)
+    }
+
+    fn critical_only() -> Story {
+        let mut step = step(schemas::Channel::Slack, "#ops");
+        step.minimum_severity = Severity::Critical;
+        Story::new(vec![step])
+    }
+
+    #[test]
+    fn a_downtime_holds_back_until_its_end_over_a_close_and_another_opening() {
+        let mut story = critical_only();
+        story.fires(0, Severity::Warning, "80 %");
+        let began = downtime(&mut story, 1, 600);
+        // The step was held back before, for its severity; now for the downtime too.
+        assert_eq!(kinds(&began), [HistoryKind::DowntimeBegan, HistoryKind::HeldBack]);
+        assert_eq!(
+            words::message(&began.history[0].happening),
+            "in downtime until 2026-09-01T10:10:00Z: new disks"
+        );
+        assert_eq!(story.alert().operator_state, OperatorState::InDowntime);
+        assert_eq!(told(&story.fires(2, Severity::Critical, "99 %")), []);
+        story.ends(3);
+        assert_eq!(told(&story.fires(300, Severity::Critical, "98 %")), []);
+        assert_eq!(story.alert().downtime.as_ref().unwrap().until, at(600));
+
+        let deadline = next_deadline(story.state.as_ref().unwrap(), &story.site, at(300)).unwrap();
+        assert_eq!((deadline.kind, deadline.due_at), (DeadlineKind::HoldEnd, at(600)));
+        let ended = story.take(Input::Deadline, at(600));
+        assert_eq!(
+            kinds(&ended),
+            [HistoryKind::DowntimeEnded, HistoryKind::Notifying]
+        );
+        assert_eq!(told(&ended), [(NotificationKind::Open, "#ops")]);
+        assert_eq!(story.alert().operator_state, OperatorState::Active);
+    }
+
+    #[test]
+    fn a_downtime_can_be_cancelled_and_must_end_in_the_future() {
+        let mut story = critical_only();
+        story.fires(0, Severity::Critical, "99 %");
+        assert_eq!(answer(&downtime(&mut story, 5, 5)), CommandOutcome::Refused);
+        downtime(&mut story, 10, 600);
+        let cancelled = story.operator(20, Action::CancelDowntime);
+        assert_eq!(kinds(&cancelled), [HistoryKind::DowntimeEnded]);
+        assert_eq!(story.alert().downtime, None);
+        assert_eq!(
+            answer(&story.operator(30, Action::CancelDowntime)),
+            CommandOutcome::Unchanged
+        );
     }
 }

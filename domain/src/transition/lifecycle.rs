@@ -38,6 +38,7 @@ pub(super) fn opened(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
         links: event.links.clone(),
         acknowledgement: None,
         snooze: None,
+        downtime: None,
         handling: None,
         assignment: None,
         amended: None,

@@ -49,6 +49,11 @@ fn happening() -> impl Strategy<Value = Happening> {
             sticky_output: second % 3 == 0,
             comment: None
         }),
+        (1_i64..100_000).prop_map(|second| Action::Downtime {
+            until: at(second),
+            comment: None
+        }),
+        Just(Action::CancelDowntime),
         Just(Action::Resolve { comment: None }),
         Just(Action::Unresolve),
         (any::<bool>(), 0_u8..3).prop_map(|(worse, output)| Action::Amend {

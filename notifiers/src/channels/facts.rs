@@ -60,6 +60,12 @@ pub(super) fn facts(notification: &Notification) -> Vec<Fact> {
         .snooze
         .as_ref()
         .map(|s| format!("until {} by {}", time(s.until), s.by));
+    let in_downtime = alert.downtime.as_ref().map(|d| {
+        with_comment(
+            &format!("until {} by {}", time(d.until), d.by),
+            d.comment.as_deref(),
+        )
+    });
     let all = [
         ("Severity", Some(alert.severity.name().to_owned())),
         ("Environment", Some(alert.environment.clone())),
@@ -73,6 +79,7 @@ pub(super) fn facts(notification: &Notification) -> Vec<Fact> {
         ("Assigned to", assigned),
         ("Handled by", handled),
         ("Snoozed", snoozed),
+        ("In downtime", in_downtime),
         ("Comment", alert.comment.clone()),
         (
             "Opened",

@@ -46,6 +46,7 @@ pub fn alert(number: u64) -> Alert {
         links: [].into(),
         acknowledgement: None,
         snooze: None,
+        downtime: None,
         handling: None,
         assignment: None,
         amended: None,
