@@ -29,7 +29,12 @@ export const LEDGER_WORDS: Record<LedgerState, { text: string; tone: "good" | "p
   not_closed: { text: "the end was not delivered: close it by hand", tone: "bad" },
 };
 
-export const CHANNEL_ICONS: Record<Channel, IconName> = { slack: "chat", email: "mail", webhook: "webhook", ntfy: "bell" };
+export const CHANNEL_ICONS: Record<Channel, IconName> = {
+  slack: "chat",
+  email: "mail",
+  webhook: "webhook",
+  ntfy: "bell",
+};
 
 /** The kinds of history that are about what people did. */
 const OF_PEOPLE: ReadonlySet<HistoryKind> = new Set([
