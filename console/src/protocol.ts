@@ -263,11 +263,17 @@ export interface TimeWindow {
   time_zone: string;
 }
 
-/** One step of a scenario: who is notified, when and on which condition. */
-export interface Step {
+/** Where notifications go, and in whose name. */
+export interface Endpoint {
   channel: Channel;
   destination: string;
   bot?: string;
+}
+
+/** One step of a scenario: what is notified, when and on which condition. */
+export interface Step {
+  id: string;
+  targets: Endpoint[];
   /** After the opening. */
   delay_seconds: number;
   window?: TimeWindow;

@@ -201,11 +201,21 @@ export const SCENARIOS: Scenario[] = [
   {
     name: "on-call",
     steps: [
-      { channel: "slack", destination: "#ops-alerts", delay_seconds: 0, minimum_severity: "warning" },
-      { channel: "email", destination: "on-call@example.org", delay_seconds: 300, minimum_severity: "critical" },
       {
-        channel: "webhook",
-        destination: "https://hooks.example.org/escalate",
+        id: "1",
+        targets: [{ channel: "slack", destination: "#ops-alerts" }],
+        delay_seconds: 0,
+        minimum_severity: "warning",
+      },
+      {
+        id: "2",
+        targets: [{ channel: "email", destination: "on-call@example.org" }],
+        delay_seconds: 300,
+        minimum_severity: "critical",
+      },
+      {
+        id: "3",
+        targets: [{ channel: "webhook", destination: "https://hooks.example.org/escalate" }],
         delay_seconds: 900,
         minimum_severity: "critical",
       },

@@ -4,7 +4,7 @@ import { Moment, TimeOf } from "../../kit/Age";
 import { Icon } from "../../kit/Icon";
 import { wordDuration } from "../../kit/time";
 import { useRead } from "../../kit/useRead";
-import type { Alert, LedgerEntry, Scenario, Step } from "../../protocol";
+import type { Alert, Endpoint, LedgerEntry, Scenario, Step } from "../../protocol";
 import { clock } from "../../session";
 import { standingOf } from "./steps";
 import { CHANNEL_ICONS, LEDGER_WORDS } from "./words";
@@ -23,7 +23,7 @@ export function Notifications({ alert }: { alert: Alert }) {
       <ul class="ledger">
         {entries?.map((entry) => (
           <Sent
-            key={`${entry.episode} ${entry.channel} ${entry.destination}`}
+            key={`${entry.episode} ${entry.channel} ${entry.destination} ${entry.bot}`}
             entry={entry}
             isPast={entry.episode !== episode}
           />
@@ -57,30 +57,38 @@ function Steps({ alert, entries, scenario }: { alert: Alert; entries: LedgerEntr
     );
   return (
     <ol class="ledger steps" aria-label={`Steps of the scenario ${scenario.name}`}>
-      {scenario.steps.map((step, index) => (
-        <StepLine
-          key={`${step.channel} ${step.destination} ${step.delay_seconds}`}
-          alert={alert}
-          entries={entries}
-          step={step}
-          number={index + 1}
-        />
-      ))}
+      {scenario.steps.flatMap((step, index) =>
+        step.targets.map((target) => (
+          <StepLine
+            key={`${step.id} ${target.channel} ${target.destination} ${target.bot}`}
+            alert={alert}
+            entries={entries}
+            of={{ step, target }}
+            number={index + 1}
+          />
+        )),
+      )}
     </ol>
   );
 }
 
-function StepLine(properties: { alert: Alert; entries: LedgerEntry[]; step: Step; number: number }) {
-  const { alert, entries, step, number } = properties;
-  const standing = standingOf(step, alert, entries, clock.value);
+function StepLine(properties: {
+  alert: Alert;
+  entries: LedgerEntry[];
+  of: { step: Step; target: Endpoint };
+  number: number;
+}) {
+  const { alert, entries, of, number } = properties;
+  const { step, target } = of;
+  const standing = standingOf(of, alert, entries, clock.value);
   if (standing.kind === "sent") return null;
   return (
     <li data-testid="step" data-standing={standing.kind}>
-      <Icon name={CHANNEL_ICONS[step.channel] ?? "webhook"} />
+      <Icon name={CHANNEL_ICONS[target.channel] ?? "webhook"} />
       <div>
         <div class="ledger-line">
-          <b dir="auto" title={step.destination}>
-            {step.destination}
+          <b dir="auto" title={target.destination}>
+            {target.destination}
           </b>
           <span class="tone tone-pending">
             {standing.kind === "due" ? (
@@ -94,7 +102,10 @@ function StepLine(properties: { alert: Alert; entries: LedgerEntry[]; step: Step
         </div>
         <ul class="quiet ledger-facts">
           <li>step {number}</li>
-          <li>{step.channel}</li>
+          <li>
+            {target.channel}
+            {target.bot && ` by ${target.bot}`}
+          </li>
           {step.delay_seconds > 0 && <li>{wordDuration(step.delay_seconds * 1000)} after the opening</li>}
           {step.minimum_severity !== "ok" && <li>from {step.minimum_severity} on</li>}
           {step.window && (

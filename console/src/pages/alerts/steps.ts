@@ -1,13 +1,21 @@
 /** How a step of a scenario stands for an alert, as far as the ledger and the alert say. */
-import { type Alert, type LedgerEntry, SEVERITIES, type Step } from "../../protocol";
+import { type Alert, type Endpoint, type LedgerEntry, SEVERITIES, type Step } from "../../protocol";
 
 export type Standing = { kind: "sent" } | { kind: "due"; at: number } | { kind: "not-sent"; reason: string };
 
-/** Whether a step was done, will be, or is not done and why. What holds back a step that is over is in the history. */
-export function standingOf(step: Step, alert: Alert, entries: readonly LedgerEntry[], now: number): Standing {
+/** Whether a target of a step was notified, will be, or is not and why. What holds back a step that is over is in the history. */
+export function standingOf(
+  { step, target }: { step: Step; target: Endpoint },
+  alert: Alert,
+  entries: readonly LedgerEntry[],
+  now: number,
+): Standing {
   const isSent = entries.some(
     (entry) =>
-      entry.episode === alert.episode && entry.channel === step.channel && entry.destination === step.destination,
+      entry.episode === alert.episode &&
+      entry.channel === target.channel &&
+      entry.destination === target.destination &&
+      (entry.bot ?? target.bot) === (target.bot ?? entry.bot),
   );
   if (isSent) return { kind: "sent" };
   if (alert.status === "closed") return { kind: "not-sent", reason: "not sent: the alert has closed" };
