@@ -47,6 +47,14 @@ export interface Snooze {
   comment?: string;
 }
 
+/** It is expected to be there until a time. */
+export interface Downtime {
+  by: string;
+  at: string;
+  until: string;
+  comment?: string;
+}
+
 /** A person works on it until a time. */
 export interface Handling {
   by: string;
@@ -98,6 +106,7 @@ export interface Alert {
   links?: Record<string, string>;
   acknowledgement?: Acknowledgement;
   snooze?: Snooze;
+  downtime?: Downtime;
   handling?: Handling;
   assignment?: Assignment;
   amended?: Amended;
@@ -181,6 +190,8 @@ export type HistoryKind =
   | "unacknowledged"
   | "snoozed"
   | "unsnoozed"
+  | "downtime_began"
+  | "downtime_ended"
   | "handled"
   | "unhandled"
   | "assigned"

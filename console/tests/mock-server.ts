@@ -401,6 +401,8 @@ const KINDS: Record<string, HistoryKind> = {
   unacknowledge: "unacknowledged",
   snooze: "snoozed",
   unsnooze: "unsnoozed",
+  downtime: "downtime_began",
+  cancel_downtime: "downtime_ended",
   handle: "handled",
   unhandle: "unhandled",
   assign: "assigned",
@@ -426,6 +428,8 @@ function after(verb: string, alert: Alert, fields: ActionFields & { author: stri
       const { sticky_severity = false, sticky_output = false } = fields;
       return restate({ ...alert, snooze: { by, at, until, sticky_severity, sticky_output, ...said } });
     }
+    case "downtime":
+      return restate({ ...alert, downtime: { by, at, until, ...said } });
     case "handle":
       return restate({ ...alert, handling: { by, at, until, assignee } });
     case "assign":
@@ -440,6 +444,8 @@ function after(verb: string, alert: Alert, fields: ActionFields & { author: stri
       return alert.acknowledgement ? restate(without(alert, "acknowledgement")) : null;
     case "unsnooze":
       return alert.snooze ? restate(without(alert, "snooze")) : null;
+    case "cancel_downtime":
+      return alert.downtime ? restate(without(alert, "downtime")) : null;
     case "unhandle":
       return alert.handling ? restate(without(alert, "handling")) : null;
     case "unassign":
@@ -463,11 +469,13 @@ function restate(alert: Alert): Alert {
     ? "handled"
     : alert.assignment
       ? "assigned"
-      : alert.acknowledgement
-        ? "acknowledged"
-        : alert.snooze
-          ? "snoozed"
-          : "active";
+      : alert.downtime
+        ? "in_downtime"
+        : alert.acknowledgement
+          ? "acknowledged"
+          : alert.snooze
+            ? "snoozed"
+            : "active";
   return { ...alert, operator_state };
 }
 

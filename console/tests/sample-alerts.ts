@@ -115,6 +115,9 @@ export function alertOf(index: number, now: number): Alert {
           },
         }
       : {}),
+    ...(state === "in_downtime"
+      ? { downtime: { by: person, at: at(since), until: at(now + 55 * MINUTE), comment: "Replacing the disks" } }
+      : {}),
     ...(state === "handled"
       ? { handling: { by: person, assignee: person, at: at(since), until: at(now + 42 * MINUTE) } }
       : {}),
@@ -132,7 +135,7 @@ export function alertOf(index: number, now: number): Alert {
 
 /** The same alert, just opened, not touched by an operator. */
 export function newAlertOf(index: number, now: number): Alert {
-  const { badge, acknowledgement, snooze, handling, assignment, ...alert } = alertOf(index, now);
+  const { badge, acknowledgement, snooze, downtime, handling, assignment, ...alert } = alertOf(index, now);
   return { ...alert, operator_state: "active", opened_at: new Date(now).toISOString() };
 }
 

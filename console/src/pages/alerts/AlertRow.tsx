@@ -168,7 +168,7 @@ export function BadgeMark({ alert }: { alert: Alert }) {
 function StateCell({ alert, over, silencedUntil }: Standing) {
   if (alert.status === "closed") return <span class="state">closed</span>;
   if (over) return <span title="It has ended, or no longer passes the filter">gone</span>;
-  const { acknowledgement, snooze, handling } = alert;
+  const { acknowledgement, snooze, downtime, handling } = alert;
   const state = stateOf({ alert, isSilenced: silencedUntil !== null });
   return (
     <span class={`state state-${state}`}>
@@ -180,6 +180,12 @@ function StateCell({ alert, over, silencedUntil }: Standing) {
           <small>
             {" "}
             <Moment at={snooze.until} future />
+          </small>
+        )}
+        {state === "in_downtime" && downtime && (
+          <small>
+            {" "}
+            <Moment at={downtime.until} future />
           </small>
         )}
         {state === "silenced" && silencedUntil && (

@@ -8,17 +8,21 @@ import { amendedWords } from "./words";
 
 /** Who has it, until when, and their comments. */
 export function States({ alert }: { alert: Alert }) {
-  const { acknowledgement, snooze, handling, assignment, amended, comment } = alert;
-  const inDowntime = alert.operator_state === "in_downtime";
+  const { acknowledgement, snooze, downtime, handling, assignment, amended, comment } = alert;
   const silence = alert.status === "open" ? state.silenceOf.value(alert) : null;
-  if (!silence && !acknowledgement && !snooze && !handling && !assignment && !amended && !comment && !inDowntime)
+  if (!silence && !acknowledgement && !snooze && !handling && !assignment && !amended && !comment && !downtime)
     return null;
   return (
     <ul class="states" data-testid="states">
-      {inDowntime && (
+      {downtime && (
         <li>
           <Icon name="downtime" />
-          <span>In downtime: no notification is sent while it lasts.</span>
+          <span>
+            In downtime, says <b dir="auto">{downtime.by}</b>, until <TimeOf at={downtime.until} />,{" "}
+            <Moment at={downtime.until} future />
+            <Said comment={downtime.comment} />
+          </span>
+          <TakeBack verb="cancel_downtime" alert={alert} />
         </li>
       )}
       {silence && (

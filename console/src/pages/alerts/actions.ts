@@ -52,6 +52,10 @@ function replaced(verb: Verb, alert: Alert | undefined, now: number): ActionFiel
     const { until, sticky_severity, sticky_output, comment } = alert.snooze;
     return { until, sticky_severity, sticky_output, ...(comment === undefined ? {} : { comment }) };
   }
+  if (verb === "downtime" && alert?.downtime && standing(alert.downtime.until)) {
+    const { until, comment } = alert.downtime;
+    return { until, ...(comment === undefined ? {} : { comment }) };
+  }
   if (verb === "handle" && alert?.handling && standing(alert.handling.until))
     return { until: alert.handling.until, assignee: alert.handling.assignee };
   if (verb === "assign" && alert?.assignment && standing(alert.assignment.until)) {

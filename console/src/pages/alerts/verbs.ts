@@ -20,9 +20,17 @@ interface VerbSpec {
   comment: "none" | "optional" | "required";
 }
 
-export const VERB_NAMES = ["acknowledge", "snooze", "handle", "assign", "comment", "resolve"] as const;
+export const VERB_NAMES = ["acknowledge", "snooze", "downtime", "handle", "assign", "comment", "resolve"] as const;
 export type Verb = (typeof VERB_NAMES)[number];
-export type Undoing = "unacknowledge" | "unsnooze" | "unhandle" | "unassign" | "unamend" | "uncomment" | "unresolve";
+export type Undoing =
+  | "unacknowledge"
+  | "unsnooze"
+  | "cancel_downtime"
+  | "unhandle"
+  | "unassign"
+  | "unamend"
+  | "uncomment"
+  | "unresolve";
 
 export const VERBS: Record<Verb, VerbSpec> = {
   acknowledge: {
@@ -42,6 +50,15 @@ export const VERBS: Record<Verb, VerbSpec> = {
     undoneBy: "unsnooze",
     time: { legend: "Hide for", minutes: [10, 30, 60, 240, 480], chosen: 30 },
     sticky: true,
+    comment: "optional",
+  },
+  downtime: {
+    title: "Downtime",
+    icon: "downtime",
+    key: "d",
+    done: "In downtime:",
+    undoneBy: "cancel_downtime",
+    time: { legend: "Expected for", minutes: [30, 60, 120, 240, 1440], chosen: 60 },
     comment: "optional",
   },
   handle: {
@@ -86,6 +103,7 @@ export const VERBS: Record<Verb, VerbSpec> = {
 export const UNDONE: Record<Undoing, string> = {
   unacknowledge: "Took back the acknowledgement of",
   unsnooze: "Ended the snooze of",
+  cancel_downtime: "Cancelled the downtime of",
   unhandle: "Ended the handling of",
   unassign: "Took back the assignment of",
   unamend: "Took back what was amended of",

@@ -42,6 +42,8 @@ const OF_PEOPLE: ReadonlySet<HistoryKind> = new Set([
   "unacknowledged",
   "snoozed",
   "unsnoozed",
+  "downtime_began",
+  "downtime_ended",
   "handled",
   "unhandled",
   "assigned",
