@@ -5,6 +5,9 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use schemas::config::{TimeWindow, Weekday as Day};
 
+/// A window of one day of the week may be leapt over whole when clocks are put forward, and opens the week after.
+const DAYS_AHEAD: i64 = 15;
+
 /// A window's text cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWindow {
@@ -63,11 +66,11 @@ impl Window {
             .find(|opening| *opening > at)
     }
 
-    /// The spans that begin from the day before `at` (one that lasts over midnight may still be open) to eight days
+    /// The spans that begin from the day before `at` (one that lasts over midnight may still be open) to [`DAYS_AHEAD`] days
     /// after it, in their order. Both questions above are answered from this one list, so that they cannot disagree.
     fn spans_around(&self, at: Timestamp) -> impl Iterator<Item = Span> {
         let today = at.to_zoned(self.zone.clone()).date();
-        (-1..=8_i64)
+        (-1..=DAYS_AHEAD)
             .filter_map(move |days| today.checked_add(days.days()).ok())
             .filter(|date| self.begins_on(date.weekday()))
             .filter_map(|date| self.span(date))
@@ -204,6 +207,15 @@ mod tests {
         let leap = at("2026-03-29T01:00:00Z");
         assert_eq!(window.next_opening(at("2026-03-29T00:59:00Z")), Some(leap));
         assert!(window.contains(leap));
+    }
+
+    #[test]
+    fn l14_a_window_over_which_clocks_leap_opens_a_week_later() {
+        let window = window("02:00", "02:01", &[Day::Sunday]);
+        assert_eq!(
+            window.next_opening(at("2026-03-27T00:00:00Z")),
+            Some(at("2026-04-05T00:00:00Z"))
+        );
     }
 
     #[test]
