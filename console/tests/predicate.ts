@@ -1,16 +1,6 @@
 /** Whether an alert passes a filter, as the server decides it. */
+import { FIELDS } from "../src/pages/alerts/matchers";
 import type { Alert, Filter } from "../src/protocol";
-
-const FIELDS: Record<string, (alert: Alert) => string> = {
-  alertname: (alert) => alert.name,
-  object: (alert) => alert.object,
-  source: (alert) => alert.source,
-  service: (alert) => alert.service ?? "",
-  integration: (alert) => alert.integration,
-  monitoring_system: (alert) => alert.monitoring_system,
-  environment: (alert) => alert.environment,
-  severity: (alert) => alert.severity,
-};
 
 /** A wrong regular expression throws. */
 export function predicate(filter: Filter): (alert: Alert) => boolean {

@@ -1,27 +1,32 @@
 import { useState } from "preact/hooks";
-import { Icon } from "./Icon";
+import type { IconName } from "./Icon";
+import { IconButton } from "./IconButton";
+
+/** Copies a text, and shows that it has. */
+export function CopyButton({ text, label, icon }: { text: string; label: string; icon: IconName }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <IconButton
+      icon={copied ? "acknowledge" : icon}
+      label={label}
+      title={copied ? "Copied" : label}
+      onClick={() => {
+        // Without a secure connection the browser lends no clipboard; the text can be copied by hand from where it is shown.
+        void navigator.clipboard?.writeText(text).then(() => setCopied(true));
+      }}
+    />
+  );
+}
 
 /** A line to be copied to a terminal, with a button that does so. */
 export function CopyLine({ text, label }: { text: string; label: string }) {
-  const [copied, setCopied] = useState(false);
   return (
     <div class="copy-line">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard. */}
       <pre tabIndex={0} data-testid="copy-text">
         {text}
       </pre>
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={label}
-        title={copied ? "Copied" : label}
-        onClick={() => {
-          // Without a secure connection the browser lends no clipboard; the text can be selected.
-          void navigator.clipboard?.writeText(text).then(() => setCopied(true));
-        }}
-      >
-        <Icon name={copied ? "acknowledge" : "copy"} />
-      </button>
+      <CopyButton text={text} label={label} icon="copy" />
     </div>
   );
 }

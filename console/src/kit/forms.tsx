@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api";
 import { focusPage } from "./focus";
-import { Icon } from "./Icon";
+import { IconButton } from "./IconButton";
 
 /** What draws the open dialog; null while there is none. */
 export const dialog = signal<(() => preact.VNode) | null>(null);
@@ -75,9 +75,7 @@ export function DialogHead({ title, onClose }: { title: string; onClose: () => v
     <h2>
       {title}
       <span class="space" />
-      <button type="button" class="icon-button" aria-label="Close" onClick={onClose}>
-        <Icon name="close" />
-      </button>
+      <IconButton icon="close" label="Close" onClick={onClose} />
     </h2>
   );
 }

@@ -1,6 +1,7 @@
 import { address } from "../address";
 import { openNameDialog } from "../identity";
 import { Icon, type IconName } from "../kit/Icon";
+import { IconButton } from "../kit/IconButton";
 import { FilterBox } from "../pages/alerts/FilterBox";
 import { author, session, stale, status, type Theme, theme } from "../session";
 import { openHelp } from "./HelpDialog";
@@ -12,9 +13,7 @@ export function Header({ onMenu }: { onMenu: () => void }) {
   const onAlerts = address.value.startsWith("/alerts");
   return (
     <header class="header">
-      <button type="button" class="icon-button menu-button" aria-label="Pages and lists" onClick={onMenu}>
-        <Icon name="menu" />
-      </button>
+      <IconButton icon="menu" label="Pages and lists" look="menu-button" onClick={onMenu} />
       <a class="brand" href="/alerts" aria-label="Reveille, to the alerts">
         <img src="/favicon.svg" alt="" width="22" height="22" />
         <span>Reveille</span>
@@ -22,27 +21,22 @@ export function Header({ onMenu }: { onMenu: () => void }) {
       <PageLinks />
       {onAlerts ? <FilterBox /> : <span class="space" />}
       <ConnectionSign />
-      <button
-        type="button"
-        class="icon-button"
-        aria-label="Commands"
+      <IconButton
+        icon="command"
+        label="Commands"
         title="Commands (Ctrl+K)"
-        data-testid="palette-button"
+        testId="palette-button"
         onClick={openPalette}
-      >
-        <Icon name="command" />
-      </button>
+      />
       <ThemeButton />
-      <button
-        type="button"
-        class="icon-button wide-only"
-        aria-label="Help and keys"
+      <IconButton
+        icon="help"
+        label="Help and keys"
         title="Help and keys (?)"
-        data-testid="help-button"
+        testId="help-button"
+        look="wide-only"
         onClick={openHelp}
-      >
-        <Icon name="help" />
-      </button>
+      />
       <NameButton />
     </header>
   );
@@ -89,18 +83,16 @@ function ThemeButton() {
   const next: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
   const words: Record<Theme, string> = { system: "as the system", light: "light", dark: "dark" };
   return (
-    <button
-      type="button"
-      class="icon-button wide-only"
-      aria-label={`Colours: ${words[chosen]}. Change to ${words[next[chosen]]}.`}
+    <IconButton
+      icon={icons[chosen]}
+      label={`Colours: ${words[chosen]}. Change to ${words[next[chosen]]}.`}
       title={`Colours: ${words[chosen]}`}
-      data-testid="theme"
+      testId="theme"
+      look="wide-only"
       onClick={() => {
         theme.value = next[chosen];
       }}
-    >
-      <Icon name={icons[chosen]} />
-    </button>
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 import { focusPage } from "../kit/focus";
-import { Icon } from "../kit/Icon";
+import { IconButton } from "../kit/IconButton";
 import { dismiss, pointerOnToasts, toasts } from "../kit/toasts";
 
 /** What became of actions, each with its own way to take it back. */
@@ -40,17 +40,15 @@ export function Toasts() {
               {toast.action.key && toast.id === newestWithKey && <kbd>{toast.action.key}</kbd>}
             </button>
           )}
-          <button
-            type="button"
-            class="icon-button small"
-            aria-label="Close"
+          <IconButton
+            icon="close"
+            label="Close"
+            look="small"
             onClick={() => {
               dismiss(toast.id);
               focusPage();
             }}
-          >
-            <Icon name="close" />
-          </button>
+          />
         </div>
       ))}
     </div>

@@ -114,24 +114,17 @@ export function ActionDialog(properties: { verb: Verb; ids: string[]; attempt: (
       {spec.sticky && (
         <fieldset class="field">
           <legend>Stay snoozed when</legend>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={sticky.severity}
-              data-testid="sticky-severity"
-              onChange={(event) => setSticky({ ...sticky, severity: event.currentTarget.checked })}
-            />
-            the severity changes
-          </label>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={sticky.output}
-              data-testid="sticky-output"
-              onChange={(event) => setSticky({ ...sticky, output: event.currentTarget.checked })}
-            />
-            the output changes
-          </label>
+          {(["severity", "output"] as const).map((part) => (
+            <label key={part} class="check">
+              <input
+                type="checkbox"
+                checked={sticky[part]}
+                data-testid={`sticky-${part}`}
+                onChange={(event) => setSticky({ ...sticky, [part]: event.currentTarget.checked })}
+              />
+              the {part} changes
+            </label>
+          ))}
         </fieldset>
       )}
       {spec.comment !== "none" && (

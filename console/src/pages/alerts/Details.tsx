@@ -1,8 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, readAlert } from "../../api";
 import { Age, Moment, TimeOf } from "../../kit/Age";
+import { CopyButton } from "../../kit/Copy";
 import { useFocusInside } from "../../kit/focus";
 import { Icon } from "../../kit/Icon";
+import { IconButton } from "../../kit/IconButton";
 import { safeLink } from "../../kit/safe-link";
 import { CUT_AT, cut } from "../../kit/text";
 import { wordDuration } from "../../kit/time";
@@ -72,18 +74,16 @@ function NothingYet({ problem }: { problem: string | null }) {
 
 function CloseButton() {
   return (
-    <button
-      type="button"
-      class="icon-button details-close"
-      aria-label="Close the details"
+    <IconButton
+      icon="close"
+      label="Close the details"
       title="Close (Esc)"
-      data-testid="close-details"
+      testId="close-details"
+      look="details-close"
       onClick={() => {
         state.openedId.value = null;
       }}
-    >
-      <Icon name="close" />
-    </button>
+    />
   );
 }
 
@@ -100,7 +100,7 @@ function AlertDetails({ alert }: { alert: Alert }) {
             {alert.closed_at ? <Moment at={alert.closed_at} /> : <Age since={Date.parse(alert.opened_at)} />}
           </span>
           <span class="space" />
-          <CopyLink id={id} />
+          <CopyButton text={`${location.origin}/alerts/${id}`} label="Copy a link to this alert" icon="link" />
           <CloseButton />
         </div>
         <Name name={alert.name} />
@@ -182,25 +182,6 @@ function Name({ name }: { name: string }) {
         </button>
       )}
     </>
-  );
-}
-
-function CopyLink({ id }: { id: string }) {
-  const [copied, setCopied] = useState(false);
-  return (
-    <button
-      type="button"
-      class="icon-button"
-      aria-label="Copy a link to this alert"
-      title={copied ? "Copied" : "Copy a link to this alert"}
-      onClick={() => {
-        const link = `${location.origin}/alerts/${id}`;
-        // Without a secure connection the browser lends no clipboard; the address bar has the link too.
-        void navigator.clipboard?.writeText(link).then(() => setCopied(true));
-      }}
-    >
-      <Icon name={copied ? "acknowledge" : "link"} />
-    </button>
   );
 }
 

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { focusPage } from "../../kit/focus";
 import { Icon } from "../../kit/Icon";
+import { IconButton } from "../../kit/IconButton";
 import * as state from "./store";
 
 const TYPING_MS = 250;
@@ -58,18 +59,16 @@ export function FilterBox() {
         }}
       />
       {query ? (
-        <button
-          type="button"
-          class="icon-button small"
-          aria-label="Clear the filter"
+        <IconButton
+          icon="close"
+          label="Clear the filter"
+          look="small"
           onClick={() => {
             if (input.current) input.current.value = "";
             take();
             input.current?.focus();
           }}
-        >
-          <Icon name="close" />
-        </button>
+        />
       ) : (
         <kbd>/</kbd>
       )}

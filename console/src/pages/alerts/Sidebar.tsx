@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { address } from "../../address";
 import { useFocusInside } from "../../kit/focus";
 import { Icon } from "../../kit/Icon";
+import { IconButton } from "../../kit/IconButton";
 import { loadList, save } from "../../kit/storage";
 import { stale } from "../../session";
 import { afterClick, FACET_NAMES, FACETS, type FacetName, LIST_NAMES, LISTS, type List } from "./facets";
@@ -104,17 +105,15 @@ function Facet({ name }: { name: FacetName }) {
                   </span>
                 )}
               </button>
-              <button
-                type="button"
-                class="icon-button small exclude"
-                aria-pressed={isExcluded}
-                aria-label={`Exclude ${wordOf(name, value)}`}
+              <IconButton
+                icon="exclude"
+                label={`Exclude ${wordOf(name, value)}`}
                 title={isExcluded ? "No longer exclude" : "Exclude"}
-                data-testid={`exclude-${name}-${value}`}
+                testId={`exclude-${name}-${value}`}
+                look="small exclude"
+                isPressed={isExcluded}
                 onClick={() => change(afterClick(chosen, value, true))}
-              >
-                <Icon name="exclude" />
-              </button>
+              />
             </li>
           );
         })}
@@ -173,14 +172,12 @@ function Views() {
                 {view.name}
               </span>
             </a>
-            <button
-              type="button"
-              class="icon-button small"
-              aria-label={`Forget the view ${view.name}`}
+            <IconButton
+              icon="close"
+              label={`Forget the view ${view.name}`}
+              look="small"
               onClick={() => keep(views.filter((other) => other !== view))}
-            >
-              <Icon name="close" />
-            </button>
+            />
           </li>
         ))}
       </ul>

@@ -1,5 +1,6 @@
 import { useId, useRef, useState } from "preact/hooks";
 import { Icon } from "../../kit/Icon";
+import { IconButton } from "../../kit/IconButton";
 import { serverNow, stale } from "../../session";
 import { countAlerts } from "./actions";
 import { alarmOn, switchAlarm } from "./alarm";
@@ -87,28 +88,22 @@ function ListTools() {
         </button>
       )}
       <span class="space" />
-      <button
-        type="button"
-        class="icon-button"
-        aria-pressed={alarmOn.value}
-        aria-label="Call with sound and notifications"
+      <IconButton
+        icon="bell"
+        label="Call with sound and notifications"
         title={alarmOn.value ? "Calls with sound and notifications" : "Call with sound and notifications"}
-        data-testid="alarm"
+        testId="alarm"
+        isPressed={alarmOn.value}
         onClick={() => void switchAlarm(!alarmOn.peek())}
-      >
-        <Icon name="bell" />
-      </button>
+      />
       <ColumnMenu />
-      <button
-        type="button"
-        class="icon-button"
-        aria-label="Download the list as CSV"
+      <IconButton
+        icon="download"
+        label="Download the list as CSV"
         title="Download the list as CSV"
-        data-testid="csv"
+        testId="csv"
         onClick={download}
-      >
-        <Icon name="download" />
-      </button>
+      />
     </>
   );
 }

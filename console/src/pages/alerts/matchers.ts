@@ -1,7 +1,8 @@
 /** Matchers of silences: what they look at, and those that alerts have in common. */
 import type { Alert, Matcher } from "../../protocol";
 
-const FIELDS: Record<string, (alert: Alert) => string> = {
+/** The fields of an alert that matchers can name, as the server has them. */
+export const FIELDS: Record<string, (alert: Alert) => string> = {
   alertname: (alert) => alert.name,
   object: (alert) => alert.object,
   source: (alert) => alert.source,

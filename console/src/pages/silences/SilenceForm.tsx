@@ -2,12 +2,14 @@ import { useEffect, useState } from "preact/hooks";
 import { expireSilence, putSilence, readMatching } from "../../api";
 import { closeDialog, FormDialog, openDialog, problemOf } from "../../kit/forms";
 import { Icon } from "../../kit/Icon";
+import { IconButton } from "../../kit/IconButton";
 import { cut } from "../../kit/text";
 import { wordDuration } from "../../kit/time";
 import { say } from "../../kit/toasts";
 import { fromInput, inputLabel, timeText, toInput } from "../../kit/zone";
 import { type Alert, MATCH_OPERATORS, type Matcher } from "../../protocol";
 import { author, clockOffset, serverNow } from "../../session";
+import { FIELDS } from "../alerts/matchers";
 import { silences } from "./store";
 
 const MINUTE = 60_000;
@@ -18,16 +20,6 @@ const TYPING_MS = 300;
 /** So many matching alerts are counted, and so many named. */
 const COUNTED_MOST = 500;
 const NAMED_MOST = 8;
-const FIELDS = [
-  "alertname",
-  "object",
-  "source",
-  "service",
-  "integration",
-  "monitoring_system",
-  "environment",
-  "severity",
-];
 
 /** What the form begins with. */
 export interface SilenceDraft {
@@ -105,7 +97,7 @@ function SilenceForm({ draft }: { draft: SilenceDraft }) {
           <Icon name="plus" /> Add a matcher
         </button>
         <datalist id="matcher-names">
-          {[...new Set([...FIELDS, ...(draft.labels ?? [])])].map((name) => (
+          {[...new Set([...Object.keys(FIELDS), ...(draft.labels ?? [])])].map((name) => (
             <option key={name} value={name} />
           ))}
         </datalist>
@@ -185,11 +177,7 @@ function MatcherLine(properties: {
         value={matcher.value}
         onInput={(event) => onChange({ value: event.currentTarget.value })}
       />
-      {onRemove && (
-        <button type="button" class="icon-button" aria-label="Remove the matcher" onClick={onRemove}>
-          <Icon name="close" />
-        </button>
-      )}
+      {onRemove && <IconButton icon="close" label="Remove the matcher" onClick={onRemove} />}
     </div>
   );
 }
