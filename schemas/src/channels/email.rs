@@ -1,6 +1,6 @@
 //! The channel `email`: mail over SMTP.
 
-use super::check::{is_address, is_present};
+use super::check::is_address;
 use super::{Abilities, BotField, BotSpec, ChannelSpec, DestinationSpec, Follows, SendLimits, SlotGroup};
 
 pub(super) const SPEC: ChannelSpec = ChannelSpec {
@@ -17,14 +17,14 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 expected: "the name of a mail server",
                 required: true,
                 check: |host| !host.is_empty() && !host.contains([' ', '/']),
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "port",
                 meaning: "its port; 587, with tls: implicit 465, with tls: none 25 when absent",
                 expected: "a number from 1 to 65535",
                 check: |port| port.parse::<u16>().is_ok_and(|port| port > 0),
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "tls",
@@ -32,14 +32,14 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 expected: "none, starttls or implicit",
                 default: Some("starttls"),
                 check: |tls| matches!(tls, "none" | "starttls" | "implicit"),
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "username",
                 meaning: "the name to log in with",
                 expected: "a name",
                 only_with: Some("password"),
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "from",
@@ -47,13 +47,13 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 expected: "an address, such as reveille@example.org",
                 required: true,
                 check: is_mailbox,
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "ca_certificate",
                 meaning: "the authority of the server's certificate, if public ones do not know it",
                 expected: "a certificate in PEM",
-                ..SETTING
+                ..BotField::SETTING
             },
             BotField {
                 key: "password",
@@ -61,7 +61,7 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 expected: "a password",
                 secret: true,
                 only_with: Some("username"),
-                ..SETTING
+                ..BotField::SETTING
             },
         ],
     },
@@ -87,18 +87,6 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
         delivery_callbacks: false,
     },
     follows: Follows::SeverityChanges,
-};
-
-/// A setting that may be absent.
-const SETTING: BotField = BotField {
-    key: "",
-    meaning: "",
-    expected: "",
-    required: false,
-    secret: false,
-    default: None,
-    only_with: None,
-    check: is_present,
 };
 
 /// An address, or a name and an address in angle brackets.

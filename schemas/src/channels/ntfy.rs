@@ -1,6 +1,6 @@
 //! The channel `ntfy`: push messages to phones and browsers, by ntfy.sh or a server of one's own.
 
-use super::check::{is_present, is_url};
+use super::check::is_url;
 use super::{
     Abilities, BotField, BotSpec, ChannelSpec, DestinationSpec, Follows, ProviderLimit, SendLimits, SlotGroup,
 };
@@ -17,21 +17,16 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 key: "server",
                 meaning: "the address of the ntfy server",
                 expected: "a URL, such as https://ntfy.sh",
-                required: false,
-                secret: false,
                 default: Some("https://ntfy.sh"),
-                only_with: None,
                 check: is_url,
+                ..BotField::SETTING
             },
             BotField {
                 key: "token",
                 meaning: "an access token that may publish to the topics; open topics need none",
                 expected: "an access token, such as tk_…",
-                required: false,
                 secret: true,
-                default: None,
-                only_with: None,
-                check: is_present,
+                ..BotField::SETTING
             },
         ],
     },

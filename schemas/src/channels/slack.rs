@@ -1,6 +1,6 @@
 //! The channel `slack`: messages of a Slack app.
 
-use super::check::{is_present, is_url, is_word};
+use super::check::{is_url, is_word};
 use super::{
     Abilities, BotField, BotSpec, ChannelSpec, DestinationSpec, Follows, ProviderLimit, SendLimits, SlotGroup,
 };
@@ -17,11 +17,9 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 key: "api_url",
                 meaning: "where Slack's API is, for gateways",
                 expected: "a URL, such as https://slack.com/api",
-                required: false,
-                secret: false,
                 default: Some("https://slack.com/api"),
-                only_with: None,
                 check: is_url,
+                ..BotField::SETTING
             },
             BotField {
                 key: "token",
@@ -29,9 +27,7 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
                 expected: "a token, such as xoxb-…",
                 required: true,
                 secret: true,
-                default: None,
-                only_with: None,
-                check: is_present,
+                ..BotField::SETTING
             },
         ],
     },

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::check::is_present;
 use crate::HistoryKind;
 
 /// The declaration of a channel.
@@ -62,6 +63,18 @@ pub struct BotField {
 }
 
 impl BotField {
+    /// A setting that may be absent, and whose value is any text: what a field has unless it says otherwise.
+    pub(super) const SETTING: Self = Self {
+        key: "",
+        meaning: "",
+        expected: "",
+        required: false,
+        secret: false,
+        default: None,
+        only_with: None,
+        check: is_present,
+    };
+
     /// The part of a bot that it belongs to.
     pub const fn part(&self) -> &'static str {
         if self.secret { "secrets" } else { "settings" }

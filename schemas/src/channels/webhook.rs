@@ -17,11 +17,9 @@ pub(super) const SPEC: ChannelSpec = ChannelSpec {
             key: "signing_secret",
             meaning: "what calls are signed with; two secrets with a space between sign twice, so that a secret can be replaced",
             expected: "base64, with or without whsec_ before it, or several such with spaces between them",
-            required: false,
             secret: true,
-            default: None,
-            only_with: None,
             check: are_signing_secrets,
+            ..BotField::SETTING
         }],
     },
     destination: DestinationSpec {

@@ -76,12 +76,13 @@ impl Check<'_> {
     fn step(&mut self, spanned: &Spanned<StepText>, before: &[Step]) -> Option<Step> {
         let text = &spanned.value;
         let enabled = text.enabled.unwrap_or(true);
-        let targets: Vec<_> = self
+        // All of them are checked, so that each problem is reported.
+        let checked: Vec<_> = self
             .targets(spanned)
             .iter()
             .map(|target| self.target(target, enabled))
             .collect();
-        let targets: Option<Vec<_>> = targets.into_iter().collect();
+        let targets: Option<Vec<_>> = checked.into_iter().collect();
         let delay_seconds = text.delay.as_ref().map_or(Some(0), |delay| self.delay(delay));
         let window = text.window.as_ref().map(|window| self.window(window));
         let minimum_severity = match &text.minimum_severity {
