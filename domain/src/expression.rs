@@ -28,9 +28,6 @@ const SOURCE_BYTES_MAX: usize = 10_000;
 /// The stack on which a source is parsed and its tree is checked: deep enough for every tree that a source of the
 /// longest length can have.
 const COMPILE_STACK_BYTES: usize = 64 * 1024 * 1024;
-/// The stack that an evaluation may need: it recurses for each of the levels that an expression may have, and for the
-/// counting of its steps between them. The threads of a process that evaluates have this much; unused parts take no memory.
-pub const EVALUATION_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// The memory of a compiled regular expression.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// What a compiled pattern is called inside an expression; no operator can write such a name.
@@ -76,6 +73,8 @@ pub(crate) struct Expression {
     source: SourceInfo,
     /// The regular expressions in it, in the order of their numbers.
     patterns: Vec<Pattern>,
+    /// The stack that an evaluation needs.
+    stack_bytes: usize,
 }
 
 impl Expression {
@@ -92,23 +91,10 @@ impl Expression {
                 format!("the expression is longer than {SOURCE_BYTES_MAX} bytes: split it"),
             ));
         }
-        // A tree that is refused for its depth is taken apart by recursion as well, so this needs a stack of its own.
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new()
-                .name("expression".to_owned())
-                .stack_size(COMPILE_STACK_BYTES)
-                .spawn_scoped(scope, || Self::parse(source));
-            match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(parsed)) => parsed,
-                // The parser of the library panics on some texts.
-                Ok(Err(_)) => Err(at(1, 1, "this is not an expression in CEL".to_owned())),
-                Err(error) => Err(at(
-                    1,
-                    1,
-                    format!("no thread can be started to compile it: {error}"),
-                )),
-            }
-        })
+        // A tree that is refused for its depth is taken apart by recursion as well, so this needs a stack of its own. The
+        // parser of the library panics on some texts.
+        catch_unwind(|| stacker::grow(COMPILE_STACK_BYTES, || Self::parse(source)))
+            .unwrap_or_else(|_| Err(at(1, 1, "this is not an expression in CEL".to_owned())))
     }
 
     fn parse(source: &str) -> Result<Self, ExpressionError> {
@@ -121,6 +107,7 @@ impl Expression {
             tree,
             source: SourceInfo::default(),
             patterns: Vec::new(),
+            stack_bytes: 0,
         };
         expression.source.source = source.to_owned();
         keep_offsets(
@@ -131,6 +118,7 @@ impl Expression {
         compile_patterns(&mut expression.tree, &mut expression.patterns, &expression.source)?;
         let instrumented = budget::instrument(&mut expression.tree);
         instrumented.map_err(|(id, message)| expression.at(id, message))?;
+        expression.stack_bytes = budget::stack_bytes(&mut expression.tree);
         Ok(expression)
     }
 
@@ -140,7 +128,7 @@ impl Expression {
         names: &dyn VariableResolver,
         known: &str,
     ) -> Result<(), ExpressionError> {
-        match scope(|| self.unknown(&mut self.tree.clone(), &mut Vec::new(), names)) {
+        match self.on_stack(|| self.unknown(&mut self.tree.clone(), &mut Vec::new(), names)) {
             Some((id, name)) => Err(self.there_is_no(id, &name, known)),
             None => Ok(()),
         }
@@ -153,7 +141,7 @@ impl Expression {
         names: &dyn VariableResolver,
         known: &str,
     ) -> Result<(), ExpressionError> {
-        match scope(|| self.mistake(&mut self.tree.clone(), names)) {
+        match self.on_stack(|| self.mistake(&mut self.tree.clone(), names)) {
             Some((id, ExecutionError::UndeclaredReference(name))) => Err(self.there_is_no(id, &name, known)),
             Some((id, error)) => Err(self.at(id, error.to_string())),
             None => Ok(()),
@@ -166,7 +154,13 @@ impl Expression {
         names: &dyn VariableResolver,
         read: impl FnOnce(&dyn Val) -> T,
     ) -> Result<T, ExecutionError> {
-        scope(|| self.evaluate_part(&self.tree, names, read))
+        self.on_stack(|| self.evaluate_part(&self.tree, names, read))
+    }
+
+    /// Runs what recurses over the tree, within one budget. Where the thread has too little stack left, it gets more: a
+    /// stack that overflows would end the process.
+    fn on_stack<T>(&self, run: impl FnOnce() -> T) -> T {
+        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || scope(run))
     }
 
     fn evaluate_part<T>(

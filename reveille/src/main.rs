@@ -134,11 +134,7 @@ fn main() -> ExitCode {
     if cli.command.serves() {
         allocator::configure();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(domain::expression::EVALUATION_STACK_BYTES)
-        .build();
-    let runtime = match runtime {
+    let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };

@@ -15,8 +15,10 @@ use cel::{Env, ExecutionError};
 
 use super::parts;
 
-/// The deepest nesting: evaluation recurses once for each level, on the stack of the thread.
+/// The deepest nesting: evaluation recurses once for each level.
 const DEPTH_MAX: usize = 100;
+/// The stack for one level of the instrumented tree. Chained calls and conditions need the most: 40 KiB, without optimization.
+const STACK_BYTES_PER_LEVEL: usize = 64 * 1024;
 /// The most operators, names and literals that one expression has.
 const NODES_MAX: usize = 2_000;
 /// The most nodes that loops evaluate before the evaluation fails.
@@ -177,6 +179,14 @@ pub(super) fn check_shape(tree: &mut IdedExpr) -> Result<(), String> {
         rest.extend(parts(part, true).into_iter().map(|part| (part, depth + 1)));
     }
     Ok(())
+}
+
+/// The stack that the evaluation of an instrumented tree needs at most, in bytes.
+pub(super) fn stack_bytes(tree: &mut IdedExpr) -> usize {
+    fn levels(part: &mut IdedExpr) -> usize {
+        1 + parts(part, true).into_iter().map(levels).max().unwrap_or(0)
+    }
+    (levels(tree) + 1) * STACK_BYTES_PER_LEVEL
 }
 
 /// Makes the tree count the turns of its loops and charge the values that it makes.

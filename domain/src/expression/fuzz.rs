@@ -98,14 +98,8 @@ fn holds(source: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// On a stack as the threads of the process have it.
 #[test]
 fn any_expression_has_a_value_or_a_reason() {
-    let thread = std::thread::Builder::new().stack_size(super::EVALUATION_STACK_BYTES);
-    thread.spawn(garble).unwrap().join().unwrap();
-}
-
-fn garble() {
     let pieces = prop::collection::vec(token(), 0..40).prop_map(|tokens| tokens.concat());
     // A piece many times over, within itself or after itself.
     let nested = (token(), token(), 1_usize..400)

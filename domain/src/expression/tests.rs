@@ -62,6 +62,49 @@ fn s4_an_expression_is_refused_for_its_depth_and_its_size_and_never_ends_the_pro
     assert!(value(&wide).unwrap_err().contains("more than 2000 parts"));
 }
 
+/// What can be nested, and what an expression of so many levels looks like.
+fn nested(levels: usize) -> Vec<String> {
+    let chained = |start: &str, link: &str| start.to_owned() + &link.repeat(levels);
+    let around = |open: &str, middle: &str, close: &str| open.repeat(levels) + middle + &close.repeat(levels);
+    vec![
+        chained("name", "+name"),
+        chained("name", ".trim()"),
+        chained("name", ".replace('a', 'b')"),
+        chained("1", " == 1"),
+        chained("numbers", ".map(n, n)"),
+        chained("numbers", ".filter(n, true)"),
+        around("[", "name", "]"),
+        around("{1:", "name", "}"),
+        around("{", "name", ":1}"),
+        around("-(", "1", ")"),
+        around("!(", "true", ")"),
+        around("(name == 'a' || ", "true", ")"),
+        around("(", "true", " ? true : false)"),
+        around("name == 'a' ? 1 : ", "1", ""),
+        nested_loops("exists", levels),
+    ]
+}
+
+#[test]
+fn s4_the_deepest_expressions_are_evaluated_where_little_stack_is_left() {
+    let kinds = nested(1).len();
+    for kind in 0..kinds {
+        let of = |levels: usize| nested(levels).swap_remove(kind);
+        let deepest = (1..=100)
+            .rev()
+            .map(of)
+            .find(|source| Expression::compile(source).is_ok());
+        let source = deepest.expect("an expression of one level compiles");
+        assert!(source.len() > of(20).len(), "{source}");
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || value(&source).is_ok())
+            .expect("a thread")
+            .join()
+            .expect("an answer");
+    }
+}
+
 #[test]
 fn s4_what_people_write_is_within_the_bounds() {
     let sum = "name".to_owned() + &"+name".repeat(40);
