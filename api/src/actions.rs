@@ -3,25 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::post;
-use axum::{Json, Router};
+use chassis::principal::Caller;
 use pipeline::Record;
 use pipeline::trace::{TraceParent, record_headers};
-use schemas::{Action, Alert, Command, CommandOutcome, Fingerprint, Severity, Topic, VERBS, Verb};
+use schemas::{
+    Action, Alert, Command, CommandOutcome, Fingerprint, Permission, Principal, Severity, Topic, VERBS, Verb,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::alerts::fingerprint;
+use crate::openapi::ALERT_ID;
+use crate::routes::{Body, Method, Operation, Routes};
 use crate::{Api, ApiError};
 
 /// Alerts in one request.
-pub(crate) const ALERTS_MAX: usize = 10_000;
-pub(crate) const AUTHOR_MAX: usize = 200;
+const ALERTS_MAX: usize = 10_000;
+const AUTHOR_MAX: usize = 200;
 const TEXT_MAX: usize = 10_000;
-pub(crate) const KEY_MAX: usize = 200;
+const KEY_MAX: usize = 200;
 /// Bytes of all fields of an action: each alert of the request gets them in a message of its own.
 const FIELDS_MAX: usize = 64 * 1024;
 /// How long the daemon may take; it applies the command later all the same.
@@ -31,12 +35,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct ActionRequest {
     /// Ids of the alerts, up to 10,000.
+    #[schemars(extend("minItems" = 1, "maxItems" = ALERTS_MAX, "items" = json!({ "type": "string", "pattern": ALERT_ID })))]
     alerts: Vec<String>,
-    /// Who acts.
+    /// Who acts; the principal when absent.
     #[serde(default)]
+    #[schemars(extend("maxLength" = AUTHOR_MAX))]
     author: Option<String>,
     /// A request with a key that was applied before on an alert changes nothing there, and is answered as it was then.
     #[serde(default)]
+    #[schemars(extend("minLength" = 1, "maxLength" = KEY_MAX))]
     idempotency_key: Option<String>,
     /// The fields of the action.
     #[serde(flatten)]
@@ -61,17 +68,23 @@ pub(crate) struct ActionResult {
     alert: Option<Alert>,
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/api/v1/actions/{action}", post(act))
+pub(crate) fn routes() -> Routes {
+    let path = "/api/v1/actions/{action}";
+    let operation = Operation::of(Method::Post, path, Permission::AlertsAct, "alerts")
+        .for_each(VERBS.iter().map(|verb| verb.name))
+        .body(Body::Action)
+        .answers::<ActionResults>();
+    Routes::new().add(operation, act)
 }
 
 async fn act(
     State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
     Path(name): Path<String>,
     body: Result<Json<ActionRequest>, JsonRejection>,
 ) -> Result<Json<ActionResults>, ApiError> {
     let request = body?.0;
-    let author = author(request.author)?;
+    let author = author(request.author, &principal)?;
     let action = action(&name, request.fields)?;
     let fingerprints = fingerprints(&request.alerts)?;
     let key = match request.idempotency_key {
@@ -86,6 +99,7 @@ async fn act(
             idempotency_key: key.clone(),
             fingerprint,
             author: author.clone(),
+            requested_by: principal.clone(),
             requested_at,
             action: action.clone(),
         })
@@ -159,10 +173,11 @@ fn fingerprints(alerts: &[String]) -> Result<Vec<Fingerprint>, ApiError> {
         .collect()
 }
 
-fn author(author: Option<String>) -> Result<String, ApiError> {
+/// The name that the caller gives; without one, the principal is the author.
+fn author(author: Option<String>, principal: &Principal) -> Result<String, ApiError> {
     let author = author.unwrap_or_default().trim().to_owned();
     match author.chars().count() {
-        0 => Ok("unknown".to_owned()),
+        0 => Ok(principal.who.clone()),
         1..=AUTHOR_MAX => Ok(author),
         _ => Err(ApiError::invalid(
             "author",
@@ -269,7 +284,7 @@ fn all(value: &Value, right: impl Fn(&Value) -> bool) -> bool {
 pub(crate) fn understood(name: &str, body: Value) -> Result<(), ApiError> {
     let request: ActionRequest =
         serde_json::from_value(body).map_err(|error| ApiError::Body(error.to_string()))?;
-    author(request.author)?;
+    author(request.author, &Principal::anonymous())?;
     action(name, request.fields)?;
     fingerprints(&request.alerts)?;
     request.idempotency_key.map(idempotency_key).transpose()?;
@@ -287,8 +302,6 @@ fn missing_field(error: &serde_json::Error) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(name: &str, fields: Value) -> Result<Action, String> {

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use domain::{CompiledFilter, words};
 use schemas::alert::OperatorState;
 use schemas::live::Filter;
-use schemas::{Alert, Fingerprint, LedgerEntry, Severity, ShownHistoryEntry};
+use schemas::{Alert, Fingerprint, LedgerEntry, Permission, Severity, ShownHistoryEntry};
 use serde::Serialize;
+use serde_json::json;
 use store::{AlertQuery, StatusWanted};
 
+use crate::openapi::ALERT_ID;
+use crate::routes::{Method, Operation, Parameter, Routes};
 use crate::{Api, ApiError};
 
 const LIMIT_DEFAULT: usize = 100;
-pub(crate) const LIMIT_MAX: usize = 1000;
+const LIMIT_MAX: usize = 1000;
+/// Matchers that every reader understands; there are more.
+const MATCHER: &str =
+    r#"^[a-zA-Z_][a-zA-Z0-9_]{0,40}(!?="[^"\\]{0,80}"|[=!]~"([a-zA-Z0-9_|-]|\.[*+]?){0,40}")$"#;
 
 /// A page of alerts.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -42,12 +47,63 @@ pub(crate) struct Notifications {
 
 type Pairs = Vec<(String, String)>;
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/v1/alerts", get(list))
-        .route("/api/v1/alerts/{id}", get(one))
-        .route("/api/v1/alerts/{id}/history", get(history))
-        .route("/api/v1/alerts/{id}/notifications", get(notifications))
+pub(crate) fn routes() -> Routes {
+    let read = |path, summary| Operation::of(Method::Get, path, Permission::AlertsRead, summary);
+    let of_one = |path, summary| {
+        let id = Parameter::pattern("id", "The id of the alert.", ALERT_ID);
+        read(path, summary).path_parameter(id)
+    };
+    let summary = "List alerts, newest opening first; closed ones newest closing first";
+    let all = read("/api/v1/alerts", summary)
+        .query(list_parameters())
+        .answers::<AlertPage>();
+    let history_of_one = of_one("/api/v1/alerts/{id}/history", "What happened to an alert")
+        .query([Parameter::limit(LIMIT_MAX), Parameter::cursor()])
+        .answers::<HistoryPage>();
+    let notified = of_one(
+        "/api/v1/alerts/{id}/notifications",
+        "Who was notified of an alert",
+    );
+    Routes::new()
+        .add(all, list)
+        .add(of_one("/api/v1/alerts/{id}", "One alert").answers::<Alert>(), one)
+        .add(history_of_one, history)
+        .add(notified.answers::<Notifications>(), notifications)
+}
+
+/// What a list is asked for.
+fn list_parameters() -> Vec<Parameter> {
+    let states = OperatorState::ALL.map(OperatorState::name);
+    let states = [&["open", "closed", "any"], &states[..]].concat();
+    let matcher = json!({ "type": "array", "items": { "type": "string", "pattern": MATCHER } });
+    vec![
+        Parameter::text("environment", "Names of environments, with commas between them."),
+        Parameter::words(
+            "state",
+            "`open` (when absent), `closed` or `any`, and operator states: active, acknowledged, snoozed …",
+            &states,
+        ),
+        Parameter::words(
+            "severity",
+            "Severities, with commas between them.",
+            &Severity::ALL.map(Severity::name),
+        ),
+        Parameter::of(
+            "matcher",
+            "A label matcher such as `team=\"pay\"`; may be repeated.",
+            matcher,
+        ),
+        Parameter::text(
+            "text",
+            "Text that stands in the name, object, output, source or a label.",
+        ),
+        Parameter::limit(LIMIT_MAX),
+        Parameter::pattern(
+            "cursor",
+            "`next_cursor` of the page before.",
+            "^[0-9]{1,16}\\.[0-9a-f]{32}$",
+        ),
+    ]
 }
 
 async fn list(

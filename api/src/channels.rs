@@ -1,13 +1,10 @@
 //! The channels, with what each declares of itself.
 
-use std::sync::Arc;
-
-use axum::routing::get;
-use axum::{Json, Router};
-use schemas::{Channel, ChannelSpec};
+use axum::Json;
+use schemas::{Channel, ChannelSpec, Permission};
 use serde::Serialize;
 
-use crate::Api;
+use crate::routes::{Method, Operation, Routes};
 
 /// All channels.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -24,8 +21,11 @@ struct ChannelShown {
     spec: &'static ChannelSpec,
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/api/v1/channels", get(list))
+pub(crate) fn routes() -> Routes {
+    let summary = "List channels, with the fields of their bots, their limits and abilities";
+    let path = "/api/v1/channels";
+    let operation = Operation::of(Method::Get, path, Permission::ChannelsRead, summary);
+    Routes::new().add(operation.answers::<Channels>(), list)
 }
 
 async fn list() -> Json<Channels> {

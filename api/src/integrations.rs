@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::Context;
 use pipeline::log::{Batch, From};
 use schemas::config::{ConfigEntry, Integration, Limits};
-use schemas::{KeyRefusal, KeyUsage, Topic};
+use schemas::{KeyRefusal, KeyUsage, Permission, Topic};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::following::{Followed, follow};
+use crate::routes::{Method, Operation, Routes};
 use crate::{Api, ApiError};
 
 /// How long what a run has counted is kept, as in `topics.toml`.
@@ -72,8 +72,11 @@ struct KeyShown {
     last_refusal: Option<KeyRefusal>,
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/api/v1/integrations", get(list))
+pub(crate) fn routes() -> Routes {
+    let (path, permission) = ("/api/v1/integrations", Permission::IntegrationsRead);
+    let summary = "List integrations, and how their keys are used";
+    let operation = Operation::of(Method::Get, path, permission, summary).answers::<Integrations>();
+    Routes::new().add(operation, list)
 }
 
 async fn list(State(api): State<Arc<Api>>) -> Result<Json<Integrations>, ApiError> {

@@ -11,6 +11,7 @@ use chassis::secrets::SiteKey;
 use chassis::settings::ALERTMANAGER_VERSION;
 use domain::Site;
 use pipeline::Context;
+use schemas::Principal;
 use store::Store;
 use tokio::sync::watch;
 
@@ -26,10 +27,17 @@ mod integrations;
 mod openapi;
 mod opsgenie;
 pub mod rejected;
+mod routes;
 mod silences;
 pub mod site;
 
 pub use error::ApiError;
+
+use routes::Routes;
+
+/// How many revisions of the site are kept when the settings do not say: a revision holds only what it changed, so these
+/// take some megabytes, and they reach back for months where silences are made by the hundred each day.
+const SITE_REVISIONS: u32 = 10_000;
 
 /// What the routes work with; cheap to clone.
 #[derive(Clone)]
@@ -42,6 +50,8 @@ pub struct Api {
     started_at: jiff::Timestamp,
     usage: integrations::Usage,
     alertmanager_version: Arc<str>,
+    /// How many revisions of the site are kept.
+    site_revisions: u32,
     /// Held while this process changes single entries of the site, so that many changes at once wait for each other and do not fail.
     changing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -58,6 +68,7 @@ impl Api {
             store,
             key,
             alertmanager_version: ALERTMANAGER_VERSION.into(),
+            site_revisions: SITE_REVISIONS,
             changing: Arc::default(),
         }
     }
@@ -74,20 +85,26 @@ impl Api {
         }
     }
 
-    /// `/api/v1`, and Alertmanager's `/api/v2`, without authentication; the caller guards it.
+    /// Keeps this many revisions of the site, if a number is given.
+    #[must_use]
+    pub fn keeping_revisions(self, number: Option<u32>) -> Self {
+        Self {
+            site_revisions: number.unwrap_or(self.site_revisions),
+            ..self
+        }
+    }
+
+    /// `/api/v1`, and Alertmanager's `/api/v2`. The caller authenticates: each route asks for a permission of the request's
+    /// principal, and answers 401 where there is none.
     pub fn routes(&self) -> Router {
-        Router::new()
-            .merge(alerts::routes())
-            .merge(actions::routes())
-            .merge(rejected::routes())
-            .merge(silences::routes())
-            .merge(site::routes())
-            .merge(integrations::routes())
-            .merge(channels::routes())
-            .route("/api/v1/openapi.json", axum::routing::get(openapi::document))
+        let alertmanager = alertmanager::routes();
+        let opsgenie = opsgenie::table();
+        let others = [alertmanager.operations(), opsgenie.operations()].concat();
+        openapi::with_document(own_routes(), &others)
+            .into_router()
             .layer(axum::middleware::map_response(error::in_json))
             // Has the errors of Alertmanager.
-            .merge(alertmanager::routes())
+            .merge(alertmanager.into_router())
             .with_state(Arc::new(self.clone()))
     }
 
@@ -102,15 +119,32 @@ impl Api {
         console::routes()
     }
 
-    /// Applies a site document as `PUT /api/v1/site` does.
-    pub async fn apply(&self, document: &str, dry_run: bool) -> Result<site::Applied, ApiError> {
-        site::apply(self, document, dry_run).await
+    /// Applies a site document as `PUT /api/v1/site` does, on behalf of a principal.
+    pub async fn apply(
+        &self,
+        document: &str,
+        dry_run: bool,
+        by: &Principal,
+    ) -> Result<site::Applied, ApiError> {
+        site::apply(self, document, dry_run, by).await
     }
 
     /// Whether no site was ever applied.
     pub async fn is_new(&self) -> Result<bool, ApiError> {
         Ok(self.store.site().await?.revision == 0)
     }
+}
+
+/// The routes of `/api/v1`, but for their description.
+fn own_routes() -> Routes {
+    Routes::new()
+        .merge(alerts::routes())
+        .merge(actions::routes())
+        .merge(rejected::routes())
+        .merge(silences::routes())
+        .merge(site::routes())
+        .merge(integrations::routes())
+        .merge(channels::routes())
 }
 
 #[cfg(test)]

@@ -1,354 +1,175 @@
-//! The description of the API, made from the types that it speaks.
+//! The description of the API, made from the table of its routes and the types that they speak.
+
+use std::sync::Arc;
 
 use axum::Json;
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemas::{Action, Alert, LedgerEntry, OperatorState, Severity, ShownHistoryEntry, VERBS};
 use serde_json::{Map, Value, json};
 
-use crate::actions::{ALERTS_MAX, AUTHOR_MAX, ActionRequest, ActionResults, KEY_MAX};
-use crate::alerts::{AlertPage, HistoryPage, LIMIT_MAX, Notifications};
-use crate::channels::Channels;
-use crate::integrations::Integrations;
-use crate::rejected::{RejectedPage, RejectedWhole};
-use crate::silences::{self, SilenceList, SilenceNow, SilenceRequest};
-use crate::site::{Applied, Problem};
+use self::actions::ActionSchemas;
+use crate::routes::{Answer, Body, Described, Description, Method, Operation, Parameter, Routes};
+use crate::site::Problem;
+
+mod actions;
 
 /// The id of an alert.
-const ALERT_ID: &str = "^[0-9a-f]{32}$";
-const NOT_BLANK: &str = "\\S";
-/// Matchers that every reader understands; there are more.
-const MATCHER: &str =
-    r#"^[a-zA-Z_][a-zA-Z0-9_]{0,40}(!?="[^"\\]{0,80}"|[=!]~"([a-zA-Z0-9_|-]|\.[*+]?){0,40}")$"#;
-/// Characters of one text of an action: several of them fit into one message, whatever they are.
-const ACTION_TEXT_MAX: usize = 2_000;
+pub(crate) const ALERT_ID: &str = "^[0-9a-f]{32}$";
+/// A text with something in it.
+pub(crate) const NOT_BLANK: &str = "\\S";
 
-/// `GET /api/v1/openapi.json`.
-pub(crate) async fn document() -> Json<Value> {
-    Json(build())
+/// The document itself, which has a specification of its own: <https://spec.openapis.org/oas/v3.0.3>.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct OpenApi(Map<String, Value>);
+
+/// Adds `GET /api/v1/openapi.json`, which describes these routes, itself, and the operations of other tables.
+pub(crate) fn with_document(routes: Routes, others: &[Operation]) -> Routes {
+    let path = "/api/v1/openapi.json";
+    let permission = schemas::Permission::StatusRead;
+    let itself = Operation::of(Method::Get, path, permission, "This document").answers::<OpenApi>();
+    let all = routes.operations().iter().chain([&itself]).chain(others);
+    let all: Arc<[Operation]> = all.cloned().collect();
+    routes.add(itself, move || {
+        let document = build(&all);
+        async move { Json(document) }
+    })
 }
 
-fn build() -> Value {
+fn build(operations: &[Operation]) -> OpenApi {
     let mut generator = SchemaSettings::openapi3().into_generator();
-    for schema in [
-        generator.subschema_for::<Alert>(),
-        generator.subschema_for::<ShownHistoryEntry>(),
-        generator.subschema_for::<LedgerEntry>(),
-        generator.subschema_for::<AlertPage>(),
-        generator.subschema_for::<HistoryPage>(),
-        generator.subschema_for::<Notifications>(),
-        generator.subschema_for::<Action>(),
-        generator.subschema_for::<ActionRequest>(),
-        generator.subschema_for::<ActionResults>(),
-        generator.subschema_for::<SilenceRequest>(),
-        generator.subschema_for::<SilenceNow>(),
-        generator.subschema_for::<SilenceList>(),
-        generator.subschema_for::<Channels>(),
-        generator.subschema_for::<Integrations>(),
-        generator.subschema_for::<Applied>(),
-        generator.subschema_for::<Problem>(),
-        generator.subschema_for::<RejectedPage>(),
-        generator.subschema_for::<RejectedWhole>(),
-    ] {
-        // Asking for a schema is what defines it.
-        drop(schema);
+    let actions = ActionSchemas::new();
+    let (mut paths, mut following) = (Map::new(), Map::new());
+    for operation in operations {
+        let method = operation.method.name();
+        let permission = json!(operation.permission.name());
+        match &operation.described {
+            Described::Whole(description) => {
+                for (path, segment) in paths_of(operation, description) {
+                    let mut described = described(&mut generator, &actions, description, segment);
+                    described["x-permission"] = permission.clone();
+                    let known = paths.entry(path).or_insert_with(|| json!({}));
+                    known[method] = described;
+                }
+            }
+            Described::By(specification) => {
+                let paths = following.entry(*specification).or_insert_with(|| json!({}));
+                paths[&*operation.path][method] = json!({ "x-permission": permission });
+            }
+        }
     }
-    let mut definitions = Map::new();
+    // The errors have these.
+    let _ = generator.subschema_for::<Problem>();
+    let mut definitions = actions.definitions;
     definitions.extend(generator.take_definitions(true));
     definitions.insert("Error".to_owned(), error_schema());
-    // What is put into them are the fields of each action.
-    let actions = definitions.remove("Action").unwrap_or_default();
-    let common = definitions.remove("ActionRequest").unwrap_or_default();
-    bound_silences(&mut definitions);
-    json!({
-        "openapi": "3.0.3",
-        "info": {
-            "title": "Reveille",
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": "Apache-2.0" },
-            "description": "Alerts, their histories, operators' actions and the site's configuration.",
-        },
-        "paths": paths(&common, &actions),
-        "components": {
-            "schemas": definitions,
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-        },
-        "security": [{ "token": [] }, {}],
-    })
+    OpenApi(document(paths, following, definitions))
 }
 
-/// What a request for this action has: what all have, and its own fields, and nothing else.
-fn action_request(common: &Value, actions: &Value, name: &str) -> Value {
-    let variants = actions["oneOf"].as_array().into_iter().flatten();
-    let is_of = |variant: &&Value| variant["properties"]["type"]["enum"][0] == name;
-    let variant = variants.clone().find(is_of);
-    let mut fields = variant.cloned().unwrap_or_default();
-    if let Some(properties) = fields["properties"].as_object_mut() {
-        properties.remove("type");
-    }
-    if let Some(required) = fields["required"].as_array_mut() {
-        required.retain(|field| field != "type");
-        if required.is_empty() {
-            fields.as_object_mut().map(|fields| fields.remove("required"));
-        }
-    }
-    let mut request = common.clone();
-    for (field, schema) in fields["properties"].as_object().into_iter().flatten() {
-        request["properties"][field] = schema.clone();
-    }
-    if let (Some(all), Some(own)) = (request["required"].as_array_mut(), fields["required"].as_array()) {
-        all.extend(own.iter().cloned());
-    }
-    request["additionalProperties"] = json!(false);
-    let properties = &mut request["properties"];
-    for (field, bounds) in action_bounds() {
-        if let (Some(schema), Some(bounds)) = (properties[field].as_object_mut(), bounds.as_object()) {
-            schema.extend(bounds.clone());
-        }
-    }
-    // No field of another action is left behind by an index.
-    if let Some(properties) = properties.as_object_mut() {
-        properties.retain(|_, schema| !schema.is_null());
-    }
-    request
-}
-
-/// What the fields of actions are held to. The texts of one request together have less room than each of them has where
-/// it stands alone; what is said here fits always.
-fn action_bounds() -> [(&'static str, Value); 11] {
-    let text = json!({ "maxLength": ACTION_TEXT_MAX });
-    [
-        (
-            "alerts",
-            json!({ "minItems": 1, "maxItems": ALERTS_MAX, "items": { "type": "string", "pattern": ALERT_ID } }),
-        ),
-        ("author", json!({ "maxLength": AUTHOR_MAX })),
-        ("idempotency_key", json!({ "minLength": 1, "maxLength": KEY_MAX })),
-        ("comment", text.clone()),
-        ("assignee", text.clone()),
-        ("name", text.clone()),
-        ("output", text.clone()),
-        ("scenario", text),
-        (
-            "labels",
-            json!({ "maxProperties": 20, "additionalProperties": { "type": "string", "nullable": true, "maxLength": 100 } }),
-        ),
-        (
-            "tags",
-            json!({ "maxProperties": 20, "additionalProperties": { "type": "boolean" } }),
-        ),
-        (
-            "responders",
-            json!({ "maxProperties": 20, "additionalProperties": { "type": "boolean" } }),
-        ),
-    ]
-}
-
-/// What a silence is held to. That its matchers are regular expressions where they are to be, that one of them does not
-/// match the empty text, and that its end lies ahead no schema can say.
-fn bound_silences(definitions: &mut Map<String, Value>) {
-    let bounds = [
-        (
-            "matchers",
-            json!({ "minItems": 1, "maxItems": domain::silence::MATCHERS_MAX }),
-        ),
-        (
-            "created_by",
-            json!({ "minLength": 1, "maxLength": silences::AUTHOR_MAX, "pattern": NOT_BLANK }),
-        ),
-        (
-            "comment",
-            json!({ "minLength": 1, "maxLength": silences::TEXT_MAX, "pattern": NOT_BLANK }),
-        ),
-    ];
-    for (field, bounds) in bounds {
-        let schema = definitions
-            .get_mut("SilenceRequest")
-            .and_then(|request| request["properties"][field].as_object_mut());
-        if let (Some(schema), Some(bounds)) = (schema, bounds.as_object()) {
-            schema.extend(bounds.clone());
-        }
-    }
-}
-
-/// What a parameter of a query may be.
-fn parameter_schema(path: &str, name: &str) -> Value {
-    let words = |words: &[&str]| {
-        let one = words.join("|");
-        json!({ "type": "string", "pattern": format!("^({one})(,({one}))*$") })
-    };
-    match (path, name) {
-        (_, "limit") => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX }),
-        ("/api/v1/silences", "state") => words(&["active", "pending", "expired"]),
-        (_, "state") => {
-            let states = OperatorState::ALL.map(OperatorState::name);
-            words(&[&["open", "closed", "any"], &states[..]].concat())
-        }
-        (_, "severity") => words(&Severity::ALL.map(Severity::name)),
-        (_, "matcher") => {
-            json!({ "type": "array", "items": { "type": "string", "pattern": MATCHER } })
-        }
-        ("/api/v1/alerts", "cursor") => {
-            json!({ "type": "string", "pattern": "^[0-9]{1,16}\\.[0-9a-f]{32}$" })
-        }
-        (_, "cursor") => json!({ "type": "string", "pattern": "^[0-9]{1,18}$" }),
-        _ => json!({ "type": "string" }),
-    }
-}
-
-fn paths(common: &Value, actions: &Value) -> Value {
-    let mut paths = Map::new();
-    let list = [
-        ("environment", "Names of environments, with commas between them."),
-        (
-            "state",
-            "`open` (when absent), `closed` or `any`, and operator states: active, acknowledged, snoozed …",
-        ),
-        ("severity", "Severities, with commas between them."),
-        (
-            "matcher",
-            "A label matcher such as `team=\"pay\"`; may be repeated.",
-        ),
-        (
-            "text",
-            "Text that stands in the name, object, output, source or a label.",
-        ),
-        ("limit", "At most so many, up to 1000."),
-        ("cursor", "`next_cursor` of the page before."),
-    ];
-    let page = &list[5..];
-    paths.insert(
-        "/api/v1/alerts".to_owned(),
-        read(
-            "List alerts, newest opening first; closed ones newest closing first",
-            &list,
-            "AlertPage",
-        ),
-    );
-    paths.insert("/api/v1/alerts/{id}".to_owned(), read("One alert", &[], "Alert"));
-    paths.insert(
-        "/api/v1/alerts/{id}/history".to_owned(),
-        read("What happened to an alert", page, "HistoryPage"),
-    );
-    paths.insert(
-        "/api/v1/alerts/{id}/notifications".to_owned(),
-        read("Who was told of an alert", &[], "Notifications"),
-    );
-    for name in VERBS.iter().map(|verb| verb.name) {
-        let operation = json!({ "post": {
-            "summary": format!("{name} alerts"),
-            "operationId": name,
-            "requestBody": { "required": true, "content": { "application/json": { "schema": action_request(common, actions, name) } } },
-            "responses": responses("ActionResults"),
-        } });
-        paths.insert(format!("/api/v1/actions/{name}"), operation);
-    }
-    let of_rejected = [
-        ("monitoring_system", "Only of this monitoring system."),
-        ("integration", "Only of this integration."),
-        ("limit", "At most so many, up to 1000."),
-    ];
-    paths.insert(
-        "/api/v1/rejected".to_owned(),
-        read(
-            "List what was refused and kept, newest first",
-            &of_rejected,
-            "RejectedPage",
-        ),
-    );
-    paths.insert(
-        "/api/v1/rejected/{id}".to_owned(),
-        read("One refused body, whole", &[], "RejectedWhole"),
-    );
-    paths.insert("/api/v1/silences".to_owned(), silences());
-    let mut silence = read("One silence", &[], "SilenceNow");
-    silence["delete"] = json!({ "summary": "End a silence now", "responses": responses("SilenceNow") });
-    paths.insert("/api/v1/silences/{id}".to_owned(), silence);
-    paths.insert(
-        "/api/v1/integrations".to_owned(),
-        read(
-            "List integrations, and how their keys are used",
-            &[],
-            "Integrations",
-        ),
-    );
-    paths.insert(
-        "/api/v1/channels".to_owned(),
-        read(
-            "List channels, with the fields of their bots, their limits and abilities",
-            &[],
-            "Channels",
-        ),
-    );
-    paths.insert("/api/v1/site".to_owned(), site());
-    for (path, operations) in &mut paths {
-        if path.contains("{id}") {
-            let schema = match path.as_str() {
-                "/api/v1/silences/{id}" => json!({ "type": "string", "format": "uuid" }),
-                "/api/v1/rejected/{id}" => json!({ "type": "string" }),
-                _ => json!({ "type": "string", "pattern": ALERT_ID }),
-            };
-            operations["parameters"] =
-                json!([{ "name": "id", "in": "path", "required": true, "schema": schema }]);
-        }
-        let get = operations
-            .get_mut("get")
-            .and_then(|get| get.get_mut("parameters"));
-        let parameters = get.and_then(Value::as_array_mut);
-        for parameter in parameters.into_iter().flatten() {
-            parameter["schema"] = parameter_schema(path, parameter["name"].as_str().unwrap_or_default());
-        }
-    }
-    Value::Object(paths)
-}
-
-fn read(summary: &str, parameters: &[(&str, &str)], answer: &str) -> Value {
-    let parameters: Vec<_> = parameters
-        .iter()
-        .map(|(name, description)| {
-            json!({ "name": name, "in": "query", "description": description, "schema": { "type": "string" } })
-        })
+fn document(
+    paths: Map<String, Value>,
+    following: Map<String, Value>,
+    schemas: Map<String, Value>,
+) -> Map<String, Value> {
+    let following: Vec<_> = following
+        .into_iter()
+        .map(|(specification, paths)| json!({ "specification": specification, "paths": paths }))
         .collect();
-    json!({ "get": { "summary": summary, "parameters": parameters, "responses": responses(answer) } })
+    let parts = [
+        ("openapi", json!("3.0.3")),
+        (
+            "info",
+            json!({
+                "title": "Reveille",
+                "version": env!("CARGO_PKG_VERSION"),
+                "license": { "name": "Apache-2.0" },
+                "description": "Alerts, their histories, operators' actions and the site's configuration. `x-permission` \
+                                is what an operation asks for; `x-following` lists the addresses of other APIs that are \
+                                answered too, each with its specification.",
+            }),
+        ),
+        ("paths", Value::Object(paths)),
+        ("x-following", json!(following)),
+        (
+            "components",
+            json!({
+                "schemas": schemas,
+                "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            }),
+        ),
+        ("security", json!([{ "token": [] }, {}])),
+    ];
+    let parts = parts.into_iter().map(|(name, part)| (name.to_owned(), part));
+    parts.collect()
 }
 
-fn silences() -> Value {
-    let state = (
-        "state",
-        "`active`, `pending`, `expired`, with commas between them; all when absent.",
-    );
-    let mut silences = read("List silences", &[state], "SilenceList");
-    let mut made = responses("SilenceNow");
-    made["201"] = json!({ "description": "A new one was made", "content": content("SilenceNow") });
-    silences["post"] = json!({
-        "summary": "Silence alerts, or change a silence",
-        "requestBody": { "required": true, "content": content("SilenceRequest") },
-        "responses": made,
+/// The paths of an operation, with the last segment where there is one operation for each.
+fn paths_of(operation: &Operation, description: &Description) -> Vec<(String, Option<&'static str>)> {
+    if description.each.is_empty() {
+        return vec![(operation.path.to_string(), None)];
+    }
+    let above = operation.path.rsplit_once('/').map_or("", |(above, _)| above);
+    let each = description.each.iter();
+    each.map(|segment| (format!("{above}/{segment}"), Some(*segment)))
+        .collect()
+}
+
+fn described(
+    generator: &mut SchemaGenerator,
+    actions: &ActionSchemas,
+    description: &Description,
+    segment: Option<&str>,
+) -> Value {
+    let in_path = description
+        .path_parameters
+        .iter()
+        .map(|one| parameter(one, "path"));
+    let in_query = description.query.iter().map(|one| parameter(one, "query"));
+    let parameters: Vec<_> = in_path.chain(in_query).collect();
+    let mut described = json!({
+        "summary": description.summary,
+        "parameters": parameters,
+        "responses": responses(generator, &description.answers),
     });
-    silences
+    if let Some(segment) = segment {
+        described["summary"] = json!(format!("{segment} {}", description.summary));
+        described["operationId"] = json!(segment);
+    }
+    let content = match &description.body {
+        None => return described,
+        Some(Body::Json(schema)) => json!({ "application/json": { "schema": schema(generator) } }),
+        Some(Body::Yaml) => json!({ "application/yaml": { "schema": { "type": "string" } } }),
+        Some(Body::Action) => {
+            let schema = actions.request(segment.unwrap_or_default());
+            json!({ "application/json": { "schema": schema } })
+        }
+    };
+    described["requestBody"] = json!({ "required": true, "content": content });
+    described
 }
 
-fn site() -> Value {
+fn parameter(parameter: &Parameter, place: &str) -> Value {
     json!({
-        "get": {
-            "summary": "The configuration, without keys and secrets",
-            "responses": { "200": { "description": "The site", "content": { "application/json": { "schema": { "type": "object" } } } } },
-        },
-        "put": {
-            "summary": "Apply a site document (YAML)",
-            "parameters": [{ "name": "dry_run", "in": "query", "description": "Only show what would differ.", "schema": { "type": "boolean" } }],
-            "requestBody": { "required": true, "content": { "application/yaml": { "schema": { "type": "string" } } } },
-            "responses": responses("Applied"),
-        },
+        "name": parameter.name,
+        "in": place,
+        "required": place == "path",
+        "description": parameter.description,
+        "schema": parameter.schema,
     })
 }
 
-fn responses(answer: &str) -> Value {
-    let error = json!({ "description": "Why it was not done", "content": content("Error") });
-    json!({ "200": { "description": "Done", "content": content(answer) }, "4XX": error, "5XX": error })
-}
-
-fn content(schema: &str) -> Value {
-    json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } })
+fn responses(generator: &mut SchemaGenerator, answers: &[Answer]) -> Value {
+    let content = |schema: Value| json!({ "application/json": { "schema": schema } });
+    let error = json!({
+        "description": "Why it was not done",
+        "content": content(json!({ "$ref": "#/components/schemas/Error" })),
+    });
+    let mut responses = json!({ "4XX": error, "5XX": error });
+    for answer in answers {
+        let schema = (answer.schema)(generator).to_value();
+        let response = json!({ "description": answer.description, "content": content(schema) });
+        responses[answer.status] = response;
+    }
+    responses
 }
 
 fn error_schema() -> Value {
@@ -366,13 +187,92 @@ fn error_schema() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use schemas::Verb;
+    use std::collections::BTreeSet;
+
+    use axum::Router;
+    use axum::body::Body as RequestBody;
+    use axum::http::{Request, StatusCode, header};
+    use domain::Site;
+    use schemas::{VERBS, Verb};
+    use tokio::sync::watch;
+    use tower::ServiceExt;
 
     use super::*;
+    use crate::site::tests::World;
+
+    /// The document of all routes.
+    fn document() -> Value {
+        let others = [
+            crate::alertmanager::routes().operations(),
+            crate::opsgenie::table().operations(),
+        ]
+        .concat();
+        let routes = with_document(crate::own_routes(), &others);
+        let operations = [routes.operations(), &others].concat();
+        Value::Object(build(&operations).0)
+    }
+
+    /// Methods and paths of a router, as it routes them. The paths are known from how it is printed, and the methods from
+    /// how it refuses another one.
+    async fn routed(router: Router) -> BTreeSet<(String, String)> {
+        let printed = format!("{router:?}");
+        let routes = printed.split("fallback_router").next().unwrap();
+        let paths = routes.split('"').filter(|text| text.starts_with('/'));
+        let paths: BTreeSet<_> = paths.map(str::to_owned).collect();
+        let mut routed = BTreeSet::new();
+        for path in paths {
+            let one = path.replace(['{', '}'], "");
+            let request = Request::builder().method("TRACE").uri(one);
+            let answer = router
+                .clone()
+                .oneshot(request.body(RequestBody::empty()).unwrap());
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            let allowed = answer.headers()[header::ALLOW].to_str().unwrap().to_owned();
+            let methods = allowed.split(',').filter(|method| *method != "HEAD");
+            routed.extend(methods.map(|method| (path.clone(), method.to_lowercase())));
+        }
+        routed
+    }
+
+    #[tokio::test]
+    async fn every_route_of_the_router_is_in_the_document() {
+        let world = World::new().await;
+        let (_site, site) = watch::channel(Arc::new(Site::default()));
+        let mut routed_here = routed(world.api.routes()).await;
+        routed_here.extend(routed(world.api.opsgenie(site, "http://127.0.0.1:8080")).await);
+        assert!(routed_here.len() > 40, "{routed_here:?}");
+
+        let document = document();
+        let mut described = BTreeSet::new();
+        let following = document["x-following"].as_array().unwrap();
+        let following = following.iter().map(|other| &other["paths"]);
+        for paths in following.chain([&document["paths"]]) {
+            for (path, operations) in paths.as_object().unwrap() {
+                for (method, operation) in operations.as_object().unwrap() {
+                    let path = match path.strip_prefix("/api/v1/actions/") {
+                        Some(_) => "/api/v1/actions/{action}",
+                        None => path,
+                    };
+                    assert!(operation["x-permission"].is_string(), "{path}");
+                    described.insert((path.to_owned(), method.clone()));
+                }
+            }
+        }
+        assert_eq!(routed_here, described);
+    }
+
+    #[tokio::test]
+    async fn the_document_is_served() {
+        let world = World::new().await;
+        let (status, served) = world.request("GET", "/api/v1/openapi.json", "").await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(served, document());
+    }
 
     #[test]
     fn every_reference_of_the_document_is_defined() {
-        let document = build();
+        let document = document();
         let text = document.to_string();
         let mut references = 0;
         for reference in text.split("\"#/components/schemas/").skip(1) {
@@ -388,7 +288,7 @@ mod tests {
 
     #[test]
     fn every_action_has_its_own_fields() {
-        let document = build();
+        let document = document();
         for &Verb { name, fields: known } in VERBS {
             let path = format!("/api/v1/actions/{name}");
             let body = &document["paths"][path]["post"]["requestBody"];
@@ -459,7 +359,7 @@ mod tests {
 
     #[test]
     fn c4_what_the_schema_of_an_action_allows_is_understood() {
-        let document = build();
+        let document = document();
         for name in VERBS.iter().map(|verb| verb.name) {
             let path = format!("/api/v1/actions/{name}");
             let body = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
@@ -488,7 +388,7 @@ mod tests {
 
     #[test]
     fn c4_parameters_say_what_they_may_be() {
-        let document = build();
+        let document = document();
         let of = |path: &str, name: &str| {
             let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
             let found = parameters.iter().find(|one| one["name"] == name);

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use chassis::attempts::WrongCredential;
 use chassis::secrets::key_hash;
 use domain::Site;
 use domain::opsgenie::{AlertName, InvalidAlertName, alert_name};
-use schemas::Alert;
 use schemas::config::Integration;
+use schemas::{Alert, Permission, Principal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use self::answer::Answer;
 use self::list::Asked;
+use crate::routes::{Method, Operation, Routes};
 use crate::{Api, ApiError};
 
 mod answer;
@@ -45,6 +47,10 @@ const TYPE: &str = "opsgenie";
 const SCHEME: &str = "GenieKey";
 /// The largest body but for attachments, in bytes.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Where Opsgenie describes its API.
+const SPECIFICATION: &str = "https://docs.opsgenie.com/docs/alert-api";
+/// Where it describes the part about heartbeats.
+const HEARTBEATS: &str = "https://docs.opsgenie.com/docs/heartbeat-api";
 /// Where Opsgenie itself has its API, and where Jira Service Management has it.
 const BASES: [&str; 2] = ["/v2", "/jsm/ops/integration/v2"];
 /// The API that Jira Service Management has besides; only the status of requests is the same there.
@@ -52,7 +58,7 @@ const JIRA_REQUESTS: &str = "/jsm/ops/api/{cloud}/v1/alerts/requests/{request}";
 
 /// What the routes work with.
 #[derive(Clone)]
-struct Reading {
+pub(crate) struct Reading {
     api: Api,
     site: watch::Receiver<Arc<Site>>,
     /// That of the address at which people reach this site.
@@ -74,63 +80,99 @@ pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>, console_url: &s
         site,
         scheme: scheme.into(),
     };
-    BASES
-        .iter()
-        .fold(Router::new(), |router, base| {
-            router.merge(of_alerts(base)).merge(of_heartbeats(base))
-        })
-        .route(JIRA_REQUESTS, get(requests::status))
+    table()
+        .into_router()
+        .route_layer(from_fn_with_state(reading.clone(), authenticate))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(reading)
 }
 
-fn of_alerts(base: &str) -> Router<Reading> {
-    let of = |rest: &str| format!("{base}/alerts{rest}");
-    let files = get(attachments::list)
-        .post(attachments::add)
-        .layer(DefaultBodyLimit::max(attachments::BODY_BYTES_MAX));
-    Router::new()
-        .route(&of(""), get(list::list))
-        .route(&of("/count"), get(list::count))
-        .route(&of("/requests/{request}"), get(requests::status))
-        .route(
-            &of("/saved-searches"),
-            get(saved_searches::list).post(saved_searches::create),
-        )
-        .route(
-            &of("/saved-searches/{identifier}"),
-            get(saved_searches::one)
-                .patch(saved_searches::update)
-                .put(saved_searches::update)
-                .delete(saved_searches::remove),
-        )
-        .route(&of("/{id}"), get(one))
+/// What is routed, at each address that clients know.
+pub(crate) fn table() -> Routes<Reading> {
+    let status = Operation::following(SPECIFICATION, Method::Get, JIRA_REQUESTS, Permission::OwnRead);
+    BASES
+        .iter()
+        .fold(Routes::new(), |routes, base| {
+            routes.merge(of_alerts(base)).merge(of_heartbeats(base))
+        })
+        .add(status, requests::status)
+}
+
+fn of_alerts(base: &str) -> Routes<Reading> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let of = |method, rest: &str, permission| {
+        Operation::following(SPECIFICATION, method, format!("{base}/alerts{rest}"), permission)
+    };
+    let read = |rest| of(Get, rest, Permission::OwnRead);
+    let write = |method, rest| of(method, rest, Permission::OwnWrite);
+    let (searches, search) = ("/saved-searches", "/saved-searches/{identifier}");
+    let (files, file) = ("/{id}/attachments", "/{id}/attachments/{attachment}");
+    let file_added = write(Post, files).body_bytes_max(attachments::BODY_BYTES_MAX);
+    Routes::new()
+        .add(read(""), list::list)
+        .add(read("/count"), list::count)
+        .add(read("/requests/{request}"), requests::status)
+        .add(read(searches), saved_searches::list)
+        .add(write(Post, searches), saved_searches::create)
+        .add(read(search), saved_searches::one)
+        .add(write(Patch, search), saved_searches::update)
+        .add(write(Put, search), saved_searches::update)
+        .add(write(Delete, search), saved_searches::remove)
+        .add(read("/{id}"), one)
         // As the collectors have it for what is done to an alert.
-        .route(&of("/{id}/{deed}"), get(records::list))
-        .route(&of("/{id}/attachments"), files)
-        .route(
-            &of("/{id}/attachments/{attachment}"),
-            get(attachments::one).delete(attachments::remove),
-        )
-        .route(
-            &of("/{id}/attachments/{attachment}/content"),
-            get(attachments::content),
+        .add(read("/{id}/{deed}"), records::list)
+        .add(read(files), attachments::list)
+        .add(file_added, attachments::add)
+        .add(read(file), attachments::one)
+        .add(write(Delete, file), attachments::remove)
+        .add(
+            read("/{id}/attachments/{attachment}/content"),
+            attachments::content,
         )
 }
 
-fn of_heartbeats(base: &str) -> Router<Reading> {
-    let of = |rest: &str| format!("{base}/heartbeats{rest}");
-    Router::new()
-        .route(&of(""), get(heartbeats::list).post(heartbeats::add))
-        .route(
-            &of("/{name}"),
-            get(heartbeats::one)
-                .patch(heartbeats::update)
-                .put(heartbeats::update)
-                .delete(heartbeats::remove),
-        )
-        .route(&of("/{name}/enable"), post(heartbeats::enable))
-        .route(&of("/{name}/disable"), post(heartbeats::disable))
+fn of_heartbeats(base: &str) -> Routes<Reading> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let of = |method, rest: &str, permission| {
+        Operation::following(HEARTBEATS, method, format!("{base}/heartbeats{rest}"), permission)
+    };
+    let read = |rest| of(Get, rest, Permission::OwnRead);
+    let write = |method, rest| of(method, rest, Permission::OwnWrite);
+    Routes::new()
+        .add(read(""), heartbeats::list)
+        .add(write(Post, ""), heartbeats::add)
+        .add(read("/{name}"), heartbeats::one)
+        .add(write(Patch, "/{name}"), heartbeats::update)
+        .add(write(Put, "/{name}"), heartbeats::update)
+        .add(write(Delete, "/{name}"), heartbeats::remove)
+        .add(write(Post, "/{name}/enable"), heartbeats::enable)
+        .add(write(Post, "/{name}/disable"), heartbeats::disable)
+}
+
+/// The integration whose key a request shows, as an extractor.
+#[derive(Clone)]
+struct Sender(Arc<Integration>);
+
+impl FromRequestParts<Reading> for Sender {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _reading: &Reading) -> Result<Self, Refusal> {
+        let sender = parts.extensions.get().cloned();
+        sender.ok_or(Refusal::Key { shown: false })
+    }
+}
+
+/// Lets only requests with a key through, and puts the principal and the integration beside them.
+async fn authenticate(
+    State(reading): State<Reading>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let integration = reading.integration(request.headers())?;
+    let extensions = request.extensions_mut();
+    extensions.insert(Principal::integration(&integration.name));
+    extensions.insert(Sender(integration));
+    Ok(next.run(request).await)
 }
 
 /// Why a request was not answered, in Opsgenie's form.
@@ -226,14 +268,13 @@ impl Reading {
             .ok_or(Refusal::Key { shown: false })
     }
 
-    /// The alert that an identifier names, if it is one of the integration whose key is shown.
+    /// The alert that an identifier names, if it is one of the integration.
     async fn alert(
         &self,
-        headers: &HeaderMap,
+        integration: &Integration,
         identifier: &str,
         identifier_type: Option<&String>,
     ) -> Result<Alert, Refusal> {
-        let integration = self.integration(headers)?;
         let fingerprint = match alert_name(identifier, identifier_type.map(String::as_str))? {
             AlertName::Fingerprint(fingerprint) => fingerprint,
             AlertName::Alias(alias) => {
@@ -253,14 +294,14 @@ impl Reading {
     /// The alert of an attachment: there the type of the identifier has another name.
     async fn attached_to(
         &self,
-        headers: &HeaderMap,
+        integration: &Integration,
         identifier: &str,
         asked: &Asked,
     ) -> Result<Alert, Refusal> {
         let identifier_type = asked
             .get("alertIdentifierType")
             .or_else(|| asked.get("identifierType"));
-        self.alert(headers, identifier, identifier_type).await
+        self.alert(integration, identifier, identifier_type).await
     }
 }
 
@@ -272,11 +313,13 @@ fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, 
 
 async fn one(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(OneOf { id, .. }): Path<OneOf>,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.alert(&headers, &id, asked.get("identifierType")).await?;
+    let alert = reading
+        .alert(&integration, &id, asked.get("identifierType"))
+        .await?;
     Ok(Answer::of(shown::whole(&alert)).ok())
 }
 

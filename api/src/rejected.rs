@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chassis::secrets::SiteKey;
 use jiff::Timestamp;
 use pipeline::{LogError, log};
-use schemas::Topic;
 use schemas::rejection::{Rejected, RejectedKind};
+use schemas::{Permission, Topic};
 use serde::{Deserialize, Serialize};
 
+use crate::routes::{Method, Operation, Parameter, Routes};
 use crate::{Api, ApiError};
 
 /// How long reading the topic may take.
@@ -84,10 +84,22 @@ impl Wanted {
     }
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/v1/rejected", get(list))
-        .route("/api/v1/rejected/{id}", get(one))
+pub(crate) fn routes() -> Routes {
+    let read = |path, summary| Operation::of(Method::Get, path, Permission::RejectedRead, summary);
+    let all = read("/api/v1/rejected", "List what was refused and kept, newest first")
+        .query([
+            Parameter::text("monitoring_system", "Only of this monitoring system."),
+            Parameter::text("integration", "Only of this integration."),
+            Parameter::limit(LIMIT_MAX),
+        ])
+        .answers::<RejectedPage>();
+    let whole = read("/api/v1/rejected/{id}", "One refused body, whole")
+        .path_parameter(Parameter::text(
+            "id",
+            "Its place in the topic, as the list has it.",
+        ))
+        .answers::<RejectedWhole>();
+    Routes::new().add(all, list).add(whole, one)
 }
 
 async fn list(

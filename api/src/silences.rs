@@ -5,24 +5,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json, Router};
+use chassis::principal::Caller;
 use domain::silence::{self, Placed, SilenceState};
 use jiff::Timestamp;
 use schemas::config::{ConfigEntry, LabelMatcher, Silence};
+use schemas::{Permission, Principal};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::openapi::NOT_BLANK;
+use crate::routes::{Method, Operation, Parameter, Routes};
 use crate::site::{self, EntryChange};
 use crate::{Api, ApiError};
 
-pub(crate) const AUTHOR_MAX: usize = 200;
-pub(crate) const TEXT_MAX: usize = 10_000;
+const AUTHOR_MAX: usize = 200;
+const TEXT_MAX: usize = 10_000;
 
-/// What is to be silenced, until when, by whom and why.
+/// What is to be silenced, until when, by whom and why. That its matchers are regular expressions where they are to be, that
+/// one of them does not match the empty text, and that its end lies ahead no schema can say.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SilenceRequest {
@@ -31,6 +36,7 @@ pub(crate) struct SilenceRequest {
     #[serde(default)]
     pub(crate) id: Option<Uuid>,
     /// All of them must match, and one at least must not match the empty text.
+    #[schemars(extend("minItems" = 1, "maxItems" = silence::MATCHERS_MAX))]
     pub(crate) matchers: Vec<LabelMatcher>,
     /// When it begins; now if this is absent or has passed.
     #[serde(default)]
@@ -38,8 +44,10 @@ pub(crate) struct SilenceRequest {
     /// When it ends.
     pub(crate) ends_at: Timestamp,
     /// Who silences.
+    #[schemars(extend("minLength" = 1, "maxLength" = AUTHOR_MAX, "pattern" = NOT_BLANK))]
     pub(crate) created_by: String,
     /// Why.
+    #[schemars(extend("minLength" = 1, "maxLength" = TEXT_MAX, "pattern" = NOT_BLANK))]
     pub(crate) comment: String,
 }
 
@@ -66,10 +74,34 @@ impl SilenceNow {
     }
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/v1/silences", get(list).post(create))
-        .route("/api/v1/silences/{id}", get(one).delete(end))
+pub(crate) fn routes() -> Routes {
+    let (all, each) = ("/api/v1/silences", "/api/v1/silences/{id}");
+    let of_one = |method, permission, summary| {
+        let schema = json!({ "type": "string", "format": "uuid" });
+        Operation::of(method, each, permission, summary)
+            .path_parameter(Parameter::of("id", "The id of the silence.", schema))
+            .answers::<SilenceNow>()
+    };
+    let states = Parameter::words(
+        "state",
+        "`active`, `pending`, `expired`, with commas between them; all when absent.",
+        &["active", "pending", "expired"],
+    );
+    let listed = Operation::of(Method::Get, all, Permission::SilencesRead, "List silences")
+        .query([states])
+        .answers::<SilenceList>();
+    let summary = "Silence alerts, or change a silence";
+    let made = Operation::of(Method::Post, all, Permission::SilencesWrite, summary)
+        .json::<SilenceRequest>()
+        .answers::<SilenceNow>()
+        .answers_also::<SilenceNow>("201", "A new one was made");
+    let read = of_one(Method::Get, Permission::SilencesRead, "One silence");
+    let ended = of_one(Method::Delete, Permission::SilencesWrite, "End a silence now");
+    Routes::new()
+        .add(listed, list)
+        .add(made, create)
+        .add(read, one)
+        .add(ended, end)
 }
 
 async fn list(
@@ -95,6 +127,7 @@ async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json
 
 async fn create(
     State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
     body: Result<Json<SilenceRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<SilenceNow>), ApiError> {
     let request = body?.0;
@@ -104,7 +137,7 @@ async fn create(
         }
     }
     let known = request.id;
-    let silence = put(&api, request).await?;
+    let silence = put(&api, &principal, request).await?;
     let status = if known == Some(silence.id) {
         StatusCode::OK
     } else {
@@ -113,8 +146,12 @@ async fn create(
     Ok((status, Json(SilenceNow::of(silence, api.context.clock.now()))))
 }
 
-async fn end(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json<SilenceNow>, ApiError> {
-    let silence = expire(&api, read_id(&id)?).await?;
+async fn end(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<SilenceNow>, ApiError> {
+    let silence = expire(&api, &principal, read_id(&id)?).await?;
     Ok(Json(SilenceNow::of(silence, api.context.clock.now())))
 }
 
@@ -147,10 +184,14 @@ pub(crate) fn in_order(silences: BTreeMap<Uuid, Silence>, now: Timestamp) -> Vec
 }
 
 /// Makes a silence, or changes a known one.
-pub(crate) async fn put(api: &Api, request: SilenceRequest) -> Result<Silence, ApiError> {
+pub(crate) async fn put(
+    api: &Api,
+    principal: &Principal,
+    request: SilenceRequest,
+) -> Result<Silence, ApiError> {
     check_lengths(&request)?;
     let new_id = Uuid::now_v7();
-    change(api, |silences, now| {
+    change(api, principal, |silences, now| {
         let known = match request.id {
             Some(id) => Some(silences.get(&id).ok_or_else(|| unknown(id))?),
             None => None,
@@ -173,8 +214,8 @@ pub(crate) async fn put(api: &Api, request: SilenceRequest) -> Result<Silence, A
 }
 
 /// Ends a silence. One that is over stays as it is.
-pub(crate) async fn expire(api: &Api, id: Uuid) -> Result<Silence, ApiError> {
-    change(api, |silences, now| {
+pub(crate) async fn expire(api: &Api, principal: &Principal, id: Uuid) -> Result<Silence, ApiError> {
+    change(api, principal, |silences, now| {
         let known = silences.get(&id).ok_or_else(|| unknown(id))?;
         let ended = silence::ended(known, now);
         let silence = ended.clone().unwrap_or_else(|| known.clone());
@@ -186,9 +227,10 @@ pub(crate) async fn expire(api: &Api, id: Uuid) -> Result<Silence, ApiError> {
 /// Stores what `decide` makes of the silences as they are, and drops what nobody looks up any more.
 async fn change(
     api: &Api,
+    principal: &Principal,
     decide: impl Fn(&BTreeMap<Uuid, Silence>, Timestamp) -> Result<(Vec<Silence>, Silence), ApiError>,
 ) -> Result<Silence, ApiError> {
-    let changed = site::change(api, |entries, now| {
+    let changed = site::change(api, principal, |entries, now| {
         let silences = of_entries(entries);
         let (changed, answer) = decide(&silences, now)?;
         let forgotten = silences

@@ -3,27 +3,33 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use chassis::principal::Caller;
 use jiff::Timestamp;
 use schemas::config::{ConfigEntry, Mapping};
+use schemas::{Permission, Principal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{StoreError, StoredSite};
+use store::{NewRevision, StoreError, StoredSite};
 
+use crate::routes::{Body, Method, Operation, Parameter, Routes};
 use crate::{Api, ApiError};
 
 mod check;
 mod document;
 mod publisher;
 mod removal;
+mod revisions;
+mod shown;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use document::Problem;
 pub(crate) use publisher::Publisher;
+pub use revisions::{RevisionLine, RevisionPage, WholeRevision};
+pub use shown::ShownSite;
 
 /// What applying a document did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -66,58 +72,39 @@ struct ApplyQuery {
     dry_run: bool,
 }
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/api/v1/site", get(show).put(put))
+pub(crate) fn routes() -> Routes {
+    let path = "/api/v1/site";
+    let summary = "The configuration, without keys and secrets";
+    let read = Operation::of(Method::Get, path, Permission::SiteRead, summary).answers::<ShownSite>();
+    let dry_run = json!({ "type": "boolean" });
+    let dry_run = Parameter::of("dry_run", "Only show what would differ.", dry_run);
+    let summary = "Apply a site document (YAML)";
+    let write = Operation::of(Method::Put, path, Permission::SiteWrite, summary)
+        .query([dry_run])
+        .body(Body::Yaml)
+        .answers::<Applied>();
+    Routes::new()
+        .add(read, show)
+        .add(write, put)
+        .merge(revisions::routes())
 }
 
-/// The site without keys and secrets.
-async fn show(State(api): State<Arc<Api>>) -> Result<Json<serde_json::Value>, ApiError> {
+async fn show(State(api): State<Arc<Api>>) -> Result<Json<ShownSite>, ApiError> {
     let stored = api.store.site().await?;
-    let mut site = json!({ "revision": stored.revision, "environments": [], "scenarios": [], "integrations": [], "bots": [], "rules": [],
-        "mappings": [], "heartbeats": [] });
-    for entry in entries(&stored).into_values() {
-        let (section, value) = match entry {
-            ConfigEntry::Environment(environment) => ("environments", json!(environment)),
-            ConfigEntry::Scenario(scenario) => ("scenarios", json!(scenario)),
-            ConfigEntry::Integration(integration) => (
-                "integrations",
-                json!({ "name": integration.name, "type": integration.source_type,
-                    "environment": integration.environment, "scenario": integration.scenario,
-                    "keys": integration.key_hashes.len(), "limits": integration.limits,
-                    "signed": !integration.sealed_signing_secrets.is_empty(), "sns_topics": integration.sns_topics,
-                    "mqtt_topics": integration.mqtt_topics }),
-            ),
-            ConfigEntry::Bot(bot) => (
-                "bots",
-                json!({ "name": bot.name, "channel": bot.channel, "settings": bot.settings,
-                    "secrets": bot.sealed_secrets.keys().collect::<Vec<_>>() }),
-            ),
-            ConfigEntry::Rules(rules) => {
-                site["rules"] = json!(rules.rules);
-                continue;
-            }
-            ConfigEntry::Mapping(mapping) => ("mappings", json!(mapping)),
-            ConfigEntry::Heartbeat(heartbeat) => ("heartbeats", json!(heartbeat)),
-            // Silences are no part of a site document.
-            ConfigEntry::Silence(_) | ConfigEntry::Revision(_) => continue,
-        };
-        if let Some(section) = site[section].as_array_mut() {
-            section.push(value);
-        }
-    }
-    Ok(Json(site))
+    Ok(Json(ShownSite::of(stored.revision, entries(&stored))))
 }
 
 async fn put(
     State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
     query: Result<Query<ApplyQuery>, QueryRejection>,
     body: String,
 ) -> Result<Json<Applied>, ApiError> {
-    Ok(Json(apply(&api, &body, query?.dry_run).await?))
+    Ok(Json(apply(&api, &body, query?.dry_run, &principal).await?))
 }
 
 /// Applies a document: all of it or nothing.
-pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applied, ApiError> {
+pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool, by: &Principal) -> Result<Applied, ApiError> {
     let stored = api.store.site().await?;
     let before = entries(&stored);
     let after = checked(api, text, before.clone()).await?;
@@ -138,7 +125,8 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
             None => remove.push(change.key.clone()),
         }
     }
-    let revision = api.store.change_site(stored.revision, &set, &remove).await?;
+    let new = api.new_revision(&stored, &set, &remove, by);
+    let revision = api.store.change_site(&new).await?;
     let published = api.publisher.publish(revision).await;
     Ok(Applied {
         changes,
@@ -146,6 +134,26 @@ pub(crate) async fn apply(api: &Api, text: &str, dry_run: bool) -> Result<Applie
         applied: true,
         published,
     })
+}
+
+impl Api {
+    /// The revision that this change of the stored site makes now.
+    fn new_revision<'a>(
+        &self,
+        stored: &StoredSite,
+        set: &'a BTreeMap<String, String>,
+        remove: &'a [String],
+        by: &'a Principal,
+    ) -> NewRevision<'a> {
+        NewRevision {
+            expected: stored.revision,
+            set,
+            remove,
+            by,
+            at: self.context.clock.now(),
+            keep: self.site_revisions,
+        }
+    }
 }
 
 /// How often a change is tried when other processes change the site at the same time.
@@ -162,6 +170,7 @@ pub(crate) struct EntryChange<T> {
 /// was changed.
 pub(crate) async fn change<T, E: From<ApiError>>(
     api: &Api,
+    by: &Principal,
     decide: impl Fn(BTreeMap<String, ConfigEntry>, Timestamp) -> Result<EntryChange<T>, E>,
 ) -> Result<(T, Option<u64>), E> {
     for _ in 0..ATTEMPTS {
@@ -175,7 +184,8 @@ pub(crate) async fn change<T, E: From<ApiError>>(
             .into_iter()
             .map(|entry| (entry.key(), json!(entry).to_string()))
             .collect();
-        match api.store.change_site(stored.revision, &set, &remove).await {
+        let new = api.new_revision(&stored, &set, &remove, by);
+        match api.store.change_site(&new).await {
             Ok(revision) => {
                 drop(changing);
                 // It is stored; should the log be away, the stages read it as soon as that is back.
@@ -216,6 +226,11 @@ pub fn mappings(text: &str) -> Result<Vec<Mapping>, Vec<Problem>> {
 /// What is stored, by key. An entry that this version cannot read is left out, and stays as it is: the stages, which
 /// follow the site, name it in `/readyz`.
 pub(crate) fn entries(stored: &StoredSite) -> BTreeMap<String, ConfigEntry> {
+    readable(&stored.entries)
+}
+
+/// Those of the stored entries that this version can read.
+fn readable(stored: &BTreeMap<String, String>) -> BTreeMap<String, ConfigEntry> {
     let parse = |(key, text): (&String, &String)| match serde_json::from_str(text) {
         Ok(entry) => Some((key.clone(), entry)),
         Err(error) => {
@@ -223,7 +238,7 @@ pub(crate) fn entries(stored: &StoredSite) -> BTreeMap<String, ConfigEntry> {
             None
         }
     };
-    stored.entries.iter().filter_map(parse).collect()
+    stored.iter().filter_map(parse).collect()
 }
 
 fn differences(

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod attempts;
 pub mod connections;
 pub mod mqtt;
+pub mod principal;
 pub mod secrets;
 pub mod server;
 pub mod session;

@@ -13,6 +13,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use schemas::Principal;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ use subtle::ConstantTimeEq;
 
 use crate::attempts::WrongCredential;
 
+/// The name of the access token when the settings give it none: everyone who signs in shares it.
+const TOKEN_NAME: &str = "shared";
 const COOKIE: &str = "reveille_session";
 /// How large a request to sign in may be, since it needs no credential to send one.
 const SIGN_IN_BYTES_MAX: usize = 16 * 1024;
@@ -33,6 +36,8 @@ pub struct Access {
 }
 
 struct Token {
+    /// By which its holders are known in histories and revisions.
+    name: String,
     token: String,
     /// What the cookie holds: it proves that the token was known, and does not tell it.
     session: String,
@@ -41,9 +46,9 @@ struct Token {
 }
 
 /// Which credential a request shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Shown {
-    Right,
+    Right(Principal),
     Wrong,
     Nothing,
 }
@@ -54,8 +59,9 @@ struct SignIn {
 }
 
 impl Access {
-    /// Access with this token, or for everybody, to a console at this address.
-    pub fn new(token: Option<&str>, console_url: &str) -> Self {
+    /// Access with this token, or for everybody, to a console at this address. The token is called `shared`, unless it has
+    /// a name.
+    pub fn new(token: Option<&str>, token_name: Option<&str>, console_url: &str) -> Self {
         let token = token.map(|token| {
             let digest = Sha256::new()
                 .chain_update(b"reveille session")
@@ -63,6 +69,7 @@ impl Access {
                 .finalize();
             let session = hex::encode(digest);
             Arc::new(Token {
+                name: token_name.unwrap_or(TOKEN_NAME).to_owned(),
                 token: token.to_owned(),
                 session,
                 secure: console_url.starts_with("https://"),
@@ -94,7 +101,7 @@ impl Access {
 
     fn shown(&self, headers: &HeaderMap) -> Shown {
         let Some(token) = &self.token else {
-            return Shown::Right;
+            return Shown::Right(Principal::anonymous());
         };
         let authorization = header_text(headers, header::AUTHORIZATION);
         let bearer = authorization.and_then(|text| credentials(text, "Bearer"));
@@ -105,13 +112,16 @@ impl Access {
                 .split(';')
                 .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
         });
-        let right = bearer.is_some_and(|shown| same(shown, &token.token))
-            || password.as_deref().is_some_and(|shown| same(shown, &token.token))
-            || cookie.is_some_and(|shown| same(shown, &token.session));
-        match right {
-            true => Shown::Right,
-            false if bearer.is_some() || password.is_some() || cookie.is_some() => Shown::Wrong,
-            false => Shown::Nothing,
+        let sent = bearer.is_some_and(|shown| same(shown, &token.token))
+            || password.as_deref().is_some_and(|shown| same(shown, &token.token));
+        if sent {
+            Shown::Right(Principal::token(&token.name))
+        } else if cookie.is_some_and(|shown| same(shown, &token.session)) {
+            Shown::Right(Principal::session(&token.name))
+        } else if bearer.is_some() || password.is_some() || cookie.is_some() {
+            Shown::Wrong
+        } else {
+            Shown::Nothing
         }
     }
 }
@@ -168,7 +178,7 @@ async fn protect_browsers(State(access): State<Access>, request: Request, next: 
     next.run(request).await
 }
 
-async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
+async fn check(State(access): State<Access>, mut request: Request, next: Next) -> Response {
     if access.token.is_none() && misled(request.headers()) {
         let error = json!({ "error": {
             "code": "unknown_host",
@@ -177,46 +187,54 @@ async fn check(State(access): State<Access>, request: Request, next: Next) -> Re
         return (StatusCode::FORBIDDEN, Json(error)).into_response();
     }
     match access.shown(request.headers()) {
-        Shown::Right => next.run(request).await,
-        other => refused(other),
+        Shown::Right(principal) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        other => refused(&other),
     }
 }
 
 async fn session(State(access): State<Access>, headers: HeaderMap) -> Response {
     let authentication = if access.token.is_some() { "token" } else { "none" };
     match access.shown(&headers) {
-        Shown::Right => Json(json!({ "user": null, "authentication": authentication })).into_response(),
-        other => refused(other),
+        Shown::Right(principal) => {
+            let session = json!({ "user": null, "authentication": authentication, "principal": principal });
+            Json(session).into_response()
+        }
+        other => refused(&other),
     }
 }
 
 async fn sign_in(State(access): State<Access>, Json(body): Json<SignIn>) -> Response {
     match &access.token {
-        None => Json(json!({ "user": null, "authentication": "none" })).into_response(),
+        None => {
+            let session =
+                json!({ "user": null, "authentication": "none", "principal": Principal::anonymous() });
+            Json(session).into_response()
+        }
         Some(token) if same(&body.token, &token.token) => {
             let secure = if token.secure { "; Secure" } else { "" };
             let cookie = format!(
                 "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}",
                 token.session
             );
-            (
-                [(header::SET_COOKIE, cookie)],
-                Json(json!({ "user": null, "authentication": "token" })),
-            )
-                .into_response()
+            let principal = Principal::session(&token.name);
+            let session = json!({ "user": null, "authentication": "token", "principal": principal });
+            ([(header::SET_COOKIE, cookie)], Json(session)).into_response()
         }
-        Some(_) => refused(Shown::Wrong),
+        Some(_) => refused(&Shown::Wrong),
     }
 }
 
-fn refused(shown: Shown) -> Response {
+fn refused(shown: &Shown) -> Response {
     let error = json!({ "error": {
         "code": "unauthenticated",
         "message": "show the access token: sign in on the console, or send it as `Authorization: Bearer` or as the password of basic authentication",
     } });
     let headers = [(header::WWW_AUTHENTICATE, "Bearer")];
     let mut answer = (StatusCode::UNAUTHORIZED, headers, Json(error)).into_response();
-    if shown == Shown::Wrong {
+    if *shown == Shown::Wrong {
         answer.extensions_mut().insert(WrongCredential::Operator);
     }
     answer
@@ -228,7 +246,7 @@ mod tests {
 
     impl Access {
         fn admits(&self, headers: &HeaderMap) -> bool {
-            self.shown(headers) == Shown::Right
+            matches!(self.shown(headers), Shown::Right(_))
         }
     }
 
@@ -264,7 +282,7 @@ mod tests {
         use axum::body::Body;
         use tower::ServiceExt;
         for (token, status) in [(None, 403), (Some("a token that is long"), 200)] {
-            let routes = Access::new(token, "").guard(Router::new().route("/", get(|| async { "in" })));
+            let routes = Access::new(token, None, "").guard(Router::new().route("/", get(|| async { "in" })));
             let request = Request::get("/")
                 .header(header::HOST, "evil.example:8080")
                 .header(header::AUTHORIZATION, "Bearer a token that is long")
@@ -279,7 +297,7 @@ mod tests {
         use axum::body::Body;
         use tower::ServiceExt;
         for token in [None, Some("a token that is long")] {
-            let access = Access::new(token, "");
+            let access = Access::new(token, None, "");
             let routes = Router::new().route("/api/v2/silences", get(|| async {}).post(|| async {}));
             let routes = access.guard(routes).merge(access.routes());
             for (path, origin, status) in [
@@ -302,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_token_or_its_session_is_let_in_and_nothing_else() {
-        let access = Access::new(Some("correct horse"), "http://127.0.0.1:8080");
+        let access = Access::new(Some("correct horse"), None, "http://127.0.0.1:8080");
         let session = access.token.as_ref().unwrap().session.clone();
         assert!(access.admits(&headers(header::AUTHORIZATION, "Bearer correct horse")));
         for s9_the_scheme_has_no_case in ["bearer correct horse", "BEARER  correct horse"] {
@@ -323,14 +341,68 @@ mod tests {
         assert!(!access.admits(&headers(header::AUTHORIZATION, "Bearer correct")));
         assert!(!access.admits(&headers(header::COOKIE, "reveille_session=correct horse")));
         assert!(!access.admits(&HeaderMap::new()));
-        assert!(Access::new(None, "").admits(&HeaderMap::new()));
+        assert!(Access::new(None, None, "").admits(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn what_is_guarded_knows_whose_request_it_is() {
+        use axum::body::Body;
+        use tower::ServiceExt;
+
+        use crate::principal::Caller;
+
+        let named = Access::new(Some("correct horse"), Some("on-call"), "");
+        let session = format!("{COOKIE}={}", named.token.as_ref().unwrap().session);
+        let unnamed = Access::new(Some("correct horse"), None, "");
+        let open = Access::new(None, None, "");
+        for (access, header, value, expected) in [
+            (
+                &named,
+                header::AUTHORIZATION,
+                "Bearer correct horse",
+                Principal::token("on-call"),
+            ),
+            (
+                &named,
+                header::AUTHORIZATION,
+                "Basic YTpjb3JyZWN0IGhvcnNl",
+                Principal::token("on-call"),
+            ),
+            (
+                &named,
+                header::COOKIE,
+                session.as_str(),
+                Principal::session("on-call"),
+            ),
+            (
+                &unnamed,
+                header::AUTHORIZATION,
+                "Bearer correct horse",
+                Principal::token("shared"),
+            ),
+            (&open, header::ACCEPT, "*/*", Principal::anonymous()),
+        ] {
+            let who = get(|Caller(principal): Caller| async move { Json(principal) });
+            let routes = access.guard(Router::new().route("/", who)).merge(access.routes());
+            for path in ["/", "/api/v1/session"] {
+                let request = Request::get(path)
+                    .header(&header, value)
+                    .body(Body::empty())
+                    .unwrap();
+                let answer = routes.clone().oneshot(request).await.unwrap();
+                let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+                let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let shown = if path == "/" { &body } else { &body["principal"] };
+                assert_eq!(*shown, json!(expected), "{path} {value}");
+            }
+        }
     }
 
     #[tokio::test]
     async fn s6_a_wrong_credential_is_marked_and_a_missing_one_is_not() {
         use axum::body::Body;
         use tower::ServiceExt;
-        let access = Access::new(Some("correct horse"), "");
+        let access = Access::new(Some("correct horse"), None, "");
         let routes = access.guard(Router::new().route("/", get(|| async {})));
         let routes = routes.merge(access.routes());
         let sign_in = r#"{"token": "a wrong token"}"#;
@@ -379,7 +451,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_of_a_console_with_tls_goes_over_tls_only() {
         for (console_url, secure) in [("https://a.example", true), ("http://127.0.0.1:8080", false)] {
-            let access = Access::new(Some("correct horse"), console_url);
+            let access = Access::new(Some("correct horse"), None, console_url);
             let token = "correct horse".to_owned();
             let answer = sign_in(State(access), Json(SignIn { token })).await;
             let cookie = header_text(answer.headers(), header::SET_COOKIE).unwrap();

@@ -31,6 +31,8 @@ const BODY_MEMORY_BYTES: usize = 4 * schemas::config::Limits::LARGEST_BODY as us
 const REJECTED_BYTES_MIN: u64 = 64 << 20;
 /// Shorter tokens can be guessed.
 const ACCESS_TOKEN_LENGTH_MIN: usize = 16;
+/// Characters of the name of a token: it stands in every line of a history that its holders make.
+const ACCESS_TOKEN_NAME_CHARACTERS_MAX: usize = 100;
 
 /// Variables with the prefix that are not settings of a process.
 const NOT_SETTINGS: &[&str] = &["bin", "url", "integration_key", "curl_key", "demo", "data"];
@@ -107,12 +109,16 @@ pub struct Settings {
     pub tls_client_certificates: Option<ClientCertificates>,
     /// What operators must show to use console and API. Without it nothing listens beyond loopback.
     pub access_token: Option<String>,
+    /// By which name its holders are known in histories and revisions; `shared` when not set.
+    pub access_token_name: Option<String>,
     /// For how many days finished deliveries are kept; 30 when not set.
     pub deliveries_days: Option<u32>,
     /// For how many days after its end the history of an alert is kept; 400 when not set.
     pub history_days: Option<u32>,
     /// For how many days a closed alert is kept; 400 when not set.
     pub closed_alerts_days: Option<u32>,
+    /// How many revisions of the site are kept; 10,000 when not set.
+    pub site_revisions: Option<u32>,
     /// For how many days bodies that were refused are kept; 30 when not set.
     pub rejected_days: Option<u32>,
     /// How many bytes of them are kept at most; no bound when not set.
@@ -180,9 +186,11 @@ const NAMES: &[&str] = &[
     "tls_client_ca",
     "tls_client_certificates",
     "access_token",
+    "access_token_name",
     "deliveries_days",
     "history_days",
     "closed_alerts_days",
+    "site_revisions",
     "rejected_days",
     "rejected_bytes",
     "last_seen_seconds",
@@ -334,6 +342,16 @@ impl Settings {
             return Err(
                 "this access token can be guessed (repeated characters, characters in a row, or common words): make one, for example with `head -c 24 /dev/urandom | base64`",
             );
+        }
+        let is_name = |name: &String| {
+            let length = name.trim().chars().count();
+            (1..=ACCESS_TOKEN_NAME_CHARACTERS_MAX).contains(&length) && !name.contains(char::is_control)
+        };
+        if name == "access_token_name" && !self.access_token_name.as_ref().is_none_or(is_name) {
+            return Err("give 1 to 100 characters in one line, or leave it out");
+        }
+        if name == "site_revisions" && self.site_revisions == Some(0) {
+            return Err("at least 1: the revision in use is one of those that are kept");
         }
         for (bound, value) in [
             ("connections", self.connections),
@@ -598,6 +616,7 @@ fn typed(name: &str, value: String) -> toml::Value {
             | "deliveries_days"
             | "history_days"
             | "closed_alerts_days"
+            | "site_revisions"
             | "rejected_days"
             | "rejected_bytes"
             | "aerospike_closed_seconds"
@@ -683,6 +702,12 @@ mod tests {
                 "REVEILLE_ACCESS_TOKEN: access_token: an access token has at least 16",
             ),
             ("REVEILLE_ACCESS_TOKEN", "fifteen letters", "has at least 16"),
+            (
+                "REVEILLE_ACCESS_TOKEN_NAME",
+                " ",
+                "access_token_name: give 1 to 100 characters",
+            ),
+            ("REVEILLE_SITE_REVISIONS", "0", "site_revisions: at least 1"),
             (
                 "REVEILLE_LOG_LEVEL",
                 "=loud",

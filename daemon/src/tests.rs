@@ -242,6 +242,7 @@ fn command(fingerprint: Fingerprint, requested_at: Timestamp) -> Command {
         idempotency_key: "key".to_owned(),
         fingerprint,
         author: "ann".to_owned(),
+        requested_by: schemas::Principal::token("shared"),
         requested_at,
         action: Action::Acknowledge { comment: None },
     }

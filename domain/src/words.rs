@@ -23,7 +23,7 @@ pub fn shown(entry: HistoryEntry) -> ShownHistoryEntry {
 /// Who did it: `operator NAME`, `integration NAME`, `scenario NAME step NUMBER`, `channel NAME` or `reveille`.
 pub fn actor(actor: &Actor) -> String {
     match actor {
-        Actor::User { name } => format!("operator {name}"),
+        Actor::User { name, .. } => format!("operator {name}"),
         Actor::Integration { name } => format!("integration {name}"),
         Actor::Step { scenario, number } => format!("scenario {scenario} step {number}"),
         Actor::Channel { channel } => format!("channel {channel}"),
@@ -34,7 +34,7 @@ pub fn actor(actor: &Actor) -> String {
 /// The name of who did it.
 pub fn name(actor: &Actor) -> &str {
     match actor {
-        Actor::User { name } | Actor::Integration { name } => name,
+        Actor::User { name, .. } | Actor::Integration { name } => name,
         Actor::Step { scenario, .. } => scenario,
         Actor::Channel { channel } => channel.name(),
         Actor::System => "reveille",

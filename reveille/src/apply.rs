@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use api::site::{Applied, ChangeKind, Problem};
+use api::site::{Applied, ChangeKind, Problem, SiteChange};
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
@@ -74,9 +74,10 @@ pub(crate) fn told_problem(file: &str, problem: &Problem) -> String {
     format!("{file}:{line}:{column}: {message}{remedy}")
 }
 
-fn told(applied: &Applied, dry_run: bool) -> String {
+/// A line for each change of the site.
+pub(crate) fn told_changes(changes: &[SiteChange]) -> String {
     let mut text = String::new();
-    for change in &applied.changes {
+    for change in changes {
         let sign = match change.change {
             ChangeKind::Add => '+',
             ChangeKind::Change => '~',
@@ -88,6 +89,11 @@ fn told(applied: &Applied, dry_run: bool) -> String {
         }
         text.push('\n');
     }
+    text
+}
+
+fn told(applied: &Applied, dry_run: bool) -> String {
+    let mut text = told_changes(&applied.changes);
     text.push_str(&match (applied.changes.len(), dry_run) {
         (0, _) => format!("Nothing differs; the site is at revision {}.\n", applied.revision),
         (count, true) => format!("{count} would differ; nothing was applied.\n"),

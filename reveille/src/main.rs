@@ -18,6 +18,7 @@ mod printable;
 mod process;
 mod rejected;
 mod server;
+mod site;
 mod stages;
 mod trial;
 mod up;
@@ -37,6 +38,7 @@ Examples:
   reveille up                     everything in one process; state in ./reveille-data
   reveille up --demo              the same, with a lifelike scene of alerts
   reveille apply -f site.yaml     declare environments, scenarios, integrations, bots
+  reveille site revisions         who changed the site, and when
   reveille import alerts.csv      post the alerts of a file
   reveille rejected list          what could not be used, and why
   reveille try --source api a.json  what would become of a body
@@ -65,6 +67,8 @@ enum Command {
     Api(StageArgs),
     /// Apply a site document: environments, scenarios, integrations, bots, rules.
     Apply(apply::Apply),
+    /// Look at the configuration, and who changed it.
+    Site(site::Arguments),
     /// Post the alerts of a file (NDJSON or CSV).
     Import(import::Import),
     /// Look at the bodies that were refused, and post them again.
@@ -80,7 +84,12 @@ impl Command {
     const fn serves(&self) -> bool {
         !matches!(
             self,
-            Self::Apply(_) | Self::Import(_) | Self::Rejected(_) | Self::Try(_) | Self::Log(_)
+            Self::Apply(_)
+                | Self::Site(_)
+                | Self::Import(_)
+                | Self::Rejected(_)
+                | Self::Try(_)
+                | Self::Log(_)
         )
     }
 }
@@ -160,6 +169,7 @@ fn main() -> ExitCode {
             Command::Notifiers(arguments) => stages::run(stages::Stage::Notifiers, arguments.config).await,
             Command::Api(arguments) => stages::run(stages::Stage::Api, arguments.config).await,
             Command::Apply(arguments) => apply::run(arguments).await,
+            Command::Site(arguments) => site::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Rejected(arguments) => rejected::run(arguments).await,
             Command::Try(arguments) => trial::run(&arguments),

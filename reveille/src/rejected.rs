@@ -9,10 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use schemas::rejection::{HEADER_VOUCHER, Rejected, RejectedKind};
-use serde_json::Value;
 
 use crate::printable::{in_line, printable};
-use crate::server::{SenderKey, Server};
+use crate::server::{SenderKey, Server, message};
 
 /// Look at the bodies that were refused, and post them again.
 ///
@@ -90,7 +89,8 @@ async fn list(arguments: List) -> anyhow::Result<()> {
         ("limit", Some(limit.as_str())),
     ];
     let server = &arguments.server;
-    let page = asked(server, server.api(Method::GET, "/api/v1/rejected", &query)).await?;
+    let request = server.api(Method::GET, "/api/v1/rejected", &query);
+    let page = server.successful_answer(request).await?;
     let page: RejectedPage = serde_json::from_value(page).context("the answer is not understood")?;
     std::io::stdout().write_all(told(&page).as_bytes())?;
     Ok(())
@@ -185,22 +185,8 @@ fn path(rejected: &Rejected) -> Result<&str, &'static str> {
 
 async fn whole(server: &Server, id: &str) -> anyhow::Result<RejectedWhole> {
     let request = server.api(Method::GET, &format!("/api/v1/rejected/{id}"), &[]);
-    let whole = asked(server, request).await?;
+    let whole = server.successful_answer(request).await?;
     serde_json::from_value(whole).context("the answer is not understood")
-}
-
-async fn asked(server: &Server, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-    let (status, answer) = server.answer(request).await?;
-    if !status.is_success() {
-        bail!(message(&answer));
-    }
-    Ok(answer)
-}
-
-fn message(answer: &Value) -> String {
-    let message = answer["error"]["message"].as_str();
-    // Some doors answer in words of their own.
-    message.map_or_else(|| answer.to_string(), str::to_owned)
 }
 
 fn body(rejected: &Rejected) -> anyhow::Result<Vec<u8>> {
@@ -260,8 +246,9 @@ fn described(whole: &RejectedWhole, raw: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
 
     fn rejected(more: Value) -> Rejected {
         let mut value = json!({

@@ -62,6 +62,22 @@ impl Server {
             .with_context(|| format!("{} answered {status}, but not as Reveille does", self.url))?;
         Ok((status, body))
     }
+
+    /// The same, where anything but success is an error with Reveille's message.
+    pub(crate) async fn successful_answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let (status, answer) = self.answer(request).await?;
+        if !status.is_success() {
+            anyhow::bail!(message(&answer));
+        }
+        Ok(answer)
+    }
+}
+
+/// Why Reveille has not done something.
+pub(crate) fn message(answer: &Value) -> String {
+    let message = answer["error"]["message"].as_str();
+    // Some endpoints answer in words of their own.
+    message.map_or_else(|| answer.to_string(), str::to_owned)
 }
 
 /// What lets alerts in.

@@ -8,6 +8,7 @@ use api::Api;
 use axum::Router;
 use bridge::Bridge;
 use chassis::connections::ConnectionLimits;
+use chassis::principal::require_for_all;
 use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
@@ -17,6 +18,7 @@ use pipeline::log::embedded::OpenError;
 use pipeline::log::kafka::{KafkaLog, KafkaSettings};
 use pipeline::log::spooled::{SpoolError, SpooledLog};
 use pipeline::{Context, Health, Log};
+use schemas::Permission;
 use store::Store;
 use tokio::task::JoinSet;
 use view::aerospike::{AerospikeSettings, AerospikeView};
@@ -172,6 +174,20 @@ pub(crate) fn bridge_limits(settings: &Settings) -> bridge::Limits {
     }
 }
 
+/// Who may use console, API and websocket.
+pub(crate) fn access(settings: &Settings) -> Access {
+    Access::new(
+        settings.access_token.as_deref(),
+        settings.access_token_name.as_deref(),
+        &settings.console_url(),
+    )
+}
+
+/// The websocket of the console, which shows alerts.
+pub(crate) fn live(bridge: Bridge) -> Router {
+    require_for_all(Permission::AlertsRead, bridge::routes(bridge))
+}
+
 /// How long bodies that were refused are kept.
 pub(crate) fn rejected_retention(settings: &Settings) -> RejectedRetention {
     RejectedRetention {
@@ -266,7 +282,7 @@ async fn start(
             .clone()
             .ok_or_else(|| anyhow::anyhow!("the stage has no database"))
     };
-    let access = Access::new(settings.access_token.as_deref(), &settings.console_url());
+    let access = access(settings);
     let routes = match stage {
         Stage::Collectors => {
             let site_key = settings.site_key_if_set()?;
@@ -324,7 +340,7 @@ async fn start(
                 ));
                 view
             };
-            access.guard(bridge::routes(Bridge::start(
+            access.guard(live(Bridge::start(
                 context.clone(),
                 view,
                 bridge_limits(settings),
@@ -332,7 +348,8 @@ async fn start(
         }
         Stage::Api => {
             let api = Api::start(context, store()?, settings.site_key()?)
-                .as_alertmanager(settings.alertmanager_version.as_deref());
+                .as_alertmanager(settings.alertmanager_version.as_deref())
+                .keeping_revisions(settings.site_revisions);
             access
                 .guard(api.routes())
                 .merge(api.opsgenie(site::follow(context), &settings.console_url()))

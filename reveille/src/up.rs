@@ -9,11 +9,11 @@ use anyhow::{Context as _, bail};
 use api::Api;
 use axum::Router;
 use bridge::Bridge;
-use chassis::session::Access;
 use chassis::settings::Settings;
 use chassis::{admin, server, site};
 use collectors::Collectors;
 use pipeline::log::embedded::EmbeddedLog;
+use schemas::Principal;
 use tokio::task::JoinSet;
 use view::View;
 use view::memory::MemoryView;
@@ -69,11 +69,12 @@ pub(crate) async fn run(
     let view: Arc<dyn View> = Arc::new(MemoryView::new());
     let site = site::follow_at_pace(&context, stages::pace(&settings));
     let api = Api::start(&context, store.clone(), site_key.clone())
-        .as_alertmanager(settings.alertmanager_version.as_deref());
+        .as_alertmanager(settings.alertmanager_version.as_deref())
+        .keeping_revisions(settings.site_revisions);
     if let Some(key) = &integration_key
         && api.is_new().await?
     {
-        api.apply(&default_site(key), false)
+        api.apply(&default_site(key), false, &Principal::system())
             .await
             .context("the first site cannot be applied")?;
     }
@@ -98,11 +99,11 @@ pub(crate) async fn run(
             allow_private_destinations: settings.allow_private_destinations,
         },
     ));
-    let access = Access::new(settings.access_token.as_deref(), &settings.console_url());
+    let access = stages::access(&settings);
     let guarded = access.guard(
         Router::new()
             .merge(api.routes())
-            .merge(bridge::routes(Bridge::start(
+            .merge(stages::live(Bridge::start(
                 context.clone(),
                 view,
                 stages::bridge_limits(&settings),

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Fingerprint;
 use crate::alert::Amendment;
+use crate::{Fingerprint, Principal};
 
 /// One wish of one operator about one alert. Topic `alerts.commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,8 +18,10 @@ pub struct Command {
     pub idempotency_key: String,
     /// Which alert.
     pub fingerprint: Fingerprint,
-    /// Who wants it.
+    /// Who wants it, as the caller says.
     pub author: String,
+    /// Who has sent the request, as far as that is known.
+    pub requested_by: Principal,
     /// When the wish was taken.
     pub requested_at: Timestamp,
     /// What is to be done.

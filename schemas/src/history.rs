@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::notification::{DeliveryFailure, NotificationKind};
-use crate::{Channel, Endpoint, Fingerprint, HoldKind, Severity};
+use crate::{Channel, Endpoint, Fingerprint, HoldKind, Severity, Via};
 
 /// One line of an alert's history, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +68,8 @@ pub enum Actor {
     User {
         /// The name that was given.
         name: String,
+        /// By what means the request came, which says how far the name can be trusted.
+        via: Via,
     },
     /// A sender.
     Integration {

@@ -18,6 +18,7 @@ pub mod history;
 pub mod hold;
 pub mod live;
 pub mod notification;
+pub mod principal;
 pub mod rejection;
 pub mod topics;
 pub mod usage;
@@ -34,6 +35,7 @@ pub use notification::{
     DeliveryFailure, Endpoint, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,
 };
+pub use principal::{Permission, Principal, Role, Via};
 pub use topics::Topic;
 pub use usage::{KeyRefusal, KeyUsage};
 

@@ -29,8 +29,8 @@ pub use connection::Store;
 pub use deliveries::DeliveryPage;
 pub use error::StoreError;
 pub use model::{
-    AlertQuery, Attachment, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, OutboxMessage,
-    OutboxRow, Page, RequestOutcome, StatusWanted, StoredSite,
+    AlertQuery, Attachment, Claim, Commit, Delivery, DeliveryState, DeliveryUpdate, Loaded, NewRevision,
+    OutboxMessage, OutboxRow, Page, RequestOutcome, SiteRevision, StatusWanted, StoredSite,
 };
 pub use outbox::publish;
 pub use retention::Pruned;

@@ -17,6 +17,7 @@ const MARIADB: &[&str] = &[
     include_str!("../migrations/mariadb/0006_outbox_scope.sql"),
     include_str!("../migrations/mariadb/0007_silenced.sql"),
     include_str!("../migrations/mariadb/0008_last_seen.sql"),
+    include_str!("../migrations/mariadb/0009_site_revisions.sql"),
 ];
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_tables.sql"),
@@ -27,6 +28,7 @@ const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0006_outbox_scope.sql"),
     include_str!("../migrations/sqlite/0007_silenced.sql"),
     include_str!("../migrations/sqlite/0008_last_seen.sql"),
+    include_str!("../migrations/sqlite/0009_site_revisions.sql"),
 ];
 
 impl Store {

@@ -6,7 +6,7 @@ use domain::deadlines::Deadline;
 use domain::{AlertState, LastSeen};
 use jiff::Timestamp;
 use schemas::live::Filter;
-use schemas::{Fingerprint, HistoryEntry, LedgerEntry, Notification, Receipt, Topic};
+use schemas::{Fingerprint, HistoryEntry, LedgerEntry, Notification, Principal, Receipt, Topic};
 use uuid::Uuid;
 
 /// The right to write the rows of a partition, until somebody else claims it.
@@ -181,4 +181,32 @@ pub struct StoredSite {
     pub entries: BTreeMap<String, String>,
     /// Whether this revision is known to be on the `config` topic.
     pub published: bool,
+}
+
+/// A change of the configuration, which makes a new revision of it.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRevision<'a> {
+    /// The revision that is changed; if another one has been made meanwhile, nothing is.
+    pub expected: u64,
+    /// The entries that are new or change (JSON of [`schemas::config::ConfigEntry`]), by their key.
+    pub set: &'a BTreeMap<String, String>,
+    /// The keys of the entries that go.
+    pub remove: &'a [String],
+    /// Who changes it.
+    pub by: &'a Principal,
+    /// When.
+    pub at: Timestamp,
+    /// How many revisions are kept, this one among them; one at least.
+    pub keep: u32,
+}
+
+/// A revision of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRevision {
+    /// Its number, from 1.
+    pub revision: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who made it.
+    pub by: Principal,
 }

@@ -2,12 +2,9 @@
 //!
 //! Senders post their alerts to `/api/v2/alerts` too; that is a door of the collectors.
 
-use std::sync::Arc;
+use schemas::Permission;
 
-use axum::Router;
-use axum::routing::get;
-
-use crate::Api;
+use crate::routes::{Method, Operation, Routes};
 
 mod alerts;
 mod fingerprint;
@@ -21,20 +18,31 @@ mod tests;
 /// The parameters of a query, in their order.
 type Pairs = Vec<(String, String)>;
 
-pub(crate) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/v2/alerts", get(alerts::list))
-        .route("/api/v2/alerts/groups", get(alerts::groups))
-        .route("/api/v2/silences", get(silences::list).post(silences::put))
-        .route(
-            "/api/v2/silence/{id}",
-            get(silences::one).delete(silences::expire),
-        )
-        .route("/api/v2/receivers", get(status::receivers))
-        .route("/api/v2/status", get(status::status))
-        .route("/-/healthy", get(probes::healthy))
-        .route("/-/ready", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
+/// Where Alertmanager describes its API.
+const SPECIFICATION: &str = "https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml";
+/// Where it describes the addresses beside it.
+const MANAGEMENT: &str = "https://prometheus.io/docs/alerting/latest/management_api/";
+
+pub(crate) fn routes() -> Routes {
+    use Method::{Delete, Get, Post};
+    use Permission::{AlertsRead, SilencesRead, SilencesWrite, SiteRead, StatusRead};
+    let of = |method, path: &'static str, permission| {
+        Operation::following(SPECIFICATION, method, path, permission)
+    };
+    let beside = |path: &'static str| Operation::following(MANAGEMENT, Get, path, StatusRead);
+    let silence = "/api/v2/silence/{id}";
+    Routes::new()
+        .add(of(Get, "/api/v2/alerts", AlertsRead), alerts::list)
+        .add(of(Get, "/api/v2/alerts/groups", AlertsRead), alerts::groups)
+        .add(of(Get, "/api/v2/silences", SilencesRead), silences::list)
+        .add(of(Post, "/api/v2/silences", SilencesWrite), silences::put)
+        .add(of(Get, silence, SilencesRead), silences::one)
+        .add(of(Delete, silence, SilencesWrite), silences::expire)
+        .add(of(Get, "/api/v2/receivers", SiteRead), status::receivers)
+        .add(of(Get, "/api/v2/status", SiteRead), status::status)
+        .add(beside("/-/healthy"), probes::healthy)
+        .add(beside("/-/ready"), probes::ready)
+        .add(beside("/metrics"), probes::metrics)
 }
 
 /// A time as Alertmanager writes it.

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use chassis::principal::Caller;
 use domain::matcher::{self, Matcher};
 use domain::silence;
 use jiff::Timestamp;
@@ -95,9 +96,13 @@ pub(super) async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> 
     Ok(Json(shown(silence, api.context.clock.now())))
 }
 
-pub(super) async fn put(State(api): State<Arc<Api>>, body: Bytes) -> Result<Json<Value>, Refusal> {
+pub(super) async fn put(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
     let posted: Posted = serde_json::from_slice(&body).map_err(Refusal::body)?;
-    let silence = match silences::put(&api, posted.read()?).await {
+    let silence = match silences::put(&api, &principal, posted.read()?).await {
         Err(ApiError::NotFound(_)) => return Err(not_found()),
         other => other?,
     };
@@ -106,9 +111,10 @@ pub(super) async fn put(State(api): State<Arc<Api>>, body: Bytes) -> Result<Json
 
 pub(super) async fn expire(
     State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    match silences::expire(&api, read_id(&id)?).await {
+    match silences::expire(&api, &principal, read_id(&id)?).await {
         Ok(_) => Ok(StatusCode::OK),
         Err(ApiError::NotFound(_)) => Err(Refusal::NoSilence),
         Err(error) => Err(error.into()),

@@ -9,13 +9,13 @@ use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::{Clock, Context};
 use schemas::config::ConfigEntry;
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Origin, Severity, Topic};
+use schemas::{AlertEvent, DecoratedEvent, EventStatus, Origin, Principal, Severity, Topic};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::Api;
-use crate::tests::store_with;
+use crate::tests::{guarded, set_entries, store_with};
 
 /// An API on a store with the open alerts `disk` and `cpu`, at ten o'clock.
 struct World {
@@ -42,7 +42,7 @@ impl World {
     /// The body of an answer as it is.
     async fn text(&self, path: &str) -> String {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = self.api.routes().oneshot(request).await.unwrap();
+        let response = guarded(&self.api).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
             .await
@@ -61,7 +61,7 @@ impl World {
             .header("content-type", "application/json")
             .body(Body::from(body))
             .unwrap();
-        let response = self.api.routes().oneshot(request).await.unwrap();
+        let response = guarded(&self.api).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
             .await
@@ -402,7 +402,11 @@ async fn what_is_wrong_is_told_as_alertmanager_tells_it() {
 async fn the_status_names_the_version_and_a_configuration_with_the_scenarios() {
     let world = World::new().await;
     let document = "environments: [{name: production}]\nscenarios: [{name: everybody, steps: []}, {name: \"night - shift\", steps: []}]\n";
-    world.api.apply(document, false).await.unwrap();
+    world
+        .api
+        .apply(document, false, &Principal::anonymous())
+        .await
+        .unwrap();
     assert_eq!(
         world.get("/api/v2/receivers").await,
         json!([{ "name": "everybody" }, { "name": "night - shift" }])
@@ -474,16 +478,14 @@ async fn a_site_document_leaves_silences_alone_and_old_ones_are_dropped() {
         comment: "long ago".to_owned(),
         updated_at: "2026-08-01T00:00:00Z".parse().unwrap(),
     });
-    let stored = world.api.store.site().await.unwrap();
     let entry = [(old.key(), json!(old).to_string())].into();
+    set_entries(&world.api.store, &entry).await;
+    let document = "environments: []\nscenarios: []\nintegrations: []\nbots: []\nrules: []\n";
     world
         .api
-        .store
-        .change_site(stored.revision, &entry, &[])
+        .apply(document, false, &Principal::anonymous())
         .await
         .unwrap();
-    let document = "environments: []\nscenarios: []\nintegrations: []\nbots: []\nrules: []\n";
-    world.api.apply(document, false).await.unwrap();
     assert_eq!(world.get("/api/v2/silences").await.as_array().unwrap().len(), 2);
 
     world.silence(&posted("alertname", "cpu")).await;
@@ -561,7 +563,7 @@ async fn c1_many_silences_at_once_are_all_made() {
     for number in 0..40 {
         let body = posted("alertname", &format!("disk-{number}"));
         let request = Request::post("/api/v2/silences").body(Body::from(body.to_string()));
-        posting.spawn(world.api.routes().oneshot(request.unwrap()));
+        posting.spawn(guarded(&world.api).oneshot(request.unwrap()));
     }
     while let Some(answer) = posting.join_next().await {
         assert_eq!(answer.unwrap().unwrap().status(), StatusCode::OK);

@@ -14,7 +14,7 @@ use store::Attachment;
 use super::answer::{Answer, Links};
 use super::list::Asked;
 use super::multipart::{Part, parts};
-use super::{Reading, Refusal};
+use super::{Reading, Refusal, Sender};
 use crate::ApiError;
 
 /// The largest file, in bytes.
@@ -52,11 +52,11 @@ impl Address {
 
 pub(super) async fn list(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(address): Path<Address>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.attached_to(&headers, &address.id, &asked).await?;
+    let alert = reading.attached_to(&integration, &address.id, &asked).await?;
     let attachments = reading.api.store.attachments(alert.fingerprint).await;
     let attachments = attachments.map_err(ApiError::from)?;
     let shown = attachments
@@ -67,12 +67,13 @@ pub(super) async fn list(
 
 pub(super) async fn add(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(address): Path<Address>,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let alert = reading.attached_to(&headers, &address.id, &asked).await?;
+    let alert = reading.attached_to(&integration, &address.id, &asked).await?;
     let body = body.map_err(|_| too_large())?;
     let content_type = headers
         .get(header::CONTENT_TYPE)
@@ -123,11 +124,12 @@ pub(super) async fn add(
 /// Where the content is. Opsgenie's address needs no key; ours does.
 pub(super) async fn one(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(address): Path<Address>,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.attached_to(&headers, &address.id, &asked).await?;
+    let alert = reading.attached_to(&integration, &address.id, &asked).await?;
     let number = address.number()?;
     let attachments = reading.api.store.attachments(alert.fingerprint).await;
     let attachments = attachments.map_err(ApiError::from)?;
@@ -145,11 +147,11 @@ pub(super) async fn one(
 /// The content itself: always a file to keep, whatever is in it.
 pub(super) async fn content(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(address): Path<Address>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.attached_to(&headers, &address.id, &asked).await?;
+    let alert = reading.attached_to(&integration, &address.id, &asked).await?;
     let found = reading
         .api
         .store
@@ -179,11 +181,11 @@ pub(super) async fn content(
 
 pub(super) async fn remove(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(address): Path<Address>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.attached_to(&headers, &address.id, &asked).await?;
+    let alert = reading.attached_to(&integration, &address.id, &asked).await?;
     let removed = reading
         .api
         .store

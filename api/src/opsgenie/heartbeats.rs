@@ -9,16 +9,17 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use schemas::Severity;
+use chassis::principal::Caller;
 use schemas::alert::Status;
 use schemas::config::{ClientHeartbeat, ConfigEntry, Heartbeat};
+use schemas::{Principal, Severity};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::{Reading, Refusal, body};
+use super::{Reading, Refusal, Sender, body};
 use crate::ApiError;
 use crate::site::{self, EntryChange};
 
@@ -65,8 +66,10 @@ pub(super) struct Named {
     name: String,
 }
 
-pub(super) async fn list(State(reading): State<Reading>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Sender(integration): Sender,
+) -> Result<Response, Refusal> {
     let site = reading.site.borrow().clone();
     let own = site.heartbeats.values();
     let own = own.filter(|heartbeat| heartbeat.integration == integration.name);
@@ -79,10 +82,9 @@ pub(super) async fn list(State(reading): State<Reading>, headers: HeaderMap) -> 
 
 pub(super) async fn one(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(Named { name }): Path<Named>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let site = reading.site.borrow().clone();
     let found = site.heartbeats.get(&name);
     let found = found.filter(|heartbeat| heartbeat.integration == integration.name);
@@ -92,12 +94,12 @@ pub(super) async fn one(
 
 pub(super) async fn add(
     State(reading): State<Reading>,
-    headers: HeaderMap,
+    Sender(integration): Sender,
+    Caller(principal): Caller,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let wanted: Wanted = body(bytes)?;
-    let added = changed(&reading, |heartbeats| {
+    let added = changed(&reading, &principal, |heartbeats| {
         let name = wanted.name.as_deref().unwrap_or_default();
         check_name(name)?;
         if heartbeats.contains_key(name) {
@@ -141,13 +143,13 @@ pub(super) async fn add(
 
 pub(super) async fn update(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
+    Caller(principal): Caller,
     Path(Named { name }): Path<Named>,
-    headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let wanted: Wanted = body(bytes)?;
-    let updated = changed(&reading, |heartbeats| {
+    let updated = changed(&reading, &principal, |heartbeats| {
         let known = own(heartbeats, &integration.name, &name)?;
         wanted.applied_to(known.clone()).map(Change::Set)
     });
@@ -157,46 +159,47 @@ pub(super) async fn update(
 
 pub(super) async fn enable(
     reading: State<Reading>,
+    sender: Sender,
+    caller: Caller,
     name: Path<Named>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    switch(reading.0, name.0.name, &headers, true).await
+    switch(&reading, (&sender, &caller), &name.name, true).await
 }
 
 pub(super) async fn disable(
     reading: State<Reading>,
+    sender: Sender,
+    caller: Caller,
     name: Path<Named>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    switch(reading.0, name.0.name, &headers, false).await
+    switch(&reading, (&sender, &caller), &name.name, false).await
 }
 
 async fn switch(
-    reading: Reading,
-    name: String,
-    headers: &HeaderMap,
+    reading: &Reading,
+    (Sender(integration), Caller(principal)): (&Sender, &Caller),
+    name: &str,
     enabled: bool,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(headers)?;
-    let switched = changed(&reading, |heartbeats| {
-        let mut heartbeat = own(heartbeats, &integration.name, &name)?.clone();
+    let switched = changed(reading, principal, |heartbeats| {
+        let mut heartbeat = own(heartbeats, &integration.name, name)?.clone();
         if let Some(client) = &mut heartbeat.by_client {
             client.disabled = !enabled;
         }
         Ok(Change::Set(heartbeat))
     });
-    let answer = Answer::of(shown(&reading, &switched.await?).await?);
+    let answer = Answer::of(shown(reading, &switched.await?).await?);
     let result = if enabled { "Enabled" } else { "Disabled" };
     Ok(answer.with("result", json!(result)).ok())
 }
 
 pub(super) async fn remove(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
+    Caller(principal): Caller,
     Path(Named { name }): Path<Named>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
-    let removed = changed(&reading, |heartbeats| {
+    let removed = changed(&reading, &principal, |heartbeats| {
         Ok(Change::Remove(own(heartbeats, &integration.name, &name)?.clone()))
     });
     removed.await?;
@@ -211,9 +214,10 @@ enum Change {
 /// Changes one heartbeat as `decide` says, and waits until calls are understood so.
 async fn changed(
     reading: &Reading,
+    principal: &Principal,
     decide: impl Fn(&BTreeMap<String, Heartbeat>) -> Result<Change, Refusal>,
 ) -> Result<Heartbeat, Refusal> {
-    let (heartbeat, revision) = site::change(&reading.api, |entries, _| {
+    let (heartbeat, revision) = site::change(&reading.api, principal, |entries, _| {
         let heartbeats = entries.into_values().filter_map(|entry| match entry {
             ConfigEntry::Heartbeat(heartbeat) => Some((heartbeat.name.clone(), heartbeat)),
             _ => None,

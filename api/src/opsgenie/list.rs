@@ -13,7 +13,7 @@ use store::{AlertQuery, StatusWanted};
 
 use super::answer::{Answer, Links};
 use super::query::{self, Query};
-use super::{Reading, Refusal, TYPE, saved_searches, shown};
+use super::{Reading, Refusal, Sender, TYPE, saved_searches, shown};
 use crate::ApiError;
 
 const LIMIT_DEFAULT: usize = 20;
@@ -110,10 +110,11 @@ fn acknowledged_by(alert: &Alert) -> String {
 
 pub(super) async fn list(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?.name.clone();
+    let integration = integration.name.clone();
     let offset = number(&asked, "offset", 0, 0..=DEPTH_MAX)?;
     let limit = number(&asked, "limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     if offset + limit > DEPTH_MAX {
@@ -158,10 +159,10 @@ pub(super) async fn list(
 
 pub(super) async fn count(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?.name.clone();
+    let integration = integration.name.clone();
     let query = searched(&reading, &integration, &asked).await?;
     let (alerts, _) = found(&reading, &integration, &query, None).await?;
     Ok(Answer::of(json!({ "count": alerts.len() })).ok())

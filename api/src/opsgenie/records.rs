@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Links};
 use super::list::{Asked, ascending, number};
-use super::{OneOf, Reading, Refusal};
+use super::{OneOf, Reading, Refusal, Sender};
 use crate::ApiError;
 
 const LIMIT_DEFAULT: usize = 100;
@@ -21,11 +21,14 @@ const LINES_AT_ONCE: usize = 500;
 /// Lists that belong to an alert, by the last segment of the path.
 pub(super) async fn list(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(OneOf { id, deed }): Path<OneOf>,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let alert = reading.alert(&headers, &id, asked.get("identifierType")).await?;
+    let alert = reading
+        .alert(&integration, &id, asked.get("identifierType"))
+        .await?;
     let path = format!("/v2/alerts/{id}/{deed}");
     let links = Links::of(&reading, &headers, &path);
     match deed.as_str() {

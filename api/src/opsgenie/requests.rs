@@ -1,7 +1,7 @@
 //! What came of a request that was accepted.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use domain::opsgenie::RequestId;
 use domain::opsgenie::request::CREATE;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::{Reading, Refusal, records, shown};
+use super::{Reading, Refusal, Sender, records, shown};
 use crate::ApiError;
 
 const NOT_THERE: &str = "Alert does not exist";
@@ -38,10 +38,9 @@ struct Ended {
 
 pub(super) async fn status(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(Asked { request }): Path<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let id: RequestId = request.parse().map_err(|_| Refusal::UnknownRequest)?;
     let alert = reading
         .api

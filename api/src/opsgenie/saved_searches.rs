@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query as Parameters, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::list::{Asked, parse};
-use super::{Reading, Refusal, body};
+use super::{Reading, Refusal, Sender, body};
 use crate::ApiError;
 
 /// The most of one integration, and Opsgenie's limits of their texts in characters.
@@ -67,8 +67,10 @@ impl Person {
     }
 }
 
-pub(super) async fn list(State(reading): State<Reading>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
+pub(super) async fn list(
+    State(reading): State<Reading>,
+    Sender(integration): Sender,
+) -> Result<Response, Refusal> {
     let searches = stored(&reading, &integration.name).await?;
     let shown = searches
         .iter()
@@ -78,21 +80,19 @@ pub(super) async fn list(State(reading): State<Reading>, headers: HeaderMap) -> 
 
 pub(super) async fn one(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(Named { identifier }): Path<Named>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let search = named(&reading, &integration.name, &identifier, &asked).await?;
     Ok(Answer::of(json!(search)).ok())
 }
 
 pub(super) async fn create(
     State(reading): State<Reading>,
-    headers: HeaderMap,
+    Sender(integration): Sender,
     bytes: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let now = reading.api.context.clock.now();
     let search = checked(body(bytes)?, Uuid::now_v7(), now, now)?;
     put(&reading, &integration.name, &search).await?;
@@ -102,12 +102,11 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(Named { identifier }): Path<Named>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
     bytes: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let known = named(&reading, &integration.name, &identifier, &asked).await?;
     let now = reading.api.context.clock.now();
     let search = checked(body(bytes)?, known.id, known.created_at, now)?;
@@ -117,11 +116,10 @@ pub(super) async fn update(
 
 pub(super) async fn remove(
     State(reading): State<Reading>,
+    Sender(integration): Sender,
     Path(Named { identifier }): Path<Named>,
     Parameters(asked): Parameters<Asked>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(&headers)?;
     let known = named(&reading, &integration.name, &identifier, &asked).await?;
     let removed = reading.api.store.remove_saved_search(&integration.name, known.id);
     removed.await.map_err(ApiError::from)?;

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::*;
+use crate::tests::set_entries;
 
 const NOW: &str = "2026-09-01T10:00:00Z";
 
@@ -96,7 +97,7 @@ async fn world() -> World {
         site.apply(&entry.key(), Some(entry));
     }
     let store = Store::in_memory().await.unwrap();
-    store.change_site(0, &set, &[]).await.unwrap();
+    set_entries(&store, &set).await;
     let claim = store.claim("daemon", 0, "test").await.unwrap();
     let context = Context::new(std::sync::Arc::new(SimulatedLog::new(1)), clock.clone());
     let api = Api::start(&context, store.clone(), SiteKey::from_bytes([7; 32]));
@@ -908,4 +909,14 @@ async fn c2_a_heartbeat_keeps_what_is_not_given_and_is_only_its_integrations() {
         (&answer["data"]["interval"], &answer["data"]["intervalUnit"]),
         (&json!(90), &json!("minutes"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_heartbeat_carries_the_integration_whose_key_was_shown() {
+    let world = world().await;
+    let body = r#"{"name":"nightly","interval":1,"intervalUnit":"days"}"#;
+    let (status, answer) = world.call("mine", "POST", "/v2/heartbeats", body).await;
+    assert_eq!(status, 201, "{answer}");
+    let page = world.store.site_revisions(1, None).await.unwrap();
+    assert_eq!(page.rows[0].by, Principal::integration("mine"));
 }

@@ -179,7 +179,15 @@ mod tests {
         });
         let entries = BTreeMap::from([(entry.key(), serde_json::json!(entry).to_string())]);
         let revision = store.site().await.unwrap().revision;
-        store.change_site(revision, &entries, &[]).await.unwrap();
+        let new = store::NewRevision {
+            expected: revision,
+            set: &entries,
+            remove: &[],
+            by: &schemas::Principal::system(),
+            at: Timestamp::UNIX_EPOCH,
+            keep: 100,
+        };
+        store.change_site(&new).await.unwrap();
     }
 
     async fn agree(context: &Context, store: &Store) -> bool {

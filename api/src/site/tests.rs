@@ -1,6 +1,7 @@
 //! Documents that are applied, and documents that are not.
 
 mod fuzz;
+mod revisions;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::Api;
-use crate::tests::store_with;
+use crate::tests::{guarded, set_entries, store_with};
 
 const DOCUMENT: &str = r##"
 environments:
@@ -54,7 +55,7 @@ heartbeats:
 "##;
 
 pub(crate) struct World {
-    api: Api,
+    pub(crate) api: Api,
     pub(crate) log: SimulatedLog,
 }
 
@@ -81,7 +82,7 @@ impl World {
             .header("content-type", "application/json")
             .body(Body::from(body.to_owned()))
             .unwrap();
-        let response: Response = self.api.routes().oneshot(request).await.unwrap();
+        let response: Response = guarded(&self.api).oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
             .await
@@ -800,8 +801,7 @@ async fn l19_an_entry_that_cannot_be_read_hides_no_other_and_stays_as_it_is() {
     world.put(DOCUMENT).await;
     let store = &world.api.store;
     let odd = [("scenario/odd".to_owned(), r#"{"kind": "riddle"}"#.to_owned())].into();
-    let revision = store.site().await.unwrap().revision;
-    store.change_site(revision, &odd, &[]).await.unwrap();
+    set_entries(store, &odd).await;
     let (status, silences) = world.request("GET", "/api/v1/silences", "").await;
     assert_eq!(status, StatusCode::OK, "{silences}");
     let (status, site) = world.request("GET", "/api/v1/site", "").await;

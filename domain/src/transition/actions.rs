@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use schemas::{
-    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, HoldKind, Reason, What,
-    Wish,
+    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, HoldKind, Reason, Via,
+    What, Wish,
 };
 
 use super::change::{Change, Verdict};
@@ -32,6 +32,7 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
         Verdict::Applied(what) => {
             let actor = Actor::User {
                 name: command.author.clone(),
+                via: command.requested_by.via.clone(),
             };
             carry_out(change, happening(actor, what, &command.action), None);
             remember(change, command.idempotency_key.clone());
@@ -47,7 +48,7 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
 /// Does what a sender wants. It waits for no answer, so what cannot be done is put on record.
 pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
     let (author, actor) = match &wish.author {
-        Some(author) => (author, Actor::User { name: author.clone() }),
+        Some(author) => (author, person(author, event)),
         None => (&event.integration, lifecycle::source_actor(event)),
     };
     match act(change, author, &wish.action) {
@@ -66,6 +67,16 @@ pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish
             };
             change.note(happening, Some(event));
         }
+    }
+}
+
+/// A person whom a sender names.
+fn person(name: &str, event: &AlertEvent) -> Actor {
+    Actor::User {
+        name: name.to_owned(),
+        via: Via::IntegrationKey {
+            integration: event.integration.clone(),
+        },
     }
 }
 

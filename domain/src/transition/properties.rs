@@ -250,6 +250,7 @@ impl World {
                     idempotency_key: self.commands.to_string(),
                     fingerprint: crate::fingerprint(["disk full"]),
                     author: "ann".to_owned(),
+                    requested_by: schemas::Principal::token("shared"),
                     requested_at: at(self.now),
                     action: action.clone(),
                 };

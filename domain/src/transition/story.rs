@@ -70,6 +70,7 @@ impl Story {
             idempotency_key: key.to_owned(),
             fingerprint: crate::fingerprint(["disk full"]),
             author: "ann".to_owned(),
+            requested_by: schemas::Principal::token("shared"),
             requested_at: at(second),
             action,
         };

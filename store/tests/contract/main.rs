@@ -88,6 +88,10 @@ on_each_database! {
     sites::a_change_of_an_old_revision_is_a_conflict,
     sites::of_many_changes_at_once_one_wins,
     sites::a_revision_counts_as_published_until_the_next_change,
+    sites::every_revision_can_be_read_as_it_was,
+    sites::an_empty_revision_is_one,
+    sites::revisions_are_listed_newest_first_in_pages,
+    sites::only_the_newest_revisions_are_kept_and_each_of_them_is_whole,
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,7 +113,11 @@ async fn any_document_is_applied_or_refused_with_its_problems() {
         }
         let damages = strategy.new_tree(&mut runner).expect("a case").current();
         let document = damaged(&whole, &damages);
-        match world.api.apply(&document, true).await {
+        match world
+            .api
+            .apply(&document, true, &schemas::Principal::anonymous())
+            .await
+        {
             Ok(applied) => assert!(!applied.applied, "{document}"),
             Err(ApiError::Site(problems)) => {
                 let told = problems.iter().all(|problem| !problem.message.is_empty());
@@ -123,6 +127,10 @@ async fn any_document_is_applied_or_refused_with_its_problems() {
         }
         read += 1;
     }
-    let good = world.api.apply(&whole, false).await.unwrap();
+    let good = world
+        .api
+        .apply(&whole, false, &schemas::Principal::anonymous())
+        .await
+        .unwrap();
     assert!(good.applied);
 }

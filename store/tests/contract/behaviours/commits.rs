@@ -545,7 +545,7 @@ pub async fn migrating_again_and_at_the_same_time_does_no_harm(backing: &Backing
         .tamper(
             "DROP TABLE migrations; DROP TABLE alerts; DROP TABLE history; DROP TABLE ledger;
                        DROP TABLE outbox; DROP TABLE claims; DROP TABLE positions; DROP TABLE deliveries;
-                       DROP TABLE site; DROP TABLE site_revision; DROP TABLE request_outcomes;
+                       DROP TABLE site; DROP TABLE site_revision; DROP TABLE site_revisions; DROP TABLE request_outcomes;
                        DROP TABLE saved_searches; DROP TABLE attachments; DROP TABLE last_seen",
         )
         .await
