@@ -17,8 +17,8 @@ use store::{NewRevision, StoreError, StoredSite};
 use crate::routes::{Body, Method, Operation, Parameter, Routes};
 use crate::{Api, ApiError};
 
-mod check;
 mod document;
+mod kinds;
 mod publisher;
 mod removal;
 mod revisions;
@@ -91,7 +91,7 @@ pub(crate) fn routes() -> Routes {
 
 async fn show(State(api): State<Arc<Api>>) -> Result<Json<ShownSite>, ApiError> {
     let stored = api.store.site().await?;
-    Ok(Json(ShownSite::of(stored.revision, entries(&stored))))
+    Ok(Json(ShownSite::of(stored.revision, &entries(&stored))))
 }
 
 async fn put(
@@ -210,7 +210,7 @@ async fn checked(
     let (text, key) = (text.to_owned(), api.key.clone());
     let check = tokio::task::spawn_blocking(move || {
         let document = document::read(&text)?;
-        check::resolve(&document, &before, &key)
+        kinds::resolve(&document, &before, &key)
     });
     let checked = check.await;
     checked
@@ -220,7 +220,7 @@ async fn checked(
 
 /// The mappings that a document declares, or everything that is wrong with them; what else it says is not looked at.
 pub fn mappings(text: &str) -> Result<Vec<Mapping>, Vec<Problem>> {
-    check::mappings(&document::read(text)?)
+    kinds::mapping::mappings(&document::read(text)?)
 }
 
 /// What is stored, by key. An entry that this version cannot read is left out, and stays as it is: the stages, which

@@ -29,16 +29,32 @@ pub enum ConfigEntry {
 impl ConfigEntry {
     /// Key on the topic: `kind/name`.
     pub fn key(&self) -> String {
+        let kind = self.kind();
         match self {
-            ConfigEntry::Environment(environment) => format!("environment/{}", environment.name),
-            ConfigEntry::Scenario(scenario) => format!("scenario/{}", scenario.name),
-            ConfigEntry::Integration(integration) => format!("integration/{}", integration.name),
-            ConfigEntry::Bot(bot) => format!("bot/{}", bot.name),
-            ConfigEntry::Rules(_) => "rules/all".to_owned(),
-            ConfigEntry::Silence(silence) => format!("silence/{}", silence.id),
-            ConfigEntry::Mapping(mapping) => format!("mapping/{}", mapping.name),
-            ConfigEntry::Heartbeat(heartbeat) => format!("heartbeat/{}", heartbeat.name),
-            ConfigEntry::Revision(_) => "revision/site".to_owned(),
+            ConfigEntry::Environment(Environment { name, .. })
+            | ConfigEntry::Scenario(Scenario { name, .. })
+            | ConfigEntry::Integration(Integration { name, .. })
+            | ConfigEntry::Bot(Bot { name, .. })
+            | ConfigEntry::Heartbeat(Heartbeat { name, .. }) => format!("{kind}/{name}"),
+            ConfigEntry::Mapping(mapping) => format!("{kind}/{}", mapping.name),
+            ConfigEntry::Silence(silence) => format!("{kind}/{}", silence.id),
+            ConfigEntry::Rules(_) => format!("{kind}/all"),
+            ConfigEntry::Revision(_) => format!("{kind}/site"),
+        }
+    }
+
+    /// The word for its kind, as in the field `kind` and in its key.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            ConfigEntry::Environment(_) => "environment",
+            ConfigEntry::Scenario(_) => "scenario",
+            ConfigEntry::Integration(_) => "integration",
+            ConfigEntry::Bot(_) => "bot",
+            ConfigEntry::Rules(_) => "rules",
+            ConfigEntry::Silence(_) => "silence",
+            ConfigEntry::Mapping(_) => "mapping",
+            ConfigEntry::Heartbeat(_) => "heartbeat",
+            ConfigEntry::Revision(_) => "revision",
         }
     }
 }

@@ -4,6 +4,7 @@
 use schemas::live::Filter;
 use store::{AlertQuery, StatusWanted, Store};
 
+use super::kinds::Kind;
 use super::{ChangeKind, SiteChange};
 use crate::ApiError;
 
@@ -17,9 +18,12 @@ pub(super) async fn check(store: &Store, changes: &[SiteChange]) -> Result<(), A
         .iter()
         .filter(|change| change.change == ChangeKind::Remove);
     for change in removed {
-        let Some((kind @ ("environment" | "integration"), name)) = change.key.split_once('/') else {
+        let Some((kind, name)) = change.key.split_once('/') else {
             continue;
         };
+        if !Kind::named(kind).is_some_and(|kind| kind.holds_alerts) {
+            continue;
+        }
         if let Some(alert) = an_open_alert(store, kind, name).await? {
             return Err(ApiError::Conflict(format!(
                 "the {kind} {name:?} cannot be removed while alerts of it are open, such as {alert:?}: keep it, or let \

@@ -107,7 +107,7 @@ async fn one(
     let before = before(&api, number).await?;
     Ok(Json(WholeRevision {
         changes: before.map(|before| differences(&before, &entries)),
-        site: ShownSite::of(number, entries),
+        site: ShownSite::of(number, &entries),
         line: revision.into(),
     }))
 }

@@ -1,4 +1,4 @@
-//! The scenarios of a document: what is notified, when and on which condition.
+//! Scenarios: what is notified, when and on which condition.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,80 @@ use domain::identity;
 use domain::window::Window;
 use schemas::config::{ConfigEntry, Scenario, Step, TimeWindow, Weekday};
 use schemas::{Channel, Endpoint, Severity};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::Check;
-use crate::site::document::{Document, ScenarioText, StepText, TargetText, WindowText, items};
+use super::{Check, Kind, Reference, RetainedProblem};
+use crate::site::document::{Document, items, place};
 
 /// Targets of one step.
 const TARGETS_MAX: usize = 50;
 /// Characters of the id of a step.
 const STEP_ID_MAX: usize = 50;
 
+pub(super) const KIND: Kind = Kind {
+    place: |document| place(&document.scenarios),
+    declare: |check, document| check.scenarios(document),
+    references,
+    check_retained: |check, entry| check.bots_of_retained(entry),
+    ..Kind::new("scenario", "scenarios")
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::site) struct ScenarioText {
+    name: Spanned<String>,
+    #[serde(default)]
+    description: String,
+    number: Option<Spanned<i64>>,
+    #[serde(default)]
+    steps: Vec<Spanned<StepText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepText {
+    id: Option<Spanned<String>>,
+    /// One target, by these three; or several.
+    channel: Option<Spanned<String>>,
+    destination: Option<Spanned<String>>,
+    bot: Option<Spanned<String>>,
+    targets: Option<Spanned<Vec<TargetText>>>,
+    delay: Option<Spanned<String>>,
+    window: Option<Spanned<WindowText>>,
+    minimum_severity: Option<Spanned<String>>,
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetText {
+    channel: Spanned<String>,
+    destination: Spanned<String>,
+    bot: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowText {
+    from: String,
+    to: String,
+    #[serde(default)]
+    days: Vec<Spanned<String>>,
+    time_zone: Option<String>,
+}
+
+fn references(entry: &ConfigEntry) -> Vec<Reference<'_>> {
+    let ConfigEntry::Scenario(scenario) = entry else {
+        return Vec::new();
+    };
+    let targets = scenario.steps.iter().flat_map(|step| &step.targets);
+    let bots = targets.filter_map(|target| target.bot.as_deref());
+    bots.map(|bot| ("bot", bot)).collect()
+}
+
 impl Check<'_> {
-    pub(super) fn scenarios(&mut self, document: &Document) {
+    fn scenarios(&mut self, document: &Document) {
         let mut numbers = BTreeSet::new();
         for text in items(&document.scenarios) {
             let number = self.number_of_its_own(text.number.as_ref(), &mut numbers);
@@ -87,7 +149,7 @@ impl Check<'_> {
         let window = text.window.as_ref().map(|window| self.window(window));
         let minimum_severity = match &text.minimum_severity {
             None => Some(Severity::Information),
-            Some(severity) => self.word(severity),
+            Some(severity) => self.parse_enum(severity),
         };
         let (targets, delay_seconds) = (targets?, delay_seconds?);
         if targets.is_empty() {
@@ -167,7 +229,7 @@ impl Check<'_> {
     }
 
     fn target(&mut self, text: &TargetText, is_enabled: bool) -> Option<Endpoint> {
-        let channel: Option<Channel> = self.word(&text.channel);
+        let channel: Option<Channel> = self.parse_enum(&text.channel);
         if let Some(channel) = channel {
             self.destination(channel, &text.destination);
         }
@@ -229,5 +291,16 @@ impl Check<'_> {
             );
         }
         day
+    }
+
+    /// The steps of a scenario that stays still need a bot each.
+    fn bots_of_retained(&self, entry: &ConfigEntry) -> Vec<RetainedProblem> {
+        let ConfigEntry::Scenario(scenario) = entry else {
+            return Vec::new();
+        };
+        let targets = scenario.steps.iter().flat_map(|step| &step.targets);
+        let problems = targets.filter_map(|target| self.bot_of(target.channel, target.bot.as_deref()));
+        let finds_none = |(message, remedy)| ("bot", format!("finds no bot: {message}"), remedy);
+        problems.map(finds_none).collect()
     }
 }

@@ -1,22 +1,55 @@
-//! The heartbeats of a document.
+//! Heartbeats: calls that come again and again while all is well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::Severity;
 use schemas::config::{ConfigEntry, Heartbeat};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Check, LONGEST_DELAY};
-use crate::site::document::{Document, HeartbeatText, items};
+use super::{Check, Kind, LONGEST_DELAY, Reference};
+use crate::site::document::{Document, items, place};
 
 /// How much later than expected a call may come, if nothing else is said.
 const GRACE_SECONDS: u64 = 60;
 /// What comes more often is no heartbeat, and what comes more rarely is nothing to wait for.
 const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=LONGEST_DELAY;
 
+pub(super) const KIND: Kind = Kind {
+    place: |document| place(&document.heartbeats),
+    declare: |check, document| {
+        check.heartbeats(document);
+        check.without_heartbeats_of_clients_that_are_gone();
+    },
+    // Clients have made these, whatever a document says.
+    is_independent: |entry| matches!(entry, ConfigEntry::Heartbeat(heartbeat) if heartbeat.by_client.is_some()),
+    references,
+    ..Kind::new("heartbeat", "heartbeats")
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::site) struct HeartbeatText {
+    name: Spanned<String>,
+    integration: Spanned<String>,
+    period: Spanned<String>,
+    grace: Option<Spanned<String>>,
+    severity: Option<Spanned<String>>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    alert: Option<Spanned<String>>,
+}
+
+fn references(entry: &ConfigEntry) -> Vec<Reference<'_>> {
+    match entry {
+        ConfigEntry::Heartbeat(heartbeat) => vec![("integration", heartbeat.integration.as_str())],
+        _ => Vec::new(),
+    }
+}
+
 impl Check<'_> {
     /// What a client has created goes with its integration, as no document can take it out.
-    pub(super) fn without_heartbeats_of_clients_that_are_gone(&mut self) {
+    fn without_heartbeats_of_clients_that_are_gone(&mut self) {
         let there: BTreeSet<_> = self.after.keys().cloned().collect();
         self.after.retain(|_, entry| match entry {
             ConfigEntry::Heartbeat(heartbeat) if heartbeat.by_client.is_some() => {
@@ -26,7 +59,7 @@ impl Check<'_> {
         });
     }
 
-    pub(super) fn heartbeats(&mut self, document: &Document) {
+    fn heartbeats(&mut self, document: &Document) {
         let mut armed_by = BTreeSet::new();
         for text in items(&document.heartbeats) {
             if let Some(alert) = &text.alert
@@ -56,7 +89,7 @@ impl Check<'_> {
         };
         let severity = match &text.severity {
             None => Some(Severity::Critical),
-            Some(severity) => self.word(severity).filter(|word| {
+            Some(severity) => self.parse_enum(severity).filter(|word| {
                 let bad = *word != Severity::Ok;
                 if !bad {
                     self.problem(

@@ -1,4 +1,4 @@
-//! What an integration lets in: its keys, its limits, its signatures.
+//! Integrations: senders, with their keys, limits, signatures and topics.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use chassis::secrets::key_hash;
 use domain::topic_filter;
 use jiff::Timestamp;
-use schemas::config::{ANY_SOURCE, KeyTerms, Limits, SOURCE_TYPES};
+use schemas::config::{
+    ANY_SOURCE, ConfigEntry, Integration, KeyTerms, Limits, READY_MADE_TYPES, SOURCE_TYPES,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
-use super::super::document::{IntegrationText, LimitsText, NamedKeyText};
-use super::Check;
+use super::{Check, Kind, Reference, nearest};
+use crate::site::document::{Document, items, place};
 
 /// Shorter keys can be guessed.
 const KEY_LENGTH_MIN: usize = 16;
@@ -24,8 +28,138 @@ const NOT_BY_MQTT: [&str; 2] = [ANY_SOURCE, "heartbeat"];
 /// So many parts an ARN has, with colons between them.
 const ARN_PARTS: usize = 6;
 
+pub(super) const KIND: Kind = Kind {
+    place: |document| place(&document.integrations),
+    declare: |check, document| check.integrations(document),
+    references,
+    shown,
+    holds_alerts: true,
+    ..Kind::new("integration", "integrations")
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::site) struct IntegrationText {
+    name: Spanned<String>,
+    #[serde(rename = "type")]
+    source_type: Spanned<String>,
+    environment: Spanned<String>,
+    scenario: Spanned<String>,
+    key: Option<Spanned<String>>,
+    #[serde(default)]
+    keys: Vec<Spanned<String>>,
+    #[serde(default)]
+    named_keys: Vec<NamedKeyText>,
+    limits: Option<LimitsText>,
+    signing_secret: Option<Spanned<String>>,
+    #[serde(default)]
+    signing_secrets: Vec<Spanned<String>>,
+    #[serde(default)]
+    sns_topics: Vec<Spanned<String>>,
+    #[serde(default)]
+    mqtt_topics: Vec<Spanned<String>>,
+}
+
+impl IntegrationText {
+    /// What its sender may sign with: the one secret, and those of the list.
+    fn secrets(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.signing_secret.iter().chain(&self.signing_secrets)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsText {
+    rate: Option<Spanned<u32>>,
+    burst: Option<Spanned<u32>>,
+    body_bytes: Option<Spanned<u32>>,
+    alerts_per_body: Option<Spanned<u32>>,
+    open_alerts: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedKeyText {
+    name: Spanned<String>,
+    key: Spanned<String>,
+    created: Option<Spanned<String>>,
+    expires: Option<Spanned<String>>,
+}
+
+fn references(entry: &ConfigEntry) -> Vec<Reference<'_>> {
+    let ConfigEntry::Integration(integration) = entry else {
+        return Vec::new();
+    };
+    let source_type = integration.source_type.as_str();
+    let is_mapping = !SOURCE_TYPES.contains(&source_type) && !READY_MADE_TYPES.contains(&source_type);
+    let mapping = is_mapping.then_some(("mapping", source_type));
+    let environment = ("environment", integration.environment.as_str());
+    let scenario = ("scenario", integration.scenario.as_str());
+    [environment, scenario].into_iter().chain(mapping).collect()
+}
+
+/// How many keys it has is shown, and no key.
+fn shown(entry: &ConfigEntry) -> Vec<Value> {
+    let ConfigEntry::Integration(integration) = entry else {
+        return Vec::new();
+    };
+    vec![json!({
+        "name": integration.name,
+        "type": integration.source_type,
+        "environment": integration.environment,
+        "scenario": integration.scenario,
+        "keys": integration.key_hashes.len(),
+        "limits": integration.limits,
+        "signed": !integration.sealed_signing_secrets.is_empty(),
+        "sns_topics": integration.sns_topics,
+        "mqtt_topics": integration.mqtt_topics,
+    })]
+}
+
 impl Check<'_> {
-    pub(super) fn keys(&mut self, text: &IntegrationText, taken: &mut BTreeSet<String>) -> Vec<String> {
+    fn integrations(&mut self, document: &Document) {
+        let (mut keys, mut topics) = (BTreeSet::new(), BTreeSet::new());
+        for text in items(&document.integrations) {
+            self.reference("environment", &text.environment);
+            self.reference("scenario", &text.scenario);
+            self.source_type(&text.source_type);
+            let named_keys = text.named_keys.iter();
+            let integration = Integration {
+                name: text.name.value.clone(),
+                source_type: text.source_type.value.clone(),
+                environment: text.environment.value.clone(),
+                scenario: text.scenario.value.clone(),
+                key_hashes: self.keys(text, &mut keys),
+                key_terms: named_keys.map(|key| self.key_terms(key)).collect(),
+                limits: self.limits(text.limits.as_ref()),
+                sealed_signing_secrets: self.signing_secrets(text),
+                sns_topics: self.sns_topics(text),
+                mqtt_topics: self.mqtt_topics(text, &mut topics),
+            };
+            self.add(&text.name, ConfigEntry::Integration(integration));
+        }
+    }
+
+    /// A source, or a mapping of the site or a ready-made one.
+    fn source_type(&mut self, name: &Spanned<String>) {
+        let mappings = self.after.keys().filter_map(|key| key.strip_prefix("mapping/"));
+        let ready_made = READY_MADE_TYPES.into_iter();
+        let known: Vec<_> = SOURCE_TYPES
+            .into_iter()
+            .chain(ready_made)
+            .chain(mappings)
+            .collect();
+        if known.contains(&name.value.as_str()) {
+            return;
+        }
+        let remedy = match nearest(&name.value, &known) {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None => format!("there are {}; declare another under `mappings`", known.join(", ")),
+        };
+        self.problem(name, format!("there is no source {:?}", name.value), remedy);
+    }
+
+    fn keys(&mut self, text: &IntegrationText, taken: &mut BTreeSet<String>) -> Vec<String> {
         let mut hashes = Vec::new();
         let named = text.named_keys.iter().map(|named| &named.key);
         for key in text.key.iter().chain(&text.keys).chain(named) {
@@ -58,7 +192,7 @@ impl Check<'_> {
     }
 
     /// What is known of a key that has a name, by its hash.
-    pub(super) fn key_terms(&mut self, text: &NamedKeyText) -> (String, KeyTerms) {
+    fn key_terms(&mut self, text: &NamedKeyText) -> (String, KeyTerms) {
         if text.name.value.trim().is_empty() {
             self.problem(
                 &text.name,
@@ -88,7 +222,7 @@ impl Check<'_> {
     }
 
     /// What is not given is as usual; the burst follows the rate.
-    pub(super) fn limits(&mut self, text: Option<&LimitsText>) -> Limits {
+    fn limits(&mut self, text: Option<&LimitsText>) -> Limits {
         let usual = Limits::default();
         let Some(text) = text else { return usual };
         let any = (1, u32::MAX);
@@ -114,7 +248,7 @@ impl Check<'_> {
     }
 
     /// The secrets that the sender may sign with, encrypted.
-    pub(super) fn signing_secrets(&mut self, text: &IntegrationText) -> Vec<String> {
+    fn signing_secrets(&mut self, text: &IntegrationText) -> Vec<String> {
         text.secrets()
             .filter_map(|secret| self.signing_secret(secret))
             .collect()
@@ -141,11 +275,7 @@ impl Check<'_> {
     }
 
     /// The filters of its MQTT topics. What a topic says is all that is known of a sender there.
-    pub(super) fn mqtt_topics(
-        &mut self,
-        text: &IntegrationText,
-        taken: &mut BTreeSet<String>,
-    ) -> Vec<String> {
+    fn mqtt_topics(&mut self, text: &IntegrationText, taken: &mut BTreeSet<String>) -> Vec<String> {
         let source_type = text.source_type.value.as_str();
         for filter in &text.mqtt_topics {
             if let Err(invalid) = topic_filter::check(&filter.value) {
@@ -175,7 +305,7 @@ impl Check<'_> {
             .collect()
     }
 
-    pub(super) fn sns_topics(&mut self, text: &IntegrationText) -> Vec<String> {
+    fn sns_topics(&mut self, text: &IntegrationText) -> Vec<String> {
         let source_type = text.source_type.value.as_str();
         for topic in &text.sns_topics {
             if !topic.value.starts_with("arn:aws") || topic.value.split(':').count() != ARN_PARTS {

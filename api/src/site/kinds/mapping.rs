@@ -1,14 +1,85 @@
-//! The mappings of a document: sources that a site declares.
+//! Mappings: sources that a site declares.
 
 use std::collections::BTreeMap;
 
 use domain::CompiledMapping;
 use schemas::config::{ConfigEntry, MappedAlert, Mapping, SOURCE_TYPES};
 use schemas::{EventStatus, Severity};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::Check;
-use crate::site::document::{Document, MappedAlertText, MappingText, Problem, items};
+use super::{Check, Kind};
+use crate::site::document::{Document, Problem, items, place};
+
+pub(super) const KIND: Kind = Kind {
+    place: |document| place(&document.mappings),
+    declare: |check, document| check.mappings(document),
+    ..Kind::new("mapping", "mappings")
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::site) struct MappingText {
+    name: Spanned<String>,
+    each: Option<Spanned<String>>,
+    when: Option<Spanned<String>>,
+    alert: MappedAlertText,
+    #[serde(default)]
+    states: StatesText,
+    #[serde(default)]
+    severities: SeveritiesText,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MappedAlertText {
+    identity: Vec<Spanned<String>>,
+    name: Spanned<String>,
+    status: Spanned<String>,
+    severity: Option<Spanned<String>>,
+    object: Option<Spanned<String>>,
+    source: Option<Spanned<String>>,
+    service: Option<Spanned<String>>,
+    output: Option<Spanned<String>>,
+    labels_from: Option<Spanned<String>>,
+    #[serde(default)]
+    labels: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    annotations: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    links: BTreeMap<String, Spanned<String>>,
+    occurred_at: Option<Spanned<String>>,
+    environment: Option<Spanned<String>>,
+    scenario: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatesText {
+    #[serde(default)]
+    firing: Vec<Spanned<String>>,
+    #[serde(default)]
+    resolved: Vec<Spanned<String>>,
+    #[serde(default)]
+    acknowledged: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeveritiesText {
+    #[serde(default)]
+    information: Vec<Spanned<String>>,
+    #[serde(default)]
+    warning: Vec<Spanned<String>>,
+    #[serde(default)]
+    critical: Vec<Spanned<String>>,
+    #[serde(default)]
+    unknown: Vec<Spanned<String>>,
+    #[serde(default)]
+    urgent: Vec<Spanned<String>>,
+    #[serde(default)]
+    down: Vec<Spanned<String>>,
+}
 
 /// The mappings of a document, or everything that is wrong with them.
 pub(in crate::site) fn mappings(document: &Document) -> Result<Vec<Mapping>, Vec<Problem>> {
@@ -23,7 +94,7 @@ pub(in crate::site) fn mappings(document: &Document) -> Result<Vec<Mapping>, Vec
 }
 
 impl Check<'_> {
-    pub(super) fn mappings(&mut self, document: &Document) {
+    fn mappings(&mut self, document: &Document) {
         for text in items(&document.mappings) {
             let mapping = mapping(text, &mut self.problems);
             self.add(&text.name, ConfigEntry::Mapping(Box::new(mapping)));

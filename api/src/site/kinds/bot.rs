@@ -5,15 +5,44 @@ use std::collections::BTreeMap;
 use schemas::Channel;
 use schemas::channels::BotField;
 use schemas::config::{Bot, ConfigEntry};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
-use super::{Check, nearest};
-use crate::site::document::{BotText, Document, items};
+use super::{Check, Kind, nearest};
+use crate::site::document::{Document, items, place};
+
+pub(super) const KIND: Kind = Kind {
+    place: |document| place(&document.bots),
+    declare: |check, document| check.bots(document),
+    shown,
+    ..Kind::new("bot", "bots")
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::site) struct BotText {
+    name: Spanned<String>,
+    channel: Spanned<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, Spanned<String>>,
+}
+
+/// Of its secrets only the names are shown.
+fn shown(entry: &ConfigEntry) -> Vec<Value> {
+    let ConfigEntry::Bot(bot) = entry else {
+        return Vec::new();
+    };
+    let secrets: Vec<_> = bot.sealed_secrets.keys().collect();
+    vec![json!({ "name": bot.name, "channel": bot.channel, "settings": bot.settings, "secrets": secrets })]
+}
 
 impl Check<'_> {
-    pub(super) fn bots(&mut self, document: &Document) {
+    fn bots(&mut self, document: &Document) {
         for text in items(&document.bots) {
-            let channel: Option<Channel> = self.word(&text.channel);
+            let channel: Option<Channel> = self.parse_enum(&text.channel);
             let sealed_secrets = self.sealed(text);
             let Some(channel) = channel else { continue };
             self.fields(channel, text);
