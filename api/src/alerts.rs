@@ -1,4 +1,4 @@
-//! Reading alerts, their histories and who was told of them.
+//! Reading alerts, their histories and who was notified of them.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(crate) struct HistoryPage {
     next_cursor: Option<String>,
 }
 
-/// Who was told of an alert, newest first.
+/// Who was notified of an alert, newest first.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct Notifications {
     notifications: Vec<LedgerEntry>,

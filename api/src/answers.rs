@@ -1,4 +1,4 @@
-//! The daemon's answers to commands, brought to whoever waits for them.
+//! The daemon's answers to commands, handed to the requests that wait for them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ const MARK: &[u8] = b"\"answers\":";
 /// An answer, with the alert as it is after the command.
 pub(crate) type Answer = (CommandAnswer, Option<Alert>);
 
-/// Everybody who waits; cheap to clone.
+/// The requests that wait; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Answers {
     waiting: Arc<Mutex<HashMap<Uuid, oneshot::Sender<Answer>>>>,
@@ -58,7 +58,7 @@ impl Answers {
         receiver
     }
 
-    /// Nobody waits for these any more.
+    /// No request waits for these any more.
     pub(crate) fn forget(&self, commands: &[Uuid]) {
         let mut waiting = self.lock();
         for command in commands {
@@ -87,7 +87,7 @@ impl Answers {
                 let mut waiting = self.lock();
                 for answer in change.answers {
                     if let Some(sender) = waiting.remove(&answer.command_id) {
-                        // Whoever waited may have gone away.
+                        // The request may have ended meanwhile.
                         let _ = sender.send((answer, change.alert.clone()));
                     }
                 }

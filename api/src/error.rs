@@ -26,13 +26,13 @@ pub enum ApiError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
-    /// Somebody else was faster.
+    /// Another change came first, or the state does not allow it.
     #[error("{0}")]
     Conflict(String),
     /// The site document has mistakes.
     #[error("the site document has {} mistake(s), and nothing was applied", .0.len())]
     Site(Vec<crate::site::Problem>),
-    /// A dependency is away, or an answer did not come in time.
+    /// A dependency is unavailable, or did not answer in time.
     #[error("{0}")]
     Unavailable(String),
     /// A defect of ours.
@@ -101,7 +101,7 @@ impl From<StoreError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        let error = format!("the body is not understood: {}", rejection.body_text());
+        let error = format!("the body cannot be parsed: {}", rejection.body_text());
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(error),
             _ => ApiError::Body(error),
@@ -111,7 +111,7 @@ impl From<JsonRejection> for ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        ApiError::Body(format!("the query is not understood: {}", rejection.body_text()))
+        ApiError::Body(format!("the query cannot be parsed: {}", rejection.body_text()))
     }
 }
 

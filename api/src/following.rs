@@ -16,7 +16,7 @@ pub(crate) enum Followed {
     Begun,
     /// Records.
     Batch(Batch),
-    /// The log is away. It is tried again, from the same place as at first.
+    /// The log is unavailable. It is tried again, from the same place as at first.
     Lost,
 }
 
@@ -26,17 +26,17 @@ pub(crate) fn follow(
     name: &'static str,
     topic: Topic,
     from: From,
-    mut tell: impl FnMut(Followed) + Send + 'static,
+    mut on_event: impl FnMut(Followed) + Send + 'static,
 ) {
     let context = context.clone();
     tokio::spawn(async move {
         let task = context.health.task(name);
         let for_ever = async {
             loop {
-                if let Err(error) = read(&context, &task, topic, from, &mut tell).await {
+                if let Err(error) = read_topic(&context, &task, topic, from, &mut on_event).await {
                     tracing::warn!(%topic, %error, "a topic cannot be read");
                 }
-                tell(Followed::Lost);
+                on_event(Followed::Lost);
                 task.waiting("log");
                 tokio::time::sleep(RETRY_AFTER).await;
             }
@@ -46,19 +46,19 @@ pub(crate) fn follow(
     });
 }
 
-async fn read(
+async fn read_topic(
     context: &Context,
     task: &Task,
     topic: Topic,
     from: From,
-    tell: &mut (impl FnMut(Followed) + Send),
+    on_event: &mut (impl FnMut(Followed) + Send),
 ) -> Result<(), LogError> {
     let mut follower = context.log.follow(topic, from).await?;
-    tell(Followed::Begun);
+    on_event(Followed::Begun);
     loop {
         task.progress();
         if let Ok(batch) = tokio::time::timeout(SIGN_OF_LIFE, follower.next()).await {
-            tell(Followed::Batch(batch?));
+            on_event(Followed::Batch(batch?));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::routes::{Method, Operation, Routes};
 use crate::{Api, ApiError};
 
 /// How long what a run has counted is kept, as in `topics.toml`.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+const USAGE_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// So many digits of a key's hash tell it from the others.
 const ID_DIGITS: usize = 12;
 
@@ -60,7 +60,7 @@ struct KeyShown {
     expires: Option<Timestamp>,
     /// Whether it is refused by now.
     expired: bool,
-    /// When it was last shown, with whatever success; told some seconds later.
+    /// When it was last shown, accepted or not; known here some seconds later.
     last_used: Option<Timestamp>,
     /// Requests that were taken.
     accepted: u64,
@@ -93,7 +93,7 @@ async fn list(State(api): State<Arc<Api>>) -> Result<Json<Integrations>, ApiErro
     }))
 }
 
-/// What the collectors tell of the keys; cheap to clone.
+/// The usage of keys that the collectors report; cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Usage(Arc<Mutex<Runs>>);
 
@@ -128,7 +128,7 @@ impl Usage {
         let runs = runs.entry(usage.key_hash.clone()).or_default();
         // As the topic does, or each start of a collector would stay here for ever.
         let now = usage.last_used;
-        runs.retain(|_, run| now.duration_since(run.last_used) <= KEPT);
+        runs.retain(|_, run| now.duration_since(run.last_used) <= USAGE_RETENTION);
         runs.insert(usage.run, usage);
     }
 

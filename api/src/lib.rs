@@ -73,7 +73,7 @@ impl Api {
         }
     }
 
-    /// Tells Alertmanager's clients this version, if there is one.
+    /// Gives Alertmanager's clients this version, if there is one.
     #[must_use]
     pub fn as_alertmanager(self, version: Option<&str>) -> Self {
         match version {

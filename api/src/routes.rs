@@ -1,7 +1,7 @@
 //! The table of routes, from which both the router and the description of the API are made.
 //!
 //! A route can only be added together with its [`Operation`], which names the method, the path, the permission that it asks
-//! for, and either what it takes and answers or the specification of somebody else's API that it follows. So a route without
+//! for, and either what it takes and answers or the specification of another API that it follows. So a route without
 //! a permission does not compile, and a test compares the router with the description.
 //!
 //! Why not a library: `aide` supports this version of `schemars` only in an alpha, describes OpenAPI 3.1 where the document
@@ -182,7 +182,7 @@ impl Operation {
         }
     }
 
-    /// A route of somebody else's API, which this specification describes.
+    /// A route of another API, which this specification describes.
     pub(crate) fn following(
         specification: &'static str,
         method: Method,

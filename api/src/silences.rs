@@ -224,7 +224,7 @@ pub(crate) async fn expire(api: &Api, principal: &Principal, id: Uuid) -> Result
     .await
 }
 
-/// Stores what `decide` makes of the silences as they are, and drops what nobody looks up any more.
+/// Stores what `decide` makes of the silences as they are, and drops those that ended so long ago that none is looked up.
 async fn change(
     api: &Api,
     principal: &Principal,

@@ -188,7 +188,7 @@ pub(crate) async fn change<T, E: From<ApiError>>(
         match api.store.change_site(&new).await {
             Ok(revision) => {
                 drop(changing);
-                // It is stored; should the log be away, the stages read it as soon as that is back.
+                // It is stored; if the log is unavailable, the stages read it when the log is back.
                 api.publisher.publish(revision).await;
                 return Ok((answer, Some(revision)));
             }

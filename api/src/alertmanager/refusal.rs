@@ -13,11 +13,11 @@ use crate::ApiError;
 /// Why a request was not done.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Told as a text.
+    /// Answered as a text.
     Bad(String),
-    /// Told with a number; those of fields begin at 601.
+    /// Answered with a number; those of fields begin at 601.
     Numbered(StatusCode, u16, String),
-    /// There is no such silence. Told by the status alone.
+    /// There is no such silence. Answered by the status alone.
     NoSilence,
     /// What is no matter of this API.
     Other(ApiError),
@@ -77,8 +77,8 @@ impl IntoResponse for Refusal {
                 response
             }
             Refusal::Other(error) => {
-                let told = Json(json!(error.to_string())).into_response().into_body();
-                error.into_response().map(|_| told)
+                let body = Json(json!(error.to_string())).into_response().into_body();
+                error.into_response().map(|_| body)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Receivers and status, as Alertmanager tells them.
+//! Receivers and status, in Alertmanager's shapes.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use super::time;
 use crate::{Api, site};
 
 /// The receiver of a site without scenarios: a configuration of Alertmanager has at least one.
-const NOBODY: &str = "nobody";
+const NO_RECEIVER: &str = "nobody";
 
-/// Scenarios: they say who is told.
+/// Scenarios: they say who is notified.
 pub(super) async fn receivers(State(api): State<Arc<Api>>) -> Result<Json<Vec<Named>>, Refusal> {
     Ok(Json(scenarios(&api).await?))
 }
@@ -50,7 +50,7 @@ async fn scenarios(api: &Api) -> Result<Vec<Named>, Refusal> {
 fn configuration(scenarios: &[Named]) -> String {
     let first = scenarios
         .first()
-        .map_or(NOBODY, |scenario| scenario.name.as_str());
+        .map_or(NO_RECEIVER, |scenario| scenario.name.as_str());
     let others = scenarios.iter().skip(1).map(|scenario| scenario.name.as_str());
     let receivers: String = std::iter::once(first)
         .chain(others)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::ActionRequest;
 
-/// Characters of one text of an action: several of them fit into one message, whatever they are.
+/// Characters of one text of an action: several of them fit into one message, of any characters.
 const ACTION_TEXT_MAX: usize = 2_000;
 
 /// The schemas that requests of actions are made from.
@@ -66,7 +66,7 @@ impl ActionSchemas {
 }
 
 /// What a field of an action is held to. The texts of one request together have less room than each of them has where it
-/// stands alone; what is said here fits always.
+/// stands alone; these bounds always fit.
 fn bounds(field: &str) -> Value {
     match field {
         "comment" | "assignee" | "name" | "output" | "scenario" => json!({ "maxLength": ACTION_TEXT_MAX }),

@@ -144,7 +144,7 @@ pub(super) async fn one(
     Ok(Answer::of(json!({ "name": found.name, "url": links.to(&Asked::new()) })).ok())
 }
 
-/// The content itself: always a file to keep, whatever is in it.
+/// The content itself: always a file to download, so that no browser shows it.
 pub(super) async fn content(
     State(reading): State<Reading>,
     Sender(integration): Sender,

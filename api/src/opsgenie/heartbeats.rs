@@ -211,7 +211,7 @@ enum Change {
     Remove(Heartbeat),
 }
 
-/// Changes one heartbeat as `decide` says, and waits until calls are understood so.
+/// Changes one heartbeat as `decide` says, and waits until calls are treated accordingly.
 async fn changed(
     reading: &Reading,
     principal: &Principal,
@@ -245,7 +245,7 @@ async fn changed(
     .await?;
     let mut site = reading.site.clone();
     let seen = site.wait_for(|site| site.revision >= revision);
-    // Should the log be away, the change is stored all the same, and holds once that is back.
+    // While the log is unavailable the change is stored all the same, and takes effect when the log is back.
     let _ = tokio::time::timeout(SEEN_WITHIN, seen).await;
     Ok(heartbeat)
 }

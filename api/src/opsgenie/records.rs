@@ -145,7 +145,7 @@ fn note(line: &HistoryEntry) -> Option<Value> {
 )]
 fn log(line: &HistoryEntry) -> Option<Value> {
     let by_person = matches!(line.happening.actor, Actor::User { .. });
-    let told = matches!(
+    let is_notification = matches!(
         line.kind(),
         HistoryKind::Notifying
             | HistoryKind::Notified
@@ -153,7 +153,7 @@ fn log(line: &HistoryEntry) -> Option<Value> {
             | HistoryKind::NotDelivered
             | HistoryKind::HeldBack
     );
-    let kind = match (told, by_person) {
+    let kind = match (is_notification, by_person) {
         (true, _) => "alertRecipient",
         (false, true) => "alertAction",
         (false, false) => "system",
@@ -171,7 +171,7 @@ fn owner(line: &HistoryEntry) -> &str {
     words::name(&line.happening.actor)
 }
 
-/// Whoever is notified here is a destination of a channel.
+/// Those who are notified here are destinations of channels.
 fn recipient(entry: &LedgerEntry) -> Value {
     let state = match entry.state {
         LedgerState::Opening => "notifying",

@@ -10,7 +10,7 @@ use serde_saphyr::Spanned;
 use super::{Check, Kind, LONGEST_DELAY, Reference};
 use crate::site::document::{Document, items, place};
 
-/// How much later than expected a call may come, if nothing else is said.
+/// How much later than expected a call may come, if the document does not say.
 const GRACE_SECONDS: u64 = 60;
 /// What comes more often is no heartbeat, and what comes more rarely is nothing to wait for.
 const PERIOD_SECONDS: std::ops::RangeInclusive<u64> = 10..=LONGEST_DELAY;
@@ -21,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
         check.heartbeats(document);
         check.without_heartbeats_of_clients_that_are_gone();
     },
-    // Clients have made these, whatever a document says.
+    // Clients have made these; a document does not hold them.
     is_independent: |entry| matches!(entry, ConfigEntry::Heartbeat(heartbeat) if heartbeat.by_client.is_some()),
     references,
     ..Kind::new("heartbeat", "heartbeats")
