@@ -70,7 +70,7 @@ pub(crate) struct Reading {
 struct OneOf {
     id: String,
     #[serde(default)]
-    deed: String,
+    action: String,
 }
 
 pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>, console_url: &str) -> Router {
@@ -120,7 +120,7 @@ fn of_alerts(base: &str) -> Routes<Reading> {
         .add(write(Delete, search), saved_searches::remove)
         .add(read("/{id}"), one)
         // As the collectors have it for what is done to an alert.
-        .add(read("/{id}/{deed}"), records::list)
+        .add(read("/{id}/{action}"), records::list)
         .add(read(files), attachments::list)
         .add(file_added, attachments::add)
         .add(read(file), attachments::one)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domain::AlertBounds;
 use rustls::ClientConfig;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -13,10 +14,7 @@ use crate::mqtt::{MqttBroker, MqttError};
 use crate::secrets::{SecretError, SiteKey};
 use crate::tls::{self, ClientCertificates, Tls, TlsError, TlsFiles};
 
-mod alert_bounds;
 mod token_strength;
-
-pub use alert_bounds::AlertBounds;
 
 /// What environment variables begin with: `kafka` is `REVEILLE_KAFKA`.
 pub const ENVIRONMENT_PREFIX: &str = "REVEILLE_";

@@ -1,43 +1,37 @@
-//! One request, from its head to where its alerts are safe. How that is answered is its door's affair.
+//! One request, from its head until its events are stored. Its endpoint makes the answer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
 use chassis::secrets::SiteKey;
-use chassis::settings::AlertBounds;
-use domain::{CompiledMapping, Site};
+use domain::{AlertBounds, Site};
 use jiff::Timestamp;
+use pipeline::Context;
 use pipeline::trace::{TraceParent, record_headers};
-use pipeline::{Context, LogError, Record};
-use schemas::config::Integration;
-use schemas::{HEADER_TRACEPARENT, Topic};
+use schemas::HEADER_TRACEPARENT;
+use sources::Delivery;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::accept::Delivery;
-use crate::body::{self, Held};
-use crate::budget::{Budget, Owner};
-use crate::call::{Call, Posted};
-use crate::kept;
-use crate::key::{self, Known};
-use crate::limit::Limiter;
-use crate::measure::{Counts, Measured, Measures};
-use crate::open_alerts::OpenAlerts;
-use crate::parsing::Parsing;
-use crate::presence::LogPresence;
-use crate::refusal::Refusal;
-use crate::signature::{Scheme, Signing};
-use crate::sns::{Proven, Sns};
-use crate::sources::{self, ready_made};
-use crate::work::{Arrived, Reading, Taken, Work};
+use crate::intake::body::{self, BufferedBody};
+use crate::intake::budget::{Budget, Owner};
+use crate::intake::decode::{Accepted, DecodeJob, DecodePlan, EncodedBatch, ReceivedRequest};
+use crate::intake::decode_slots::DecodeSlots;
+use crate::intake::error::IngestError;
+use crate::intake::key::{self, ResolvedKey};
+use crate::intake::open_alerts::OpenAlerts;
+use crate::intake::rate_limit::RateLimiter;
+use crate::intake::request::{IncomingRequest, IngestRequest};
+use crate::intake::sns::{Proven, Sns};
+use crate::log_health::LogHealth;
+use crate::metrics::{CollectorMetrics, Counts, RequestMetrics};
 
-/// The sources whose bodies come by SNS, besides mappings.
-const SOURCES_OF_SNS: [&str; 2] = ["cloudwatch", "eventbridge"];
-/// How long the log may take; senders hang up soon after.
-const APPEND_TIME: Duration = Duration::from_secs(8);
+mod authorize;
+mod site;
+mod store;
+
 /// What all requests share.
 pub(crate) struct Collector {
     context: Context,
@@ -46,22 +40,22 @@ pub(crate) struct Collector {
     sns: Sns,
     bounds: AlertBounds,
     budget: Budget,
-    parsing: Parsing,
-    limiter: Limiter,
+    decode_slots: DecodeSlots,
+    rate_limiter: RateLimiter,
     open_alerts: OpenAlerts,
-    measures: Measures,
-    presence: LogPresence,
+    metrics: CollectorMetrics,
+    log_health: LogHealth,
 }
 
-/// A request whose sender may post, but for its body.
-struct Admitted {
+/// A request whose sender may post, without its body.
+struct Authenticated {
     source: Cow<'static, str>,
     path: String,
-    key: Arc<Known>,
+    key: Arc<ResolvedKey>,
     environment: Option<String>,
     scenario: Option<String>,
     headers: HeaderMap,
-    reading: Reading,
+    plan: DecodePlan,
 }
 
 impl Collector {
@@ -74,12 +68,12 @@ impl Collector {
         body_memory_bytes: usize,
     ) -> Self {
         Self {
-            measures: Measures::new(&context),
-            presence: LogPresence::watched(&context),
+            metrics: CollectorMetrics::new(&context),
+            log_health: LogHealth::watched(&context),
             bounds,
             budget: Budget::new(body_memory_bytes, &context.metrics),
-            parsing: Parsing::new(),
-            limiter: Limiter::new(context.clock.clone()),
+            decode_slots: DecodeSlots::new(),
+            rate_limiter: RateLimiter::new(context.clock.clone()),
             open_alerts: OpenAlerts::new(context.clock.clone(), &context.metrics),
             context,
             site,
@@ -88,295 +82,211 @@ impl Collector {
         }
     }
 
-    /// Tells how the keys are used, until shutdown.
-    pub(crate) async fn tell_usage(&self) {
-        self.measures.usage().tell_again_and_again(&self.context).await;
+    /// Reports how the keys are used, until shutdown.
+    pub(crate) async fn report_usage(&self) {
+        self.metrics.usage().report_periodically(&self.context).await;
     }
 
-    /// The time, for doors whose senders say when something ends.
+    /// The time, for endpoints whose senders give the end of an alert.
     pub(crate) fn now(&self) -> Timestamp {
         self.context.clock.now()
     }
 
-    /// Takes a request: when this is done, all its alerts are safe, or none was taken.
-    pub(crate) async fn take(&self, call: Call) -> Result<Taken, Refusal> {
-        let source = call.source.clone();
-        let mut measured = self.measures.request(Some(source.clone()));
-        match self.taken(call, &mut measured).await {
-            Ok((counts, taken)) => {
-                measured.accepted(counts);
-                if taken.receipts.is_empty() && !taken.remarks.is_empty() {
-                    // Whoever has to do something about it rarely sees the answer.
-                    tracing::info!(%source, remarks = ?taken.remarks, "a body had no alert");
+    /// Ingests a request: when this returns, all its events are stored, or none is.
+    ///
+    /// # Errors
+    ///
+    /// Why the request is refused. It is counted, and logged or stored where an operator must see it.
+    pub(crate) async fn ingest(&self, request: IngestRequest) -> Result<Accepted, IngestError> {
+        let source = request.source.clone();
+        let mut metrics = self.metrics.request(Some(source.clone()));
+        match self.ingest_measured(request, &mut metrics).await {
+            Ok((counts, accepted)) => {
+                metrics.accepted(counts);
+                if accepted.receipts.is_empty() && !accepted.warnings.is_empty() {
+                    // The operator rarely sees the answer to the sender.
+                    tracing::info!(%source, warnings = ?accepted.warnings, "a body had no alert");
                 }
-                Ok(taken)
+                Ok(accepted)
             }
-            Err(refusal) => Err(told(measured, &source, refusal)),
+            Err(error) => Err(record_rejection(metrics, &source, error)),
         }
     }
 
-    /// Whether a sender may post, which it asks before it does.
-    pub(crate) fn consents(&self, call: Call) -> Result<(), Refusal> {
-        let source = call.source;
-        let mut measured = self.measures.request(Some(source.clone()));
-        let known = call.posted.asked.and_then(|asked| {
-            let keys = key::beside(call.keys, asked.integration_key, &call.posted.headers);
-            self.key(&source, call.owner.as_deref(), &keys, &mut measured)
+    /// Whether a sender may post, for senders that ask before they post.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not.
+    pub(crate) fn authorize(&self, request: IngestRequest) -> Result<(), IngestError> {
+        let source = request.source;
+        let mut metrics = self.metrics.request(Some(source.clone()));
+        let key = request.incoming.hints.and_then(|hints| {
+            let headers = &request.incoming.headers;
+            let keys = key::credentials_in(request.keys, hints.integration_key, headers);
+            self.authorize_key(&source, request.owner.as_deref(), &keys, &mut metrics)
         });
-        match known {
+        match key {
             Ok(_) => {
-                measured.accepted(Counts::default());
+                metrics.accepted(Counts::default());
                 Ok(())
             }
-            Err(refusal) => Err(told(measured, &source, refusal)),
+            Err(error) => Err(record_rejection(metrics, &source, error)),
         }
     }
 
     /// Refuses a request by its head alone.
-    pub(crate) async fn refuse(
+    pub(crate) async fn reject(
         &self,
         source: Option<Cow<'static, str>>,
-        refusal: Refusal,
+        error: IngestError,
         body: Body,
-    ) -> Refusal {
-        let measured = self.measures.request(source.clone());
-        told(
-            measured,
-            &source.unwrap_or_default(),
-            drained(body, refusal).await,
-        )
+    ) -> IngestError {
+        let metrics = self.metrics.request(source.clone());
+        record_rejection(metrics, &source.unwrap_or_default(), drained(body, error).await)
     }
 
-    async fn taken(&self, call: Call, measured: &mut Measured) -> Result<(Counts, Taken), Refusal> {
+    async fn ingest_measured(
+        &self,
+        request: IngestRequest,
+        metrics: &mut RequestMetrics,
+    ) -> Result<(Counts, Accepted), IngestError> {
         let begun = self.context.clock.now();
-        let (admitted, held) = self.admitted(call, measured).await?;
-        let key = Arc::clone(&admitted.key);
-        let refused = match held {
-            Ok(held) => {
-                measured.body(held.bytes.len());
-                let message = match self.message(&admitted.source, &key, &held).await? {
-                    Some(Proven::Done(remark)) => return Ok((Counts::default(), Taken::nothing(remark))),
+        let (authenticated, body) = self.authenticate(request, metrics).await?;
+        let key = Arc::clone(&authenticated.key);
+        let (error, received) = match body {
+            Ok(body) => {
+                metrics.body(body.bytes.len());
+                let message = match self.sns_message(&authenticated.source, &key, &body).await? {
+                    Some(Proven::Done(warning)) => {
+                        return Ok((Counts::default(), Accepted::nothing(warning)));
+                    }
                     Some(Proven::Message(message)) => Some(message),
                     None => None,
                 };
-                match self.work(admitted, held, begun).done().await {
-                    (Ok(prepared), arrived) => {
-                        let counts = prepared.counts;
-                        // A body that is kept costs as much as an alert, or somebody could fill the log with them.
-                        let kept = usize::from(prepared.unusable.is_some());
-                        let alerts = (prepared.taken.receipts.len() + kept) as u64;
-                        self.limiter.take(&key, alerts, counts.important)?;
-                        // It is held until its alerts are safe, as its share of the budget.
-                        if let (Some(unusable), Some(arrived)) = (prepared.unusable, &arrived) {
-                            let refusal = Refusal::from(unusable);
-                            self.keep(&refusal, arrived).await?;
-                            measured.refused(&refusal);
-                        }
-                        measured.shortened(&prepared.shortened);
-                        let (records, refused) = self.open_alerts.admit(&key.integration, prepared.records);
-                        self.append(records).await?;
-                        if let Some(refusal) = refused {
-                            if let (true, Some(arrived)) = (key.hears_nothing(), &arrived) {
-                                self.keep(&refusal, arrived).await?;
-                            }
-                            return Err(refusal);
-                        }
+                match self.decode_job(authenticated, body, begun).run().await {
+                    (Ok(batch), received) => {
+                        let ingested = self.store_batch(batch, received.as_ref(), &key, metrics).await?;
                         message.into_iter().for_each(|message| self.sns.remember(message));
-                        return Ok((counts, prepared.taken));
+                        return Ok(ingested);
                     }
-                    (Err(refusal), arrived) => (refusal, arrived),
+                    (Err(error), received) => (error, received),
                 }
             }
-            Err((refusal, held)) => (refusal, held.map(|held| self.arrived(admitted, held).1)),
+            Err((error, body)) => (error, body.map(|body| self.received(authenticated, body).1)),
         };
-        match refused {
-            (refusal, Some(arrived)) if refusal.keeps_body() => {
-                // This costs as much as an alert, too.
-                self.limiter.take(&key, 1, false)?;
-                self.keep(&refusal, &arrived).await?;
-                Err(refusal)
+        match received {
+            Some(received) if error.is_stored() => {
+                // A stored body costs as much as an alert.
+                self.rate_limiter.take(&key, 1, false)?;
+                self.store_rejected(&error, &received).await?;
+                Err(error)
             }
-            (refusal, _) => Err(refusal),
+            _ => Err(error),
         }
     }
 
-    /// Reads the body of a sender that shows a key beside it, or else in it.
-    async fn admitted(
+    /// Stores the events of a body. The body stays in memory until then, and in the budget.
+    async fn store_batch(
         &self,
-        call: Call,
-        measured: &mut Measured,
-    ) -> Result<(Admitted, body::Arrival), Refusal> {
-        let Posted {
-            asked, headers, body, ..
-        } = call.posted;
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(refusal) => return Err(drained(body, refusal).await),
+        batch: EncodedBatch,
+        received: Option<&ReceivedRequest>,
+        key: &ResolvedKey,
+        metrics: &RequestMetrics,
+    ) -> Result<(Counts, Accepted), IngestError> {
+        let counts = batch.counts;
+        // A body that is stored costs as much as an alert, or a sender could fill the log with such bodies.
+        let stored = usize::from(batch.unusable.is_some());
+        let alerts = (batch.accepted.receipts.len() + stored) as u64;
+        self.rate_limiter.take(key, alerts, counts.important)?;
+        if let (Some(unusable), Some(received)) = (batch.unusable, received) {
+            let error = IngestError::from(unusable);
+            self.store_rejected(&error, received).await?;
+            metrics.count_error(&error);
+        }
+        metrics.shortened(&batch.shortened);
+        let (records, refused) = self.open_alerts.admit(&key.integration, batch.records);
+        self.store_events(records).await?;
+        match refused {
+            None => Ok((counts, batch.accepted)),
+            Some(error) => {
+                if let (true, Some(received)) = (key.has_no_answer(), received) {
+                    self.store_rejected(&error, received).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Authenticates a request by its head, or else by the key in its body, and reads the body.
+    async fn authenticate(
+        &self,
+        request: IngestRequest,
+        metrics: &mut RequestMetrics,
+    ) -> Result<(Authenticated, body::ReadResult), IngestError> {
+        let IncomingRequest {
+            hints, headers, body, ..
+        } = request.incoming;
+        let hints = match hints {
+            Ok(hints) => hints,
+            Err(error) => return Err(drained(body, error).await),
         };
-        let mut keys = key::beside(call.keys, asked.integration_key, &headers);
-        let owner = call.owner.as_deref();
-        let shown = match call.sender {
-            Some(sender) => self.let_in(Known::by_topic(sender), &call.source, owner, measured),
-            None => self.key(&call.source, owner, &keys, measured),
+        let mut keys = key::credentials_in(request.keys, hints.integration_key, &headers);
+        let (source, owner) = (request.source, request.owner.as_deref());
+        let by_head = match request.sender {
+            Some(sender) => self.check_key(ResolvedKey::of_topic(sender), &source, owner, metrics),
+            None => self.authorize_key(&source, owner, &keys, metrics),
         };
-        let (key, held) = match (shown, call.key_in_body) {
+        let (key, body) = match (by_head, request.key_in_body) {
             (Ok(key), _) => {
                 let owner = Owner::Key(key.hash.clone());
-                let held = body::read(body, &headers, &self.budget, owner, body_limit(&key)).await;
-                (key, held)
+                let body = body::read(body, &headers, &self.budget, owner, body_limit(&key)).await;
+                (key, body)
             }
-            (Err(Refusal::Key { .. }), Some(find)) => {
-                let held = body::read(body, &headers, &self.budget, Owner::Unknown, body::LARGEST).await;
-                let mut held = held.map_err(|(refusal, _)| refusal)?;
-                let unpacked = held.unpacked_for_key(&headers)?;
-                keys.extend(find(unpacked.as_deref().unwrap_or(&held.bytes)));
+            (Err(IngestError::Key { .. }), Some(find)) => {
+                let limit = body::MAX_BODY_BYTES;
+                let body = body::read(body, &headers, &self.budget, Owner::Unknown, limit).await;
+                let mut body = body.map_err(|(error, _)| error)?;
+                let unpacked = body.unpacked_for_key(&headers)?;
+                keys.extend(find(unpacked.as_deref().unwrap_or(&body.bytes)));
                 drop(unpacked);
-                let key = self.key(&call.source, owner, &keys, measured)?;
-                let held = held.give_to_key(&key.hash, body_limit(&key)).await;
-                (key, held)
+                let key = self.authorize_key(&source, owner, &keys, metrics)?;
+                let body = body.give_to_key(&key.hash, body_limit(&key)).await;
+                (key, body)
             }
-            (Err(refusal), _) => return Err(drained(body, refusal).await),
+            (Err(error), _) => return Err(drained(body, error).await),
         };
-        let reading = Reading {
-            // Whatever can call an address can call a heartbeat; its key is all that it shows.
-            signing: match owner {
+        let plan = DecodePlan {
+            // Many callers of a heartbeat can only call an address, so its key is all that they show.
+            signature: match owner {
                 Some(_) => None,
-                None => self.signing(&call.source, &key)?,
+                None => self.required_signature(&source, &key)?,
             },
-            read: call.read,
+            parse: request.parse,
             alerts_limit: key.integration.limits.alerts_per_body,
-            parsing: self.parsing.clone(),
+            slots: self.decode_slots.clone(),
         };
-        // The beginning of what must be signed cannot be proven, so it is not kept either.
-        let held = match reading.signing.is_some() || comes_by_sns(&call.source, &key) {
-            true => held.map_err(|(refusal, _)| (refusal, None)),
-            false => held,
+        // The beginning of a body cannot be verified, so it is not stored where a signature is required.
+        let body = match plan.signature.is_some() || authorize::comes_by_sns(&source, &key) {
+            true => body.map_err(|(error, _)| (error, None)),
+            false => body,
         };
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let admitted = Admitted {
-            source: call.source,
-            path: call.path,
+        let authenticated = Authenticated {
+            source,
+            path: request.path,
             key,
-            environment: given(asked.environment_id),
-            scenario: given(asked.scenario_id),
+            environment: given(hints.environment_id),
+            scenario: given(hints.scenario_id),
             headers,
-            reading,
+            plan,
         };
-        Ok((admitted, held))
+        Ok((authenticated, body))
     }
 
-    /// The one of these keys that the site knows, if it may post to this source now.
-    fn key(
-        &self,
-        source: &str,
-        owner: Option<&str>,
-        keys: &[String],
-        measured: &mut Measured,
-    ) -> Result<Arc<Known>, Refusal> {
-        let site = self.site()?;
-        let known = key::known(&site, keys, self.context.clock.now())?;
-        self.let_in(known, source, owner, measured)
-    }
-
-    /// The same key, if it may post to this source now.
-    fn let_in(
-        &self,
-        known: Known,
-        source: &str,
-        owner: Option<&str>,
-        measured: &mut Measured,
-    ) -> Result<Arc<Known>, Refusal> {
-        let key = Arc::new(known);
-        measured.key(Arc::clone(&key));
-        key.check(self.context.clock.now())?;
-        admits(&key.integration, source, owner)?;
-        self.limiter.check(&key)?;
-        Ok(key)
-    }
-
-    /// What is configured, once that is known.
-    pub(crate) fn site(&self) -> Result<Arc<Site>, Refusal> {
-        let site = Arc::clone(&self.site.borrow());
-        match site.revision {
-            Some(_) => Ok(site),
-            None => Err(Refusal::NotReady),
-        }
-    }
-
-    /// The mapping that is the type of the integration of one of these keys, for doors with one address for all.
-    pub(crate) fn mapping_of(&self, keys: &[String]) -> Option<Arc<CompiledMapping>> {
-        let site = self.site().ok()?;
-        let known = key::known(&site, keys, self.context.clock.now()).ok()?;
-        self.mapping(&known.integration.source_type).ok()?
-    }
-
-    /// The mapping of this name: the site's own, else the ready-made one.
-    pub(crate) fn mapping(&self, name: &str) -> Result<Option<Arc<CompiledMapping>>, Refusal> {
-        let own = self.site()?.mappings.get(name).cloned();
-        Ok(own.or_else(|| ready_made::find(name)))
-    }
-
-    /// The type of the integration of one of these keys, for doors with addresses for several types.
-    pub(crate) fn type_of(&self, keys: &[String]) -> Option<String> {
-        let site = self.site().ok()?;
-        let known = key::known(&site, keys, self.context.clock.now()).ok()?;
-        Some(known.integration.source_type.clone())
-    }
-
-    /// The heartbeats that the integration of one of these keys owns and that are called, not told by alerts.
-    pub(crate) fn heartbeats_of(&self, keys: &[String]) -> Vec<String> {
-        let Ok(site) = self.site() else { return Vec::new() };
-        let Ok(known) = key::known(&site, keys, self.context.clock.now()) else {
-            return Vec::new();
-        };
-        let own = site.heartbeats.values();
-        let own = own.filter(|heartbeat| heartbeat.integration == known.integration.name);
-        own.filter(|heartbeat| heartbeat.alert.is_none())
-            .map(|heartbeat| heartbeat.name.clone())
-            .collect()
-    }
-
-    /// The message that SNS has signed, if the body must be one.
-    async fn message(&self, source: &str, key: &Known, held: &Held) -> Result<Option<Proven>, Refusal> {
-        if !comes_by_sns(source, key) {
-            return Ok(None);
-        }
-        let integration = &key.integration;
-        let proving = self
-            .sns
-            .prove(&integration.name, &integration.sns_topics, &held.bytes);
-        Ok(Some(proving.await?))
-    }
-
-    /// How what is posted to this source with this key must be signed, if it must; by SNS in its own way.
-    fn signing(&self, source: &str, key: &Known) -> Result<Option<Signing>, Refusal> {
-        let integration = &key.integration;
-        let sealed = &integration.sealed_signing_secrets;
-        if sealed.is_empty() || comes_by_sns(source, key) {
-            return Ok(None);
-        }
-        let unusable = |error: String| Refusal::SigningSecret {
-            integration: integration.name.clone(),
-            error,
-        };
-        let site_key = self.site_key.as_ref();
-        let site_key = site_key.ok_or_else(|| unusable("secret_key is not set".to_owned()))?;
-        let secrets = sealed.iter().map(|sealed| site_key.open(sealed));
-        let secrets = secrets
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| unusable(error.to_string()))?;
-        Ok(Some(Signing {
-            integration: integration.name.clone(),
-            site_key: site_key.clone(),
-            scheme: Scheme::of(source),
-            secrets,
-            now: self.context.clock.now(),
-        }))
-    }
-
-    fn work(&self, admitted: Admitted, held: Held, begun: Timestamp) -> Work {
-        let (reading, arrived) = self.arrived(admitted, held);
-        let parent = arrived
+    fn decode_job(&self, authenticated: Authenticated, body: BufferedBody, begun: Timestamp) -> DecodeJob {
+        let (plan, received) = self.received(authenticated, body);
+        let parent = received
             .headers
             .get(HEADER_TRACEPARENT)
             .and_then(|value| value.to_str().ok());
@@ -384,101 +294,58 @@ impl Collector {
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(TraceParent::random)
             .to_string();
-        let accepted_at = arrived.delivery.accepted_at;
+        let accepted_at = received.delivery.accepted_at;
         let trace = self
             .context
             .tracer
             .span("collect", Some(&parent), begun, accepted_at);
-        Work {
-            reading,
+        DecodeJob {
+            plan,
             record_headers: record_headers(trace.as_deref()),
-            arrived,
+            received,
         }
     }
 
-    fn arrived(&self, admitted: Admitted, held: Held) -> (Reading, Arrived) {
+    fn received(&self, authenticated: Authenticated, body: BufferedBody) -> (DecodePlan, ReceivedRequest) {
         let accepted_at = self.context.clock.now();
         let site = Arc::clone(&self.site.borrow());
-        let called_by_alerts = site.heartbeats_called_by_alerts(&admitted.key.integration.name);
+        let called_by_alerts = site.heartbeats_called_by_alerts(&authenticated.key.integration.name);
         let called_by_alerts = called_by_alerts.cloned().collect();
-        let arrived = Arrived {
-            path: admitted.path,
-            headers: admitted.headers,
+        let received = ReceivedRequest {
+            path: authenticated.path,
+            headers: authenticated.headers,
             delivery: Delivery {
-                integration: admitted.key.integration.name.clone(),
-                monitoring_system: admitted.source,
-                environment: admitted.environment,
-                scenario: admitted.scenario,
+                integration: authenticated.key.integration.name.clone(),
+                monitoring_system: authenticated.source,
+                environment: authenticated.environment,
+                scenario: authenticated.scenario,
                 accepted_at,
                 first_id: first_id(accepted_at),
                 called_by_alerts,
                 bounds: self.bounds,
             },
-            key: admitted.key,
-            held,
+            key: authenticated.key,
+            body,
         };
-        (admitted.reading, arrived)
-    }
-
-    /// Answers when the alerts are safe.
-    async fn append(&self, records: Vec<Record>) -> Result<(), Refusal> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.write(Topic::ALERTS_COLLECTED, records).await
-    }
-
-    async fn write(&self, topic: Topic, records: Vec<Record>) -> Result<(), Refusal> {
-        let appended = tokio::time::timeout(APPEND_TIME, self.context.log.append(topic, records)).await;
-        let appended = appended.unwrap_or_else(|_| {
-            Err(LogError::Unavailable(format!(
-                "no answer for {} seconds",
-                APPEND_TIME.as_secs()
-            )))
-        });
-        match appended {
-            Ok(()) => {
-                self.presence.worked();
-                Ok(())
-            }
-            Err(error) => {
-                if matches!(error, LogError::Unavailable(_)) {
-                    self.presence.failed(&error);
-                }
-                Err(Refusal::Unavailable(error.to_string()))
-            }
-        }
-    }
-
-    /// Keeps a body that was refused. If that is not possible now, the sender is asked to come again, since it would
-    /// take the refusal itself for the end of it.
-    async fn keep(&self, refusal: &Refusal, arrived: &Arrived) -> Result<(), Refusal> {
-        let rejected = kept::rejected(refusal, arrived);
-        let value = serde_json::to_vec(&rejected).map_err(|error| Refusal::Unavailable(error.to_string()))?;
-        let record = Record {
-            key: rejected.monitoring_system,
-            value: Some(value.into()),
-            headers: record_headers(None),
-        };
-        self.write(Topic::INGEST_REJECTED, vec![record]).await
+        (authenticated.plan, received)
     }
 }
 
-/// Counts a refusal and logs it.
-fn told(measured: Measured, source: &str, refusal: Refusal) -> Refusal {
-    measured.rejected(&refusal);
-    if refusal.keeps_body() {
-        tracing::warn!(source, %refusal, "a body was refused");
+/// Counts and logs a refused request.
+fn record_rejection(metrics: RequestMetrics, source: &str, error: IngestError) -> IngestError {
+    metrics.rejected(&error);
+    if error.is_stored() {
+        tracing::warn!(source, %error, "a body was refused");
     } else {
-        // Anybody can cause these, as often as they like; they are counted.
-        tracing::debug!(source, %refusal, "a request was refused");
+        // Strangers can cause these at any rate, so they are counted and not logged.
+        tracing::debug!(source, %error, "a request was refused");
     }
-    refusal
+    error
 }
 
-async fn drained(body: Body, refusal: Refusal) -> Refusal {
+async fn drained(body: Body, error: IngestError) -> IngestError {
     body::drain(body.into_data_stream()).await;
-    refusal
+    error
 }
 
 fn first_id(now: Timestamp) -> Uuid {
@@ -487,30 +354,8 @@ fn first_id(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
-/// Whether an integration may post to a source; to what another owns, it may not.
-fn admits(integration: &Integration, source: &str, owner: Option<&str>) -> Result<(), Refusal> {
-    let name = &integration.name;
-    match owner {
-        Some(owner) if owner != name => Err(Refusal::OtherOwner {
-            integration: name.clone(),
-        }),
-        None if !integration.takes(source) => Err(Refusal::OtherSource {
-            integration: name.clone(),
-            of_type: integration.source_type.clone(),
-            posted: source.to_owned(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Whether only SNS may post to this source with this key.
-fn comes_by_sns(source: &str, key: &Known) -> bool {
-    let can = SOURCES_OF_SNS.contains(&source) || sources::find(source).is_none();
-    can && !key.integration.sns_topics.is_empty()
-}
-
-/// How large a body of this key's sender may be; what every collector can hold is the bound.
-fn body_limit(key: &Known) -> usize {
+/// The most bytes of a body that this key may post, at most what any collector can buffer.
+fn body_limit(key: &ResolvedKey) -> usize {
     let bytes = usize::try_from(key.integration.limits.body_bytes);
-    bytes.map_or(body::LARGEST, |bytes| bytes.min(body::LARGEST))
+    bytes.map_or(body::MAX_BODY_BYTES, |bytes| bytes.min(body::MAX_BODY_BYTES))
 }

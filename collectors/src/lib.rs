@@ -1,8 +1,8 @@
-//! Monitoring systems post here; what they say goes to `alerts.collected`.
+//! What monitoring systems send becomes events on `alerts.collected`.
 //!
-//! An answer of 2xx, or what stands for it where a sender does not speak HTTP, means that every alert of the body is
-//! safe in the log. All other answers mean that none was taken (or, when the log broke off in the middle, that sending
-//! the same again does no harm), and say why and what to do.
+//! An answer of 2xx, or its counterpart in SMTP, MQTT and Riemann's protocol, means that all events of the body are stored in
+//! the log. Any other answer means that none is stored (or, after an error in the middle of storing, that sending the body
+//! again does no harm); it names the reason and the remedy.
 
 use std::sync::Arc;
 
@@ -10,40 +10,23 @@ use axum::Router;
 use chassis::connections::Connections;
 use chassis::mqtt::MqttBroker;
 use chassis::secrets::SiteKey;
-use chassis::settings::AlertBounds;
-use domain::Site;
+use domain::{AlertBounds, Site};
 use pipeline::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::collector::Collector;
-use crate::sns::Sns;
+use crate::intake::sns::Sns;
 
-mod accept;
-mod body;
-mod bounds;
-mod budget;
-mod call;
 mod collector;
-mod doors;
-mod kept;
-mod key;
-mod limit;
-mod measure;
-mod open_alerts;
-mod pace;
-mod parsing;
-mod presence;
-mod query;
-mod refusal;
-mod signature;
-mod sns;
-pub mod sources;
-pub mod trial;
+mod endpoints;
+mod intake;
+mod listeners;
+mod log_health;
+mod metrics;
 mod usage;
-mod work;
 
-/// What takes alerts in, whichever door they come through.
+/// The collector of this process, behind all endpoints and listeners.
 #[derive(Clone)]
 pub struct Collectors {
     context: Context,
@@ -51,9 +34,9 @@ pub struct Collectors {
 }
 
 impl Collectors {
-    /// The site's key opens the secrets that senders sign with; without it those who must sign are refused. To be made
-    /// once per process, inside its runtime. All bodies in work together take `body_memory_bytes`, and a quarter more while
-    /// their key is not known.
+    /// To be called once per process, inside its runtime. `site_key` decrypts the signing secrets of integrations; without it
+    /// requests that must be signed are refused. All bodies in work take at most `body_memory_bytes` together, and a quarter
+    /// more while their key is not known.
     pub fn new(
         context: Context,
         site: watch::Receiver<Arc<Site>>,
@@ -79,30 +62,30 @@ impl Collectors {
         }
     }
 
-    /// The addresses that monitoring systems post to.
+    /// The HTTP endpoints.
     pub fn routes(&self) -> Router {
-        doors::routes().with_state(Arc::clone(&self.collector))
+        endpoints::routes().with_state(Arc::clone(&self.collector))
     }
 
-    /// Tells how the keys of senders are used, until shutdown.
-    pub async fn tell_usage(self) {
-        self.collector.tell_usage().await;
+    /// Publishes the usage of keys until shutdown.
+    pub async fn report_usage(self) {
+        self.collector.report_usage().await;
     }
 
-    /// Takes mail, until shutdown. The key stands in the address of the recipient.
+    /// Accepts mail by SMTP until shutdown. The key is in the address of the recipient.
     pub async fn serve_smtp(self, listener: TcpListener, connections: Connections) {
-        doors::smtp::serve(self.collector, self.context, listener, connections).await;
+        listeners::smtp::serve(self.collector, self.context, listener, connections).await;
     }
 
-    /// Takes what is published to the topics that the site declares, until shutdown.
+    /// Ingests what is published to the MQTT topics that the site declares, until shutdown.
     pub async fn serve_mqtt(self, broker: MqttBroker) {
-        doors::mqtt::serve(self.collector, self.context, broker).await;
+        listeners::mqtt::serve(self.collector, self.context, broker).await;
     }
 
-    /// Takes what Riemann's clients send over TCP, until shutdown. `key` is the integration's to which all of them
-    /// belong; without it each message shows one.
+    /// Serves Riemann's clients over TCP until shutdown. `key` is that of the integration to which all of them belong; without
+    /// it each message must have one.
     pub async fn serve_riemann(self, listener: TcpListener, connections: Connections, key: Option<String>) {
-        doors::riemann::serve(self.collector, self.context, listener, connections, key).await;
+        listeners::riemann::serve(self.collector, self.context, listener, connections, key).await;
     }
 }
 

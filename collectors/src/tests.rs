@@ -91,7 +91,7 @@ impl World {
             sns,
             budget_bytes,
         );
-        tokio::spawn(collectors.clone().tell_usage());
+        tokio::spawn(collectors.clone().report_usage());
         Self {
             log,
             context,
@@ -242,7 +242,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 mod answers;
 mod bounds;
 mod declared;
-mod doors;
+mod endpoints;
 mod front_door;
 mod keys;
 mod troubles;

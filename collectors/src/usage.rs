@@ -1,4 +1,4 @@
-//! How the keys are used, told on `integrations.usage`.
+//! The usage of the keys, published on `integrations.usage`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,26 +10,27 @@ use pipeline::{Clock, Context, Record};
 use schemas::{KeyRefusal, KeyUsage, Topic};
 use uuid::Uuid;
 
-use crate::refusal::Refusal;
+use crate::intake::error::IngestError;
 
-/// How often it is told.
-const TELL_EVERY: Duration = Duration::from_secs(20);
-/// How long the log may take for it.
-const APPEND_TIME: Duration = Duration::from_secs(8);
-/// So much of what a sender was told is kept.
-const MESSAGE_LENGTH: usize = 500;
+/// How often it is published.
+const REPORT_EVERY: Duration = Duration::from_secs(20);
+/// How long the log may take.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(8);
+/// How much of the last error is published.
+const MAX_MESSAGE_CHARACTERS: usize = 500;
 
-/// What this run of the collector has seen of each key.
+/// The usage of each key since this collector started.
 pub(crate) struct Usage {
     run: Uuid,
     clock: Clock,
     keys: Mutex<HashMap<String, Seen>>,
 }
 
-/// What was seen of one key, and whether that has been told.
+/// The usage of one key.
 struct Seen {
     usage: KeyUsage,
-    told: bool,
+    /// Whether the log has this usage.
+    published: bool,
 }
 
 impl Usage {
@@ -41,24 +42,24 @@ impl Usage {
         }
     }
 
-    /// Tells what is seen, until shutdown. What the log does not take is told the next time, with what is new.
-    pub(crate) async fn tell_again_and_again(&self, context: &Context) {
+    /// Publishes the usage until shutdown. What the log does not accept is published the next time.
+    pub(crate) async fn report_periodically(&self, context: &Context) {
         let task = context.health.task("usage of keys");
-        let telling = async {
-            let mut interval = tokio::time::interval(TELL_EVERY);
+        let reporting = async {
+            let mut interval = tokio::time::interval(REPORT_EVERY);
             loop {
                 interval.tick().await;
-                self.tell(context).await;
+                self.publish(context).await;
                 task.progress();
             }
         };
-        context.shutdown.run_until_cancelled(telling).await;
-        // What was seen since it was told last.
-        self.tell(context).await;
+        context.shutdown.run_until_cancelled(reporting).await;
+        // The usage since the last report.
+        self.publish(context).await;
         task.ended();
     }
 
-    /// A request with this key was taken.
+    /// A request with this key was accepted.
     pub(crate) fn accepted(&self, key_hash: &str, alerts: u64) {
         self.see(key_hash, |usage, _| {
             usage.accepted += 1;
@@ -67,14 +68,14 @@ impl Usage {
     }
 
     /// A request with this key was refused.
-    pub(crate) fn refused(&self, key_hash: &str, refusal: &Refusal) {
+    pub(crate) fn rejected(&self, key_hash: &str, error: &IngestError) {
         self.see(key_hash, |usage, now| {
-            let reason = refusal.code();
+            let reason = error.code();
             *usage.refused.entry(reason.to_owned()).or_default() += 1;
             usage.last_refusal = Some(KeyRefusal {
                 at: now,
                 reason: reason.to_owned(),
-                message: refusal.to_string().chars().take(MESSAGE_LENGTH).collect(),
+                message: error.to_string().chars().take(MAX_MESSAGE_CHARACTERS).collect(),
             });
         });
     }
@@ -86,38 +87,40 @@ impl Usage {
             .entry(key_hash.to_owned())
             .or_insert_with(|| Seen::nothing(key_hash, self.run, now));
         seen.usage.last_used = now;
-        seen.told = false;
+        seen.published = false;
         change(&mut seen.usage, now);
     }
 
-    /// Tells what has changed since it was told last.
-    async fn tell(&self, context: &Context) {
+    /// Publishes what has changed since the last time.
+    async fn publish(&self, context: &Context) {
         let changed = self.changed();
         if changed.is_empty() {
             return;
         }
         let records = changed.iter().filter_map(record).collect();
         let appending = context.log.append(Topic::INTEGRATIONS_USAGE, records);
-        match tokio::time::timeout(APPEND_TIME, appending).await {
+        match tokio::time::timeout(APPEND_TIMEOUT, appending).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => tracing::debug!(%error, "the usage of keys is told later"),
-            Err(_) => tracing::debug!("the usage of keys is told later, as the log takes its time"),
+            Ok(Err(error)) => tracing::debug!(%error, "the usage of keys is published later"),
+            Err(_) => {
+                tracing::debug!("the usage of keys is published later, as the log did not answer in time")
+            }
         }
         let mut keys = self.lock();
         for usage in changed {
             if let Some(seen) = keys.get_mut(&usage.key_hash) {
-                seen.told = false;
+                seen.published = false;
             }
         }
     }
 
-    /// What is to be told; from now on it counts as told.
+    /// The usage that is not published yet; it counts as published from now on.
     fn changed(&self) -> Vec<KeyUsage> {
         let mut keys = self.lock();
-        let changed = keys.values_mut().filter(|seen| !seen.told);
+        let changed = keys.values_mut().filter(|seen| !seen.published);
         changed
             .map(|seen| {
-                seen.told = true;
+                seen.published = true;
                 seen.usage.clone()
             })
             .collect()
@@ -140,14 +143,14 @@ impl Seen {
                 refused: Default::default(),
                 last_refusal: None,
             },
-            told: false,
+            published: false,
         }
     }
 }
 
 fn record(usage: &KeyUsage) -> Option<Record> {
     let value = serde_json::to_vec(usage)
-        .inspect_err(|error| tracing::error!(%error, "the usage of a key cannot be written"))
+        .inspect_err(|error| tracing::error!(%error, "the usage of a key cannot be encoded"))
         .ok()?;
     Some(Record {
         key: usage.key(),

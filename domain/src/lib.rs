@@ -3,6 +3,7 @@
 //! Values in, values out: this crate knows no Kafka, SQL or HTTP, and no clock. The daemon, the tests and a replay all
 //! run the same [`transition()`].
 
+pub mod alert_bounds;
 pub mod expression;
 pub mod filter;
 pub mod identity;
@@ -18,6 +19,7 @@ pub mod transition;
 pub mod window;
 pub mod words;
 
+pub use alert_bounds::AlertBounds;
 pub use filter::CompiledFilter;
 pub use identity::fingerprint;
 pub use mapping::CompiledMapping;

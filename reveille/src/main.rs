@@ -11,8 +11,9 @@ mod allocator;
 mod apply;
 mod data_folder;
 mod demo;
-mod doors;
+mod dry_run;
 mod import;
+mod listeners;
 mod log;
 mod printable;
 mod process;
@@ -20,7 +21,6 @@ mod rejected;
 mod server;
 mod site;
 mod stages;
-mod trial;
 mod up;
 mod variables;
 mod watchdog;
@@ -74,7 +74,7 @@ enum Command {
     /// Look at the bodies that were refused, and post them again.
     Rejected(rejected::Arguments),
     /// Show what would become of a body; nothing is sent.
-    Try(trial::Try),
+    Try(dry_run::Try),
     /// Save what is good of a damaged log.
     Log(log::Arguments),
 }
@@ -172,7 +172,7 @@ fn main() -> ExitCode {
             Command::Site(arguments) => site::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Rejected(arguments) => rejected::run(arguments).await,
-            Command::Try(arguments) => trial::run(&arguments),
+            Command::Try(arguments) => dry_run::run(&arguments),
             Command::Log(arguments) => log::run(arguments).await,
         }
     });

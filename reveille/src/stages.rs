@@ -25,7 +25,7 @@ use view::aerospike::{AerospikeSettings, AerospikeView};
 use view::memory::MemoryView;
 use view::{View, ViewError};
 
-use crate::doors;
+use crate::listeners;
 use crate::process::{Process, migrated};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -292,8 +292,8 @@ async fn start(
             };
             let memory = settings.body_memory_bytes();
             let collectors = Collectors::new(context.clone(), site, site_key, settings.alert_bounds, memory);
-            tasks.spawn(collectors.clone().tell_usage());
-            doors::open(settings, connections, &collectors, tasks).await?;
+            tasks.spawn(collectors.clone().report_usage());
+            listeners::open(settings, connections, &collectors, tasks).await?;
             collectors.routes()
         }
         Stage::Decorator => {

@@ -20,7 +20,7 @@ use view::memory::MemoryView;
 
 use crate::data_folder::DataFolder;
 use crate::process::Process;
-use crate::{demo, doors, stages};
+use crate::{demo, listeners, stages};
 
 /// What is asked for besides.
 pub(crate) struct Options {
@@ -116,8 +116,8 @@ pub(crate) async fn run(
         settings.alert_bounds,
         settings.body_memory_bytes(),
     );
-    tasks.spawn(collectors.clone().tell_usage());
-    doors::open(&settings, &process.connections, &collectors, &mut tasks).await?;
+    tasks.spawn(collectors.clone().report_usage());
+    listeners::open(&settings, &process.connections, &collectors, &mut tasks).await?;
     let routes = Router::new()
         .merge(api.opsgenie(site, &settings.console_url()))
         .merge(collectors.routes())

@@ -185,7 +185,7 @@ pub const SOURCE_TYPES: [&str; 45] = [
     "zabbix",
 ];
 
-/// Further types of integrations: the ready-made mappings, each a folder in `collectors/mappings`. A mapping of the site that has
+/// Further types of integrations: the ready-made mappings, each a folder in `sources/mappings`. A mapping of the site that has
 /// the same name goes before it.
 pub const READY_MADE_TYPES: [&str; 31] = [
     "argocd",
@@ -226,7 +226,7 @@ pub const READY_MADE_TYPES: [&str; 31] = [
 pub struct Integration {
     /// Its name, which is its id.
     pub name: String,
-    /// Type of the monitoring system: a name of `collectors/src/sources`.
+    /// Type of the monitoring system: a name of the registry in `sources`.
     #[serde(rename = "type")]
     pub source_type: String,
     /// Where its alerts belong.

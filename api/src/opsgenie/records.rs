@@ -22,16 +22,16 @@ const LINES_AT_ONCE: usize = 500;
 pub(super) async fn list(
     State(reading): State<Reading>,
     Sender(integration): Sender,
-    Path(OneOf { id, deed }): Path<OneOf>,
+    Path(OneOf { id, action }): Path<OneOf>,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let alert = reading
         .alert(&integration, &id, asked.get("identifierType"))
         .await?;
-    let path = format!("/v2/alerts/{id}/{deed}");
+    let path = format!("/v2/alerts/{id}/{action}");
     let links = Links::of(&reading, &headers, &path);
-    match deed.as_str() {
+    match action.as_str() {
         "notes" => lines(&reading, &alert, &asked, &links, note).await,
         "logs" => lines(&reading, &alert, &asked, &links, log).await,
         "recipients" => {

@@ -409,16 +409,16 @@ async fn packed_bodies_are_taken_and_bombs_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_that_wants_to_be_confirmed_is_answered_well_and_remarked() {
+async fn a_subscription_that_wants_to_be_confirmed_is_accepted_with_a_warning() {
     let world = World::new();
-    let body = include_str!("../../examples/cloudwatch/subscription-confirmation.txt");
+    let body = include_str!("../../../sources/examples/cloudwatch/subscription-confirmation.txt");
     let answer = world
         .post("/monitoring-system/cloudwatch?integration_key=any-key", body)
         .await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(answer.body["accepted"], 0);
     assert!(
-        answer.body["remarks"][0]
+        answer.body["warnings"][0]
             .to_string()
             .contains("ConfirmSubscription"),
         "{}",

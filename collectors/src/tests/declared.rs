@@ -233,7 +233,7 @@ async fn the_watchdog_calls_its_heartbeat_and_its_end_is_no_call() {
         (StatusCode::OK, &json!(0))
     );
     assert!(
-        ended.body["remarks"][0]
+        ended.body["warnings"][0]
             .as_str()
             .unwrap()
             .contains("calls heartbeat \"nightly\""),

@@ -196,7 +196,7 @@ async fn what_was_seen_of_a_key_is_told_when_the_collector_ends() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(world.works().await);
     world.context.shutdown.cancel();
-    world.collectors.clone().tell_usage().await;
+    world.collectors.clone().report_usage().await;
     let told = world.log.records(Topic::INTEGRATIONS_USAGE);
     let usage: KeyUsage = serde_json::from_slice(told[0].value.as_ref().unwrap()).unwrap();
     assert_eq!((usage.key_hash, usage.accepted), (key_hash("api-key"), 1));
@@ -209,7 +209,7 @@ async fn what_its_sender_must_sign_is_taken_only_with_a_signature() {
     world.change("any", |integration| {
         integration.sealed_signing_secrets = sealed(["an older secret", "client secret"])
     });
-    let body = include_str!("../../examples/sentry/installation.json");
+    let body = include_str!("../../../sources/examples/sentry/installation.json");
     let post = async |signature: Option<&str>| {
         let request = Request::post("/monitoring-system/sentry?integration_key=any-key");
         let request = signature.into_iter().fold(request, |request, signature| {
@@ -231,7 +231,7 @@ async fn what_its_sender_must_sign_is_taken_only_with_a_signature() {
     let too_large = world
         .post(
             "/monitoring-system/sentry?integration_key=any-key",
-            vec![b' '; body::LARGEST + 1],
+            vec![b' '; crate::intake::body::MAX_BODY_BYTES + 1],
         )
         .await;
     assert_eq!(too_large.error(), (413, "too_large"));
@@ -265,8 +265,9 @@ async fn what_its_sender_must_sign_is_taken_only_with_a_signature() {
 
 #[tokio::test]
 async fn what_comes_by_sns_is_taken_once_when_sns_has_signed_it() {
-    let message = include_str!("../sns/tests/notification-2.json");
-    let (sns, asked) = crate::sns::tests::simulated(include_str!("../sns/tests/certificate.pem")).await;
+    let message = include_str!("../intake/sns/tests/notification-2.json");
+    let (sns, asked) =
+        crate::intake::sns::tests::simulated(include_str!("../intake/sns/tests/certificate.pem")).await;
     let log = SimulatedLog::new(1);
     let world = World::with(log.clone(), Arc::new(log), sns, BUDGET_BYTES);
     world.change("any", |integration| {
@@ -285,11 +286,11 @@ async fn what_comes_by_sns_is_taken_once_when_sns_has_signed_it() {
     assert_eq!(forged.error(), (401, "signature_wrong"));
     let other_topic = post(message.replace(":ops", ":dev")).await;
     assert_eq!(other_topic.error(), (403, "topic_refused"));
-    let alone = include_str!("../../examples/cloudwatch/raw-delivery.json");
+    let alone = include_str!("../../../sources/examples/cloudwatch/raw-delivery.json");
     assert_eq!(post(alone.to_owned()).await.error(), (401, "signature_missing"));
     assert_eq!(world.counted("cloudwatch", "signature_wrong"), 1.0);
 
-    let confirmation = include_str!("../sns/tests/confirmation.json");
+    let confirmation = include_str!("../intake/sns/tests/confirmation.json");
     assert_eq!(post(confirmation.to_owned()).await.status, StatusCode::OK);
     assert_eq!(asked.confirmations.load(std::sync::atomic::Ordering::Relaxed), 1);
     assert!(
@@ -306,7 +307,8 @@ async fn what_comes_by_sns_is_taken_once_when_sns_has_signed_it() {
 
 #[tokio::test]
 async fn i7_sns_is_unwrapped_for_a_mapping_and_its_subscription_confirmed() {
-    let (sns, asked) = crate::sns::tests::simulated(include_str!("../sns/tests/certificate.pem")).await;
+    let (sns, asked) =
+        crate::intake::sns::tests::simulated(include_str!("../intake/sns/tests/certificate.pem")).await;
     let log = SimulatedLog::new(1);
     let world = World::with(log.clone(), Arc::new(log), sns, BUDGET_BYTES);
     let mapping = schemas::config::Mapping {
@@ -337,10 +339,10 @@ async fn i7_sns_is_unwrapped_for_a_mapping_and_its_subscription_confirmed() {
             body.to_owned(),
         )
     };
-    let confirmed = post(include_str!("../sns/tests/confirmation.json")).await;
+    let confirmed = post(include_str!("../intake/sns/tests/confirmation.json")).await;
     assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.body);
     assert_eq!(asked.confirmations.load(std::sync::atomic::Ordering::Relaxed), 1);
-    let message = include_str!("../sns/tests/notification-2.json");
+    let message = include_str!("../intake/sns/tests/notification-2.json");
     assert_eq!(post(message).await.body["accepted"], 1);
     assert_eq!(world.collected()[0].name, "queue-age");
     assert_eq!(

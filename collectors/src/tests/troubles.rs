@@ -109,7 +109,7 @@ async fn s1_bodies_that_never_come_hold_no_memory() {
     let pagerduty = "/v2/enqueue";
     let announced = [API, pagerduty].repeat(8).into_iter().map(|address| {
         let world = Arc::clone(&world);
-        let request = Request::post(address).header("content-length", body::LARGEST);
+        let request = Request::post(address).header("content-length", crate::intake::body::MAX_BODY_BYTES);
         let request = request.body(endless("{")).unwrap();
         tokio::spawn(async move { world.send(request).await.status.as_u16() })
     });

@@ -1,0 +1,121 @@
+//! Apprise: what its services `json://`, `xml://` and `form://` post.
+//! <https://appriseit.com/services/json/>, <https://appriseit.com/services/xml/>, <https://appriseit.com/services/form/>
+//!
+//! Identity: the title; without a title, the message.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use schemas::{EventStatus, Severity};
+
+use crate::error::SourceError;
+use crate::event::SourceEvent;
+use crate::formats::json::{self, Object};
+use crate::formats::{lenient, xml};
+use crate::parsed::ParsedBody;
+use crate::source::{POST_PUT_AND_GET, Source};
+
+/// As it is registered.
+pub(crate) const SOURCE: Source = Source {
+    name: "apprise",
+    title: "Apprise: json://, xml:// and form://",
+    documentation: "docs/sources/apprise.md",
+    methods: POST_PUT_AND_GET,
+    parse,
+};
+
+const TEXT: &str = "send a title or a message, as Apprise does";
+const TYPES: &str = "send failure, warning, info or success";
+/// What is no label. The names of XML come first.
+const KNOWN: [&str; 10] = [
+    "Version",
+    "Subject",
+    "Message",
+    "MessageType",
+    "version",
+    "title",
+    "message",
+    "type",
+    "attachments",
+    "Attachment",
+];
+
+/// Whether a body is one of Apprise's, where others are posted too.
+pub(super) fn is_one(body: &[u8]) -> bool {
+    let fields = match xml::as_json(body) {
+        Some(fields) => return fields.is_ok(),
+        None => json::made(body).and_then(json::Node::object),
+    };
+    fields.is_ok_and(|fields| {
+        ["version", "title", "message", "type"]
+            .iter()
+            .all(|name| fields.get(name).is_some())
+    })
+}
+
+/// Reads one notification.
+pub(super) fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
+    let (body, warning) = match xml::as_json(body) {
+        Some(json) => (Cow::Owned(json?), None),
+        None => {
+            let repaired = lenient::body(body);
+            (repaired.body, repaired.warning)
+        }
+    };
+    let parsed = notification(&json::made(&body)?.object()?).map(ParsedBody::from)?;
+    Ok(parsed.with_warning(warning))
+}
+
+fn notification(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
+    let title = body.first(&["Subject", "title"])?;
+    let message = body.first(&["Message", "message"])?;
+    let name = match title.as_ref().or(message.as_ref()) {
+        Some(name) => name.clone(),
+        None => body.needed(&["title"], TEXT)?,
+    };
+    let kind = body.needed(&["MessageType", "type"], TYPES)?;
+    let (status, severity) = match kind.to_ascii_lowercase().as_str() {
+        "failure" => (EventStatus::Firing, Severity::Critical),
+        "warning" => (EventStatus::Firing, Severity::Warning),
+        "info" => (EventStatus::Firing, Severity::Information),
+        "success" => (EventStatus::Resolved, Severity::Ok),
+        _ => return Err(body.refuse(&["MessageType", "type"], &kind, TYPES)),
+    };
+    let kind_of_name = if title.is_some() { "title" } else { "message" };
+    let mut event = SourceEvent::new([kind_of_name, &name], status, severity);
+    event.source = "apprise".to_owned();
+    event.output = message.unwrap_or_default();
+    event.object = name.clone();
+    event.name = name;
+    for name in body.names().filter(|name| !KNOWN.contains(name)) {
+        event.add_label(name, body.flat(name));
+    }
+    event.ask_by_labels();
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_a_form_is_the_same_notification() {
+        let form = "version=1.0&title=checkout+is+slow&message=p95+is+3+s&type=failure";
+        let parts = ["title", "message", "type"].map(|name| {
+            let value = match name {
+                "title" => "checkout is slow",
+                "message" => "p95 is 3 s",
+                _ => "failure",
+            };
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        });
+        let parts = format!("{}--x--\r\n", parts.concat());
+        for body in [form, parts.as_str()] {
+            let parsed = parse(&HeaderMap::new(), body.as_bytes()).expect("a notification");
+            let event = &parsed.events[0];
+            assert_eq!(event.name, "checkout is slow", "{body}");
+            assert_eq!(event.output, "p95 is 3 s", "{body}");
+            assert_eq!(event.severity, Severity::Critical, "{body}");
+        }
+    }
+}

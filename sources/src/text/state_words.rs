@@ -1,0 +1,141 @@
+//! The state of a problem and its subject, by a line that was written for people.
+//!
+//! The words that say a state are left out of what the line is about, so that its beginning and its end are about the same
+//! thing. All other words stay: two lines that differ in one of them are about different things, and it is better that a
+//! person has to close an alert than that the end of another one does. A word is a state only where its place says so: in
+//! brackets, in front of or behind a separator, behind a verb, in capitals. What explains a state (`due to …`, a status
+//! code) is left out where it stands behind it, as it is another one at the end.
+
+use schemas::EventStatus;
+
+use self::reading::Reading;
+use self::tokens::{Token, tokens};
+
+mod lexicon;
+#[cfg(test)]
+mod properties;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+/// A longer line, in bytes, is no title and has no state.
+const LINE_BYTES_MAX: usize = 2_000;
+
+/// The state and the subject of a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LineState {
+    /// The status by its words.
+    pub(crate) status: Option<EventStatus>,
+    /// The word that says so, in lower case.
+    pub(crate) word: Option<String>,
+    /// The status by its pictures, which are also used as decoration.
+    pub(crate) pictured: Option<EventStatus>,
+    /// The subject; empty if the line has nothing but a state.
+    pub(crate) about: String,
+}
+
+impl LineState {
+    /// Whether the subject is no more than the name of a tool, or "alert", so that it does not tell one alert from another.
+    pub(crate) fn is_generic(&self) -> bool {
+        let words = self.about.split_whitespace().map(tokens::core);
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        let is_article = |word: &String| lexicon::ARTICLES.contains(&word.as_str());
+        let is_generic = |word: &String| is_article(word) || lexicon::is_generic(word);
+        words.iter().all(is_generic) && (words.is_empty() || !words.iter().all(is_article))
+    }
+
+    /// The subject, or the line itself if that is empty.
+    pub(crate) fn about_or<'t>(&'t self, line: &'t str) -> &'t str {
+        if self.about.is_empty() {
+            line.trim()
+        } else {
+            &self.about
+        }
+    }
+}
+
+/// Finds the state of one line. `hint` is the status by something beside it, such as a color: with it "shop up" is an end.
+pub(crate) fn state_of_line(line: &str, hint: Option<EventStatus>) -> LineState {
+    if line.len() > LINE_BYTES_MAX {
+        return LineState {
+            about: line.trim().to_owned(),
+            ..LineState::default()
+        };
+    }
+    let line = tokens::without_links(line);
+    let all = tokens(without_value(line.trim()));
+    let pictured = all.iter().find_map(Token::pictured);
+    let reading = Reading::of(all, hint.or(pictured));
+    let (status, word) = match reading.state() {
+        Some((status, word)) => (Some(status), Some(word.to_owned())),
+        None => (None, None),
+    };
+    LineState {
+        about: reading.about(),
+        status,
+        word,
+        pictured,
+    }
+}
+
+/// Netdata's `disk space = 98%` and `disk space (alarm was raised for 3 minutes)` are about the disk space.
+fn without_value(about: &str) -> &str {
+    if let Some((before, behind)) = about.rsplit_once(" (")
+        && behind.ends_with(')')
+        && (behind.starts_with("alarm was raised for ") || behind.starts_with("was "))
+    {
+        return without_value(before);
+    }
+    match about.rsplit_once(" = ") {
+        Some((before, value))
+            if value.starts_with(|first: char| first.is_ascii_digit() || first == '-')
+                && value.split(' ').count() <= 2 =>
+        {
+            before
+        }
+        _ => about,
+    }
+}
+
+/// A text without its states, line by line.
+pub(crate) fn without_states(text: &str, hint: Option<EventStatus>) -> String {
+    let lines = text.lines().map(|line| state_of_line(line, hint).about);
+    lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A text without the numbers that are measured: `97 %`, `1.5`, `20ms`. What a thing is numbered by stays.
+pub(crate) fn without_measures(text: &str) -> String {
+    let is_measured = |token: &&str| {
+        let number = token.trim_matches(|character: char| !character.is_alphanumeric() && character != '%');
+        let unit = number.trim_start_matches(|character: char| {
+            character.is_ascii_digit() || matches!(character, '.' | ',')
+        });
+        let has_digits = number.starts_with(|first: char| first.is_ascii_digit());
+        let is_unit = matches!(
+            unit,
+            "%" | "ms"
+                | "s"
+                | "sec"
+                | "min"
+                | "h"
+                | "d"
+                | "B"
+                | "kB"
+                | "KB"
+                | "MB"
+                | "GB"
+                | "TB"
+                | "MiB"
+                | "GiB"
+                | "°C"
+        );
+        has_digits && (is_unit || (unit.is_empty() && number.contains('.')))
+    };
+    let text = text.replace(" %", "%");
+    let kept = text.split(' ').filter(|token| !is_measured(token));
+    kept.collect::<Vec<_>>().join(" ")
+}
