@@ -43,7 +43,7 @@ struct EntryBounds {
     name_bytes: usize,
     value_bytes: usize,
     all_bytes: usize,
-    /// Whether the beginning of a value is of use.
+    /// Whether a value may be cut rather than left out.
     cut: bool,
 }
 

@@ -1,17 +1,17 @@
-//! Text of senders that put it together without knowing, or saying, how it is encoded.
+//! Text whose sender does not declare its encoding.
 
 use std::borrow::Cow;
 
-/// What the bytes 0x80 to 0x9f are in Windows-1252; U+FFFD for the five that are nothing. All others are as in Latin-1.
+/// What the bytes 0x80 to 0x9f are in Windows-1252; U+FFFD for the five that are undefined. All others are as in Latin-1.
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž', '\u{fffd}',
     '\u{fffd}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž', 'Ÿ',
 ];
 
-/// Bytes as text. What is not UTF-8 is Windows-1252, unless other characters of it are UTF-8: then it is what was left
-/// of a character where a text was cut.
+/// Bytes as text. Bytes that are not UTF-8 are Windows-1252, unless other characters of the text are UTF-8: then they are
+/// the rest of a character where a text was cut.
 ///
-/// Two texts that differ stay two texts that differ, as they may tell one alert from another.
+/// Different bytes give different texts, as texts can be part of an identity.
 pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -22,7 +22,7 @@ pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(bytes.iter().map(|byte| of_windows_1252(*byte)).collect())
 }
 
-/// The same of what may be no text at all: that has control characters that no text has.
+/// The same for a body; `None` if it is binary, which its control characters show.
 pub(crate) fn text_of_body(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let text = text_of(bytes);
     let is_binary = || {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::charset;
 
-/// A form of either kind as a JSON object of texts; of fields with one name the last one counts. `None` if it is none, or
+/// A form of either kind as a JSON object of texts; of fields with one name the last one counts. `None` if it is no form, or
 /// is cut off.
 pub(crate) fn as_json(text: &str) -> Option<String> {
     let fields = match text.starts_with("--") {
@@ -14,8 +14,8 @@ pub(crate) fn as_json(text: &str) -> Option<String> {
     (!fields.is_empty()).then(|| Value::Object(fields).to_string())
 }
 
-/// `application/x-www-form-urlencoded`. Stray percent signs and ampersands, which senders leave in who encode nothing,
-/// stay: what stands behind an ampersand and is no field goes on with the value before it.
+/// `application/x-www-form-urlencoded`. Stray percent signs and ampersands, which senders write that encode nothing,
+/// are kept: what follows an ampersand and is no field belongs to the value before it.
 fn pairs(text: &str) -> Option<Map<String, Value>> {
     let mut fields: Vec<(&str, String)> = Vec::new();
     for part in text.split('&').filter(|part| !part.is_empty()) {
@@ -55,13 +55,13 @@ fn decoded(part: &str) -> String {
     charset::text_of(&bytes).into_owned()
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// The byte of two hexadecimal digits.
 fn byte_of(high: u8, low: u8) -> Option<u8> {
     let digit = |digit: u8| char::from(digit).to_digit(16);
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// `multipart/form-data`. The boundary is the first line, so the header that names it, which is not kept with a refused
+/// `multipart/form-data`. The boundary is the first line, so the header that names it, which is not stored with a refused
 /// body, is not needed.
 fn parts(text: &str) -> Option<Map<String, Value>> {
     let (boundary, _) = text.split_once("\r\n")?;

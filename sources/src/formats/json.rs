@@ -31,12 +31,12 @@ pub(crate) struct Node<'a, 'p> {
     pub(crate) place: Place<'p>,
 }
 
-/// The value of a whole body that its sender's user writes.
+/// A whole body that the user of a sender writes as a template.
 pub(crate) fn body(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
     whole(bytes, Place::Body)
 }
 
-/// The value of a whole body that a program makes.
+/// A whole body that a program writes.
 pub(crate) fn made(bytes: &[u8]) -> Result<Node<'_, 'static>, SourceError> {
     whole(bytes, Place::Made)
 }
@@ -64,7 +64,7 @@ fn whole<'a>(bytes: &'a [u8], place: Place<'static>) -> Result<Node<'a, 'static>
     Ok(Node::new(raw, place))
 }
 
-/// The value of a whole body, built.
+/// A whole body as a value.
 pub(crate) fn value(bytes: &[u8]) -> Result<serde_json::Value, SourceError> {
     serde_json::from_str(body(bytes)?.raw).map_err(|error| SourceError::Malformed {
         reason: format!("the body cannot be read: {error}"),
@@ -72,7 +72,7 @@ pub(crate) fn value(bytes: &[u8]) -> Result<serde_json::Value, SourceError> {
     })
 }
 
-/// The value that a text of a body holds as JSON.
+/// The JSON inside a text of a body.
 pub(crate) fn within<'a, 'p>(text: &'a str, place: Place<'p>) -> Result<Node<'a, 'p>, SourceError> {
     let raw: &RawValue = serde_json::from_str(text)
         .map_err(|error| place.invalid(format!("is not JSON: {error}"), "send JSON inside this text"))?;
@@ -87,7 +87,7 @@ impl<'a, 'p> Node<'a, 'p> {
         }
     }
 
-    /// What kind of value it is, in words.
+    /// The kind of the value, as errors name it.
     fn kind(&self) -> &'static str {
         match self.raw.as_bytes().first() {
             Some(b'"') => "text",
@@ -152,7 +152,7 @@ impl<'a, 'p> Node<'a, 'p> {
         Ok(items)
     }
 
-    /// Its items, if it is a list, or what it is, as texts for a person. What was not filled in is left out.
+    /// The items of a list, or the value itself, as texts for a person. Unfilled placeholders are left out.
     pub(crate) fn texts(self) -> Vec<String> {
         let items: Vec<&RawValue> = match self.is_list() {
             true => serde_json::from_str(self.raw).unwrap_or_default(),
@@ -197,7 +197,7 @@ pub(crate) struct Object<'a, 'p> {
 }
 
 impl<'a> Object<'a, '_> {
-    /// The member with this name; the last one, if there are several. `null` is as good as none.
+    /// The member with this name; the last one, if there are several. `null` counts as absent.
     pub(crate) fn get<'n>(&'n self, name: &'n str) -> Option<Node<'a, 'n>> {
         let (_, raw) = self.members.iter().rev().find(|(known, _)| known == name)?;
         let node = Node::new(raw, Place::Member(&self.place, name));
@@ -251,7 +251,7 @@ impl<'a> Object<'a, '_> {
         Err(Place::Member(&self.place, name).invalid(reason, remedy))
     }
 
-    /// Refuses what one of these holds, or else the first of them that is there.
+    /// The error for this value of one of these fields, or else of the first of them that exists.
     pub(crate) fn refuse(&self, names: &[&str], word: &str, remedy: &str) -> SourceError {
         let holds =
             |name: &&&str| matches!(self.text(name), Ok(Some(text)) if text.eq_ignore_ascii_case(word));
@@ -261,12 +261,12 @@ impl<'a> Object<'a, '_> {
         Place::Member(&self.place, name).invalid(format!("is {}", shortened(word)), remedy)
     }
 
-    /// An object inside, for what an alert can do without: anything else that stands there is not read.
+    /// An optional object; a value of another kind is ignored.
     pub(crate) fn member<'n>(&'n self, name: &'n str) -> Option<Object<'a, 'n>> {
         self.get(name)?.object().ok()
     }
 
-    /// What is there as JSON of its own: what a form can only hold as a text, and the same thing where it is no text.
+    /// A value as JSON: inside a text, as forms hold it, or as it is.
     pub(crate) fn embedded(&self, name: &str) -> Option<Cow<'a, str>> {
         let node = self.get(name)?;
         let json = match node.kind() {
@@ -276,7 +276,7 @@ impl<'a> Object<'a, '_> {
         Some(json).filter(|json| !matches!(json.trim(), "" | "null"))
     }
 
-    /// What is there, as [`flat`](Node::flat) has it.
+    /// A value as [`flat`](Node::flat) has it.
     pub(crate) fn flat(&self, name: &str) -> Option<String> {
         self.get(name)?.flat()
     }
@@ -319,7 +319,7 @@ impl<'a> Object<'a, '_> {
         Ok(texts.collect())
     }
 
-    /// A time as [`time`](Self::time) has it, where a placeholder that was not filled in stands for none.
+    /// A time as [`time`](Self::time) has it, where a placeholder that was not filled in counts as absent.
     pub(crate) fn moment(
         &self,
         name: &str,
@@ -331,8 +331,8 @@ impl<'a> Object<'a, '_> {
         }
     }
 
-    /// A time as RFC 3339 or as a number since 1970, if it is there. Go's zero time (year 1) and zero stand for none. What
-    /// is no time must not cost the alert, so it is only a warning.
+    /// A time as RFC 3339 or as a number since 1970. Go's zero time (year 1) and zero count as absent. A
+    /// value that is no time must not cost the alert, so it gives a warning.
     pub(crate) fn time(
         &self,
         name: &str,

@@ -1,7 +1,7 @@
-//! Bodies that are meant as JSON but were made by putting values into a text, and forms.
+//! Repairs JSON that a template made without escaping its values, and converts forms to JSON.
 //!
-//! Errors with one possible meaning are repaired; all others are left as they are, and refused then with the
-//! place where it stands in what was sent.
+//! Errors with one possible meaning are repaired; all others are left as they are, and refused then with their
+//! place in the body.
 
 use std::borrow::Cow;
 use std::iter::Peekable;
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use super::{charset, form};
 
-/// The longest name of a field that the repairing looks for.
+/// The longest name of a field that is recognized.
 const LONGEST_NAME: usize = 100;
 
-/// What PRTG has a placeholder for. Other words behind a percent sign are names of checks, such as `%idle`.
+/// The placeholders of PRTG, which begin with a percent sign. Other such words are names of checks, such as `%idle`.
 const PRTG_PLACEHOLDERS: [&str; 27] = [
     "datetime",
     "device",
@@ -48,9 +48,9 @@ const PRTG_PLACEHOLDERS: [&str; 27] = [
 
 /// A body as JSON, as far as possible.
 pub(crate) struct RepairedBody<'b> {
-    /// The body, or what was made of it.
+    /// The body as JSON, or unchanged if that is not possible.
     pub(crate) body: Cow<'b, [u8]>,
-    /// What the sender should know, if it is not as it came.
+    /// What the sender should know, if the body was changed.
     pub(crate) warning: Option<&'static str>,
 }
 
@@ -60,7 +60,7 @@ const ESCAPING: &str = "the body is not JSON as it stands and was repaired; quot
 const BOTH: &str = "the body is neither UTF-8 nor JSON as it stands: it was read as Windows-1252, as far as it is that, and \
                     repaired; send UTF-8, and escape quotes, backslashes and line ends in its values";
 
-/// Makes JSON of a body that may be a form of either kind, or JSON with raw values in it, and need not be UTF-8.
+/// Makes JSON of a body that is a form of either kind, or JSON with unescaped values, in UTF-8 or not.
 pub(crate) fn body(bytes: &[u8]) -> RepairedBody<'_> {
     read(bytes).unwrap_or(RepairedBody {
         body: Cow::Borrowed(bytes),
@@ -95,7 +95,7 @@ fn read(bytes: &[u8]) -> Option<RepairedBody<'_>> {
 }
 
 /// JSON in which backspaces and form feeds are the backslashes that they were meant as: they do not occur in texts, but
-/// `C:\base` and `C:\files` are JSON. So a name is the same one, whether something beside it had to be repaired or not.
+/// `C:\base` and `C:\files` are JSON. So a name is the same whether another value had to be repaired or not.
 fn with_backslashes(json: &str) -> Cow<'_, str> {
     if !json.contains("\\b") && !json.contains("\\f") {
         return Cow::Borrowed(json);
@@ -116,8 +116,7 @@ fn with_backslashes(json: &str) -> Cow<'_, str> {
     Cow::Owned(done)
 }
 
-/// Whether a text is a placeholder of a template that was not filled in, of any of the senders that have templates, or
-/// the word that some of them fill in then.
+/// Whether a text is a placeholder that a template of any sender left unfilled, or the word that some senders write instead.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let upper = |text: &str| {
         text.starts_with(|first: char| first.is_ascii_uppercase())
@@ -204,7 +203,7 @@ impl Mending<'_> {
         is_placeholder(&rest[..end]).then_some(start + end)
     }
 
-    /// A comma with nothing before it is one too many, and so is one behind the whole.
+    /// A comma without a value before it is dropped, as is one behind the whole document.
     fn comma(&mut self) {
         self.end_of_values();
         if !self.open.is_empty() && !self.done.trim_end().ends_with(['{', '[']) {
@@ -212,7 +211,7 @@ impl Mending<'_> {
         }
     }
 
-    /// Before a comma or an end: a comma before it is one too many, and a colon lacks its value.
+    /// Before a comma or an end: drops a comma, and completes a colon without a value.
     fn end_of_values(&mut self) {
         let kept = self.done.trim_end().len();
         match self.done[..kept].chars().next_back() {
@@ -222,7 +221,7 @@ impl Mending<'_> {
         }
     }
 
-    /// A value without quotes: a number or the like, a placeholder, or a text that lacks them.
+    /// A value without quotes: a number, a literal, a placeholder, or a text without quotes.
     fn bare_word(&mut self, start: usize) {
         let is_value = self.done.trim_end().ends_with(':');
         let end = self.end_of_word(start, is_value);
@@ -278,7 +277,7 @@ impl Mending<'_> {
         }
     }
 
-    /// Whether what stands at a backslash is an escape of JSON. Backspaces and form feeds do not count as escapes:
+    /// Whether a backslash begins an escape of JSON. Backspaces and form feeds do not count as escapes:
     /// they are from paths of Windows, as is a backslash before the quote that ends its text, `"C:\"`.
     fn is_escape(&self, at: usize, is_name: bool) -> bool {
         let mut after = self.text[at + 1..].bytes();
@@ -312,8 +311,8 @@ impl Mending<'_> {
     }
 }
 
-/// Whether behind a value, and the ends of what it is in, JSON goes on or ends. It does not where the quotes are those of
-/// JSON within a text, `"{\"a\": \"b\"}, and more"`.
+/// Whether valid JSON follows a value and the ends of its containers. It does not where the quotes are those of JSON within a
+/// text, `"{\"a\": \"b\"}, and more"`.
 fn goes_on(text: &str) -> bool {
     let rest = text.trim_start_matches(|next: char| next.is_whitespace() || matches!(next, '}' | ']'));
     let Some(next) = rest.strip_prefix(',') else {

@@ -1,11 +1,11 @@
-//! XML whose elements without elements inside are its fields. Attributes, names of namespaces and comments do not count; document
-//! types, and so entities of one's own, are refused.
+//! XML, whose leaf elements are its fields. Attributes, namespaces and comments are ignored; document types, and thereby custom
+//! entities, are refused.
 
 use std::collections::BTreeMap;
 
 use crate::error::SourceError;
 
-/// How deep elements may be in one another.
+/// How deep elements may be nested.
 const MOST_LEVELS: usize = 64;
 const REMEDY: &str = "send XML in UTF-8 without a document type, or JSON";
 
@@ -123,7 +123,7 @@ fn decoded(text: &str) -> Result<String, SourceError> {
             "gt" => '>',
             "quot" => '"',
             "apos" => '\'',
-            // Apprise has these of HTML.
+            // Apprise writes these entities of HTML.
             "nbsp" | "emsp" => ' ',
             number => numbered(number).ok_or_else(|| malformed(format!("&{number}; is unknown")))?,
         };

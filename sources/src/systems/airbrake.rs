@@ -11,7 +11,7 @@ use crate::formats::json::{self, Object};
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "airbrake",
     title: "Airbrake webhook",
@@ -20,7 +20,7 @@ pub(crate) const SOURCE: Source = Source {
     parse,
 };
 
-/// Reads one error.
+/// Parses one error.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let error = body

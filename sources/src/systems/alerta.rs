@@ -13,7 +13,7 @@ use crate::formats::json::{self, Node, Object};
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "alerta",
     title: "Alerta alert API",
@@ -26,7 +26,7 @@ const SEVERITIES: &str = "send one of security, critical, major, minor, warning,
                           cleared, debug, trace, unknown";
 const STATUSES: &str = "send open, ack, closed or none at all";
 
-/// Reads one alert.
+/// Parses one alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let resource = body.needed(&["resource"], "send the resource")?;

@@ -13,7 +13,7 @@ use crate::source::{POST, Source};
 use crate::text::address::host_and_port;
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "anodot",
     title: "Anodot webhook",
@@ -24,7 +24,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const STATES: &str = "send OPEN or CLOSED, as Anodot does";
 
-/// Reads one anomaly.
+/// Parses one anomaly.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let place = Place::Member(&body.place, "alerts");
@@ -74,7 +74,7 @@ fn event(body: &Object<'_, '_>, alert: &Object<'_, '_>) -> Result<SourceEvent, S
     Ok(event)
 }
 
-/// It lasts while any of its metrics is open.
+/// An alert is open while any of its metrics is.
 fn status(alert: &Object<'_, '_>) -> Result<EventStatus, SourceError> {
     let metrics = alert.required("metrics", STATES)?;
     let place = metrics.place;

@@ -11,7 +11,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "api",
     title: "Anything that can post JSON (the generic API of Harp)",
@@ -22,7 +22,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const NAMES: &str = "ok, information, warning, critical, unknown, urgent or down";
 
-/// Reads one alert, or a list of them; or a notification of Apprise's, whose services for any API have a shape of their own.
+/// Parses one alert, or a list of them; or a notification of Apprise's, whose services for any API have a shape of their own.
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     if apprise::is_one(body) {
         return apprise::parse(headers, body);
@@ -46,7 +46,7 @@ fn event(alert: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     }
     let severity = severity(alert)?;
     let source = alert.required_text("source", "name the server that speaks")?;
-    let object = alert.required_text("object", "name the thing that is ill, such as a host")?;
+    let object = alert.required_text("object", "name the object of the alert, such as a host")?;
     let output = alert.required_text("notification_output", "say what is wrong, for a person to read")?;
     let labels = alert.texts("additional_fields")?;
     let object = match labels

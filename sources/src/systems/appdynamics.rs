@@ -14,7 +14,7 @@ use crate::source::{POST, Source};
 use crate::text::address::origin;
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "appdynamics",
     title: "AppDynamics HTTP request action",
@@ -29,7 +29,7 @@ const KINDS: &str = "send ${event.eventType} as it is: POLICY_OPEN_…, POLICY_C
 /// An entity of this type is named by its host and its service.
 const NODE: &str = "APPLICATION_COMPONENT_NODE";
 
-/// Reads the events of one action.
+/// Parses the events of one action.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -69,7 +69,7 @@ enum NoAlert {
     OfNoHealthRule(String),
     /// Nobody can say what it is.
     Unreadable(SourceError),
-    /// It is of a health rule, but lacks what it needs.
+    /// An event of a health rule without a required field.
     Wrong(SourceError),
 }
 

@@ -15,7 +15,7 @@ use crate::formats::{lenient, xml};
 use crate::parsed::ParsedBody;
 use crate::source::{POST_PUT_AND_GET, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "apprise",
     title: "Apprise: json://, xml:// and form://",
@@ -26,7 +26,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const TEXT: &str = "send a title or a message, as Apprise does";
 const TYPES: &str = "send failure, warning, info or success";
-/// What is no label. The names of XML come first.
+/// The fields that are no labels. The names of XML come first.
 const KNOWN: [&str; 10] = [
     "Version",
     "Subject",
@@ -53,7 +53,7 @@ pub(super) fn is_one(body: &[u8]) -> bool {
     })
 }
 
-/// Reads one notification.
+/// Parses one notification.
 pub(super) fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let (body, warning) = match xml::as_json(body) {
         Some(json) => (Cow::Owned(json?), None),

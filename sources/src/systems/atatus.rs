@@ -12,7 +12,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "atatus",
     title: "Atatus webhook",
@@ -23,7 +23,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const STATES: &str = "send Opened, Acknowledged or Closed, as Atatus does";
 
-/// Reads one incident.
+/// Parses one incident.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     Ok(event(&body)?.into())

@@ -1,6 +1,6 @@
-//! What AWS posts: through SNS, by SNS with raw delivery, and by API destinations of EventBridge.
+//! Bodies of AWS: through SNS, by SNS with raw delivery, and by API destinations of EventBridge.
 //!
-//! SNS says that its JSON is `text/plain`; the alarm or the event is JSON inside the text `Message`.
+//! SNS declares its JSON as `text/plain`; the alarm or the event is JSON inside the text `Message`.
 
 use http::HeaderMap;
 
@@ -13,7 +13,7 @@ mod cloudwatch;
 mod eventbridge;
 mod sns_message;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const CLOUDWATCH: Source = Source {
     name: "cloudwatch",
     title: "AWS CloudWatch alarms through SNS",
@@ -22,7 +22,7 @@ pub(crate) const CLOUDWATCH: Source = Source {
     parse,
 };
 
-/// As it is registered. It differs from CloudWatch by its name alone: both parse all that AWS sends.
+/// The entry of this source in the registry. It differs from CloudWatch by its name alone: both parse all that AWS sends.
 pub(crate) const EVENTBRIDGE: Source = Source {
     name: "eventbridge",
     title: "AWS EventBridge events, bare and through SNS",
@@ -34,7 +34,7 @@ pub(crate) const EVENTBRIDGE: Source = Source {
 const KIND: &str = "Type";
 const KINDS: &str = "send Notification, SubscriptionConfirmation or UnsubscribeConfirmation, as SNS does";
 
-/// Reads what SNS posts.
+/// Parses what SNS posts.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let node = json::body(body)?;
     if node.is_list() {

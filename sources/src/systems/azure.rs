@@ -1,8 +1,8 @@
 //! Azure Monitor: the common alert schema, which is the same for alerts on metrics, logs, activities and the health of
 //! services but for its context.
 //!
-//! Identity: `originAlertId`; without one, `alertId`. What comes of the activity log has such an id for each entry and never
-//! resolves, so it is known by its rule and by what its entries have in common: the incident of Azure's own, the resource whose
+//! Identity: `originAlertId`; without one, `alertId`. Alerts of the activity log have such an id for each entry and never
+//! resolve, so they are identified by the rule and by what the entries have in common: the incident of Azure's own, the resource whose
 //! health changes, or the operation.
 
 use http::HeaderMap;
@@ -16,7 +16,7 @@ use crate::source::{POST, Source};
 
 mod activity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "azure",
     title: "Azure Monitor common alert schema",
@@ -39,7 +39,7 @@ const LABELS: [&str; 5] = [
 /// In the ids of the samples that the test of an action group sends.
 const SUBSCRIPTION_OF_TESTS: &str = "/subscriptions/11111111-1111-1111-1111-111111111111/";
 
-/// Reads one alert.
+/// Parses one alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let data = body.required("data", SCHEMA)?.object()?;
@@ -116,7 +116,7 @@ fn severity(word: Option<&str>) -> Severity {
     }
 }
 
-/// What was measured, or what was done to the resource.
+/// The measured values, or the operation on the resource.
 fn add_context(event: &mut SourceEvent, context: &Object<'_, '_>) -> Result<(), SourceError> {
     let mut lines = vec![event.output.clone()];
     if let Some(condition) = context.member("condition") {
@@ -234,7 +234,7 @@ fn add_dimensions(
     Ok(())
 }
 
-/// What the rule's owner wrote beside it wins over what Azure says under the same name.
+/// The properties that the owner of the rule wrote take precedence over fields of Azure with the same name.
 fn add_properties(event: &mut SourceEvent, properties: &Object<'_, '_>) {
     for name in properties.names() {
         event.add_label(name, properties.flat(name));

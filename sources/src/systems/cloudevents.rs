@@ -20,7 +20,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "cloudevents",
     title: "CloudEvents 1.0: binary, structured and in batches",
@@ -48,7 +48,7 @@ const KNOWN: [&str; 11] = [
     "traceparent",
 ];
 
-/// Reads what was posted, in whichever mode.
+/// Parses what was posted, in whichever mode.
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     if headers.contains_key("ce-specversion") {
         let structured = structured(headers, body)?;

@@ -1,4 +1,4 @@
-//! Crashlytics: its webhook, which says that an issue got worse and never that it is over.
+//! Crashlytics: its webhook, which reports that an issue got worse and never that it has ended.
 //!
 //! Identity: the address of the issue; without one, its number and title.
 
@@ -11,7 +11,7 @@ use crate::formats::json;
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "crashlytics",
     title: "Crashlytics webhook",
@@ -22,7 +22,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const REMEDY: &str = "send the body of Crashlytics as it is";
 
-/// Reads one issue.
+/// Parses one issue.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let kind = body.needed(&["event"], REMEDY)?;

@@ -15,7 +15,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "datadog",
     title: "Datadog webhook",
@@ -27,7 +27,7 @@ pub(crate) const SOURCE: Source = Source {
 const TRANSITION: [&str; 3] = ["alert_transition", "alertTransition", "transition"];
 const KEYS: [&str; 4] = ["aggreg_key", "alert_cycle_key", "alert_id", "alertId"];
 const TITLE: [&str; 3] = ["alert_title", "title", "event_title"];
-/// In front of the titles of test notifications of monitors.
+/// The prefix of the titles of test notifications.
 const TEST: &str = "[TEST] ";
 const BY_TITLE: &str = "the body says by its title alone which alert it is of, so it is another one when the title changes; put \
                         \"alert_id\": \"$ALERT_ID\" and \"alert_transition\": \"$ALERT_TRANSITION\" into the payload of the \
@@ -35,7 +35,7 @@ const BY_TITLE: &str = "the body says by its title alone which alert it is of, s
 const TRANSITIONS: &str = "put \"alert_transition\": \"$ALERT_TRANSITION\" into the payload of the webhook; it is Triggered, \
                            Re-Triggered, Warn, Re-Warn, No Data, Re-No Data, Renotify or Recovered";
 
-/// Reads one event of a monitor.
+/// Parses one event of a monitor.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -122,7 +122,7 @@ fn state(body: &Object<'_, '_>, titled: &Titled<'_>) -> Result<(EventStatus, Sev
         "recovered" => Ok((EventStatus::Resolved, Severity::Ok)),
         "warn" | "re-warn" => firing(Severity::Warning),
         "no data" | "re-no data" => firing(Severity::Unknown),
-        // It says again what was said, which may have been a warning.
+        // It repeats the last state, which may have been a warning.
         "renotify" if is_warning(body)? => firing(Severity::Warning),
         "triggered" | "re-triggered" | "renotify" => firing(severity(body)?),
         _ => Err(body.refuse(&TRANSITION, &word, TRANSITIONS)),
@@ -145,8 +145,8 @@ fn severity(body: &Object<'_, '_>) -> Result<Severity, SourceError> {
     Ok(known.unwrap_or(Severity::Critical))
 }
 
-/// A title, `[P2] [Triggered on {host:pay-3}] 5xx`: the name of a monitor stands behind its priority and its state, and the
-/// state changes.
+/// A title, `[P2] [Triggered on {host:pay-3}] 5xx`: the name of a monitor follows its priority and its state, which
+/// changes.
 #[derive(Debug, Default, PartialEq)]
 struct Titled<'t> {
     state: Option<&'t str>,

@@ -13,7 +13,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::address::origin;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "dynatrace",
     title: "Dynatrace problem notification",
@@ -25,7 +25,7 @@ pub(crate) const SOURCE: Source = Source {
 const STATE: &str = "State";
 const STATES: &str = "put \"State\": \"{State}\" into the custom payload; it is OPEN, RESOLVED or MERGED";
 
-/// Reads one problem.
+/// Parses one problem.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -75,7 +75,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     Ok(event)
 }
 
-/// The names of what is ill. The placeholders of lists are filled in as JSON or as text, by how the payload is written.
+/// The names of the affected entities. The placeholders of lists are filled in as JSON or as text, by how the payload is written.
 fn impacted(body: &Object<'_, '_>) -> Option<String> {
     let names = ["ImpactedEntity", "ImpactedEntityNames", "NamesOfImpactedEntities"];
     names.iter().find_map(|name| {

@@ -15,7 +15,7 @@ pub(crate) mod subject;
 
 pub(crate) use self::message::as_json;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "email",
     title: "E-mail: messages as they are, or as JSON in Harp's shape",
@@ -27,7 +27,7 @@ pub const SOURCE: Source = Source {
 /// The content type of a message as it is.
 pub const MESSAGE: &str = "message/rfc822";
 
-/// Reads one message. No header of a message begins like JSON.
+/// Parses one message. No header of a message begins like JSON.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     match body.trim_ascii_start().first() {
         None | Some(b'{' | b'[') => harp::parse(body),

@@ -12,7 +12,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "gcp",
     title: "Google Cloud Monitoring webhook, version 1.2",
@@ -23,7 +23,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const STATES: &str = "send open or closed, as Google does";
 
-/// Reads one incident.
+/// Parses one incident.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     if body.text("version")?.as_deref() == Some("test") {
@@ -47,7 +47,7 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     };
     let id = incident.needed(&["incident_id"], "send the incident with its id")?;
     let labels = incident.texts("policy_user_labels")?;
-    // A policy without a severity says so in words.
+    // The severity of a policy without one.
     let given = incident.set("severity")?.filter(|word| !is_none(word));
     let severity = severity(given.as_deref().or(labels.get("severity").map(String::as_str)));
     let mut event = SourceEvent::new(["incident", &id], status, severity);
@@ -97,7 +97,7 @@ fn document(event: &mut SourceEvent, documentation: &Object<'_, '_>) -> Result<(
     };
     let place = links.place;
     for (index, raw) in links.list()?.into_iter().enumerate() {
-        // A link is no reason to refuse an incident.
+        // A bad link must not cost the alert.
         let Ok(link) = Node::new(raw, Place::Item(&place, index)).object() else {
             continue;
         };

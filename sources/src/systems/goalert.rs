@@ -1,7 +1,7 @@
 //! GoAlert: its generic API, as JSON or a form, with fields in the query too.
 //!
-//! Identity: `dedup`; what has none is known by its summary and details, as in GoAlert, without the words that say how things
-//! stand.
+//! Identity: `dedup`; without one the summary and details, as in GoAlert, without the words of a
+//! state.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::{state_words, test_alerts};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "goalert",
     title: "GoAlert generic API",
@@ -27,12 +27,12 @@ pub const SOURCE: Source = Source {
 
 const SUMMARY: &str = "send a summary, or the dedup of what is to be closed";
 
-/// Reads one alert that is all in the body.
+/// Parses one alert that is all in the body.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     parse_with_query(&BTreeMap::new(), body)
 }
 
-/// Reads one alert of which some is in the query; what is in the body counts more.
+/// Parses one alert of which some is in the query; what is in the body counts more.
 pub fn parse_with_query(query: &BTreeMap<String, String>, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = match body.trim_ascii() {
         b"" => b"{}".as_slice(),

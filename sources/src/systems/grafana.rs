@@ -1,4 +1,4 @@
-//! Grafana: unified alerting (since version 8) and legacy alerting, told apart by their fields.
+//! Grafana: unified alerting (since version 8) and legacy alerting, distinguished by their fields.
 //!
 //! Identity: organisation and `fingerprint` of the alert (without one, its labels); of legacy alerting, organisation and
 //! `ruleId`. The series in `evalMatches` are no part of it, as they are gone when the rule is ok again.
@@ -17,7 +17,7 @@ use crate::source::{POST_AND_PUT, Source};
 use crate::text::address::host_and_port;
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "grafana",
     title: "Grafana contact point, and legacy alerting",
@@ -29,7 +29,7 @@ pub const SOURCE: Source = Source {
 /// The message of the tests of legacy alerting.
 const TEST: &str = "Someone is testing the alert notification within Grafana";
 
-/// Reads the body of a contact point, or of a legacy notification channel.
+/// Parses the body of a contact point, or of a legacy notification channel.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     if body.get("alerts").is_none() && (body.get("ruleId").is_some() || body.get("evalMatches").is_some()) {
@@ -100,7 +100,8 @@ fn legacy(body: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
         "alerting" | "no_data" => EventStatus::Firing,
         "ok" => EventStatus::Resolved,
         "paused" | "pending" => {
-            let warning = format!("a rule that is {state} is neither ill nor well, so nothing was done");
+            let warning =
+                format!("a rule that is {state} neither opens nor ends an alert, so nothing was done");
             return Ok(ParsedBody::nothing(warning));
         }
         _ => return Err(body.refuse(&["state"], &state, remedy)),
@@ -148,7 +149,7 @@ fn dashboard(address: &str) -> Option<String> {
     Some(last.to_owned()).filter(|last| !last.is_empty())
 }
 
-/// One line per series that is ill; the tags of all become labels, further values of a tag in the label `tags`. Without any,
+/// One line per series with a problem; the tags of all become labels, further values of a tag in the label `tags`. Without any,
 /// the message.
 fn output(body: &Object<'_, '_>, event: &mut SourceEvent) -> Result<String, SourceError> {
     let mut lines = Vec::new();

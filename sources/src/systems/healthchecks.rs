@@ -13,7 +13,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST_PUT_AND_GET, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "healthchecks",
     title: "Healthchecks webhook",
@@ -25,7 +25,7 @@ pub(crate) const SOURCE: Source = Source {
 const STATES: &str = "put \"status\": \"$STATUS\" into the body of the webhook; it is down or up";
 const CODES: &str = "put \"code\": \"$CODE\" into the body of the webhook";
 
-/// Reads one change of a check.
+/// Parses one change of a check.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

@@ -1,6 +1,6 @@
 //! The events API of ilert.
 //!
-//! Identity: `alertKey`, without regard to case as in ilert. What has none gets a key that is made of its summary, where
+//! Identity: `alertKey`, without regard to case as in ilert. An event without one gets a key that is made of its summary, where
 //! ilert would open a new alert each time.
 
 use http::HeaderMap;
@@ -13,7 +13,7 @@ use crate::formats::json::{self, Node, Object, Place};
 use crate::parsed::{ParsedBody, SourceActionRequest};
 use crate::source::{POST, ParseBody, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "ilert",
     title: "ilert events API",
@@ -27,10 +27,10 @@ const SUMMARY: &str = "send a summary";
 const COMMENTS: &str = "send comments, each with its content";
 const SEVERITIES: &str = "send a number from 1 to 5";
 const PRIORITIES: &str = "send HIGH or LOW";
-/// The second is what clients of old send.
+/// Old clients send the second.
 const KEYS: [&str; 2] = ["alertKey", "incidentKey"];
 
-/// Reads one event.
+/// Parses one event.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let kind = body.needed(&["eventType"], TYPES)?;
@@ -55,7 +55,7 @@ pub fn parser_of_kind(kind: &str) -> Option<ParseBody> {
     }
 }
 
-/// The source that ilert's other kinds are named after: their senders post the same bodies there as here.
+/// The source of another kind of ilert: its senders post the same bodies there as here.
 pub fn source_of_kind(kind: &str) -> &str {
     match kind {
         "alertmanager" => "prometheus",
@@ -117,7 +117,7 @@ fn parse_zabbix(headers: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceEr
     zabbix::parse(headers, serde_json::Value::Object(named).to_string().as_bytes())
 }
 
-/// The key that the sender was given.
+/// The integration key in a body.
 pub fn integration_key(body: &[u8]) -> Option<String> {
     let body = json::made(body).ok()?.object().ok()?;
     body.first(&["integrationKey", "apiKey"]).ok()?

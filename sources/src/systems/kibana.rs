@@ -13,7 +13,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST_AND_PUT, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "kibana",
     title: "Kibana (Elastic) webhook connector",
@@ -28,7 +28,7 @@ const RULE: &str = "put \"rule_id\": \"{{rule.id}}\" into the body of the action
 const ALERT: &str =
     "put \"alert_id\": \"{{alert.id}}\" into the body of the action, and let it run for each alert";
 
-/// Reads one alert of a rule.
+/// Parses one alert of a rule.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -38,9 +38,9 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
 fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let group = body.needed(&["group"], GROUP)?;
     let status = match group.to_ascii_lowercase().as_str() {
-        // The second is what rules of containment, which track where something is, recover to.
+        // The second is the recovery of rules that track whether an entity is within an area.
         "recovered" | "notgeocontained" => EventStatus::Resolved,
-        // All other groups of a rule are kinds of being ill; every type of rule has its own names for them.
+        // All other action groups of a rule are problems; every type of rule has its own names for them.
         _ => EventStatus::Firing,
     };
     let rule = body.needed(&["rule_id"], RULE)?;

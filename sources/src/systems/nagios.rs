@@ -11,7 +11,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::address::encoded;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "nagios",
     title: "Nagios notification macros",
@@ -20,7 +20,7 @@ pub(crate) const SOURCE: Source = Source {
     parse,
 };
 
-/// Reads one notification.
+/// Parses one notification.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     notification::parse(body, "NAGIOS_", event)
 }

@@ -1,4 +1,4 @@
-//! Netdata Cloud: its webhook about alerts, and about nodes that cannot be reached, told apart by their fields.
+//! Netdata Cloud: its webhook about alerts, and about nodes that cannot be reached, distinguished by their fields.
 //!
 //! Identity: space, node, chart and name of the alert; of a node that cannot be reached, the node.
 
@@ -12,7 +12,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::address::host_and_port;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "netdata",
     title: "Netdata Cloud webhook",
@@ -25,7 +25,7 @@ const AS_IT_IS: &str = "send the body of Netdata Cloud's webhook as it is";
 const STATES: &str = "send warning, critical or clear, as Netdata Cloud does";
 const REACHABLE: &str = "send true or false, as Netdata Cloud does";
 
-/// Reads one notification.
+/// Parses one notification.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let is_alert = body.get("alert").is_some();
@@ -91,7 +91,7 @@ fn node_of(message: &str) -> Option<String> {
     (!is_state).then(|| first.to_owned())
 }
 
-/// Names of the rooms; what they are to an alert is a text.
+/// The names of the rooms, as one text.
 fn rooms(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     let Some(rooms) = body.member("Rooms") else {
         return Ok(None);

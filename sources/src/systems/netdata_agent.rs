@@ -12,7 +12,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "netdata-agent",
     title: "Netdata agent custom_sender",
@@ -24,7 +24,7 @@ pub(crate) const SOURCE: Source = Source {
 const STATES: &str =
     "send status with ${status}: it is CLEAR, WARNING, CRITICAL, REMOVED, UNINITIALIZED or UNDEFINED";
 
-/// Reads one change of an alert.
+/// Parses one change of an alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

@@ -1,4 +1,4 @@
-//! New Relic: the body of a workflow, and the legacy alerts webhook, told apart by `current_state`.
+//! New Relic: the body of a workflow, and the legacy alerts webhook, distinguished by `current_state`.
 //!
 //! Identity: the id of the issue; of the legacy webhook, account and `incident_id`.
 
@@ -13,7 +13,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "newrelic",
     title: "New Relic workflow, and legacy alerts webhook",
@@ -25,7 +25,7 @@ pub(crate) const SOURCE: Source = Source {
 const STATES: &str = "send CREATED, ACTIVATED or CLOSED, as {{state}} has it";
 const LEGACY_STATES: &str = "send open, acknowledged or closed, as New Relic does";
 
-/// Reads one issue or incident.
+/// Parses one issue or incident.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

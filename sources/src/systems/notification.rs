@@ -32,20 +32,20 @@ pub(super) struct Notification<'b, 'o> {
     /// The service, unless it is about the host itself.
     pub(super) service: Option<String>,
     kind: String,
-    /// What it says of the problem; `None` if nothing.
+    /// The status of the problem; `None` if the notification has none.
     status: Option<EventStatus>,
-    /// What a check says, if the body does.
+    /// The result of the check, if the body has it.
     state: Option<State>,
 }
 
-/// What a check says.
+/// The result of a check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Well,
     Ill(Severity),
 }
 
-/// Reads a body, and leaves the details to its source.
+/// Parses a body, and leaves the details to its source.
 pub(super) fn parse(
     bytes: &[u8],
     prefix: &'static str,
@@ -61,7 +61,7 @@ pub(super) fn parse(
     parsed.action_requests.extend(notification.action_request()?);
     if parsed.events.is_empty() && parsed.action_requests.is_empty() {
         parsed = ParsedBody::nothing(
-            "a flapping of what is well, the start of a downtime and a custom notification without a comment are no \
+            "a flapping without a problem, the start of a downtime and a custom notification without a comment are no \
              alert, so nothing was done",
         );
     }
@@ -173,7 +173,7 @@ impl<'b, 'o> Notification<'b, 'o> {
     }
 
     fn told_state(&self) -> Result<Option<State>, SourceError> {
-        // A recovery says by its type all that its state could.
+        // The type of a recovery implies its state.
         if matches!(self.kind.as_str(), "RECOVERY" | "DOWNTIMESTART" | "CUSTOM") {
             return Ok(None);
         }
@@ -207,7 +207,7 @@ impl<'b, 'o> Notification<'b, 'o> {
         }))
     }
 
-    /// All but what only one of the two has.
+    /// The fields that Nagios and Icinga have in common.
     pub(super) fn event(&self) -> Result<SourceEvent, SourceError> {
         let status = self.status.unwrap_or(EventStatus::Firing);
         let severity = self.severity()?;

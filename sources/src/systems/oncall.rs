@@ -1,6 +1,6 @@
 //! Grafana OnCall: its formatted webhook.
 //!
-//! Identity: `alert_uid`; what has none is known by its title without the words that say how things stand, where OnCall would
+//! Identity: `alert_uid`; without one the title without the words of a state, where OnCall would
 //! put all of it together. A title that a tool gives to all its messages identifies nothing: there the message counts, too.
 
 use http::HeaderMap;
@@ -14,7 +14,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::{severity, state_words};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "oncall",
     title: "Grafana OnCall formatted webhook",
@@ -25,7 +25,7 @@ pub const SOURCE: Source = Source {
 
 const TITLE: &str = "send a title, or an alert_uid";
 const STATES: &str = "send alerting or ok";
-/// Members that have places of their own. All others are labels.
+/// Members with a meaning of their own. All others become labels.
 const KNOWN: [&str; 6] = [
     "alert_uid",
     "title",
@@ -35,7 +35,7 @@ const KNOWN: [&str; 6] = [
     "link_to_upstream_details",
 ];
 
-/// Reads one alert.
+/// Parses one alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -43,7 +43,7 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
 }
 
 fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
-    // The second is what Kapacitor has.
+    // The second is that of Kapacitor.
     let key = body.first(&["alert_uid", "id"])?;
     let title = match (body.set("title")?, &key) {
         (Some(title), _) => title,
@@ -84,7 +84,8 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     Ok(event)
 }
 
-/// By the state; what has none is as its title says, and fires if that says nothing. LibreNMS says `ok` of all that is not new, and in `raw_state` how it stands.
+/// By the state, or else by the title; without either it fires. LibreNMS sends `ok` for all that is not new, and the actual state in
+/// `raw_state`.
 fn status(body: &Object<'_, '_>, by_title: Option<EventStatus>) -> Result<EventStatus, SourceError> {
     let Some(word) = body.text("state")? else {
         return Ok(match body.text("level")? {
@@ -97,7 +98,7 @@ fn status(body: &Object<'_, '_>, by_title: Option<EventStatus>) -> Result<EventS
         "alerting" => Ok(EventStatus::Firing),
         "ok" | "resolved" => Ok(match body.text("raw_state")?.as_deref() {
             Some("2") => EventStatus::Acknowledged,
-            // It got worse, it got better, it changed.
+            // Worse, better, changed.
             Some("3" | "4" | "5") => EventStatus::Firing,
             _ => EventStatus::Resolved,
         }),

@@ -1,6 +1,6 @@
 //! Opsgenie: the bodies of its alert API, and its outgoing webhook.
 //!
-//! Identity: the alias; what has none is known by its message and entity, where Opsgenie would open a new alert for each
+//! Identity: the alias; without one the message and the entity, where Opsgenie would open a new alert for each
 //! create.
 
 use http::HeaderMap;
@@ -18,7 +18,7 @@ use crate::parsed::{ParsedBody, SourceActionRequest};
 
 mod action;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "opsgenie",
     title: "Opsgenie alert API, and Opsgenie webhook",
@@ -28,11 +28,11 @@ pub const SOURCE: Source = Source {
 };
 
 const PRIORITIES: &str = "send P1, P2, P3, P4 or P5";
-/// The label of an alert whose priority its severity does not tell: P4 is as severe as P5 here.
+/// The label with the priority where the severity does not determine it: P4 and P5 have the same severity here.
 const PRIORITY: &str = "priority";
 const ACTIONS: &str = "let the webhook send Create, Acknowledge, UnAcknowledge, Close and Delete";
 
-/// Reads the body of a create, or of a webhook.
+/// Parses the body of a create, or of a webhook.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     match body.text("action")? {
@@ -124,7 +124,7 @@ fn fired(body: &Object<'_, '_>, message: String, alias: String) -> Result<Source
         .unwrap_or_else(|| message.clone());
     event.output = body.text("description")?.unwrap_or_else(|| message.clone());
     event.name = message;
-    // The second is what Jira Service Management calls them.
+    // The second is the name in Jira Service Management.
     for name in ["details", "extraProperties"] {
         if body.get(name).is_some_and(Node::is_object) {
             event.labels.extend(body.texts(name)?);
@@ -163,7 +163,7 @@ fn lesser_priority(body: &Object<'_, '_>) -> Result<Option<String>, SourceError>
     Ok(body.text("priority")?.filter(|word| word == "P4"))
 }
 
-/// Their names; a responder is an object in the API and a text in webhooks.
+/// The names of responders, which are objects in the API and texts in webhooks.
 fn responders(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     let Some(list) = body.get("responders").filter(Node::is_list) else {
         return Ok(None);

@@ -24,7 +24,7 @@ mod wire;
 
 use wire::{Export, LogRecord};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "otlp",
     title: "OpenTelemetry logs (OTLP over HTTP), protobuf and JSON",
@@ -39,12 +39,12 @@ const STATE: &str = "alert.state";
 const NAME: &str = "alert.name";
 const OBJECT: &str = "alert.object";
 
-/// Reads one export.
+/// Parses one export.
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     alerts_of(export(headers, body)?, None)
 }
 
-/// Reads one export, where a mapping of the site says which records without `alert.key` are alerts. It sees each record
+/// Parses one export, where a mapping of the site says which records without `alert.key` are alerts. It sees each record
 /// as its body.
 pub fn parse_with_mapping(
     mapping: &CompiledMapping,

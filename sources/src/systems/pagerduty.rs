@@ -1,4 +1,4 @@
-//! PagerDuty: its webhooks of version 2 (a list of messages) and of version 3 (one event), told apart by their fields.
+//! PagerDuty: its webhooks of version 2 (a list of messages) and of version 3 (one event), distinguished by their fields.
 //!
 //! Identity: the id of the incident, which is the same in both.
 
@@ -12,7 +12,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "pagerduty",
     title: "PagerDuty webhook, versions 2 and 3",
@@ -25,7 +25,7 @@ const EVENTS: &str = "subscribe to incident.triggered, incident.acknowledged, in
                       incident.escalated, incident.priority_updated, incident.reopened and incident.resolved";
 const STATES: &str = "send triggered, acknowledged or resolved, as PagerDuty does";
 
-/// Reads one body.
+/// Parses one body.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     match body.get("messages") {
@@ -75,7 +75,7 @@ fn parse_message(message: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
         .required("incident", "send the body of PagerDuty's webhook as it is")?
         .object()?;
     let standing = match word.as_str() {
-        // These say no more than who has it now.
+        // These name the new assignee only.
         "incident.assign" | "incident.escalate" | "incident.delegate" => standing(&incident, status, false)?,
         _ => (status, false),
     };
@@ -99,7 +99,7 @@ fn parse_message(message: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
     Ok(event.into())
 }
 
-/// Who did it: a person, or PagerDuty itself.
+/// The author: a person, or PagerDuty itself.
 #[derive(Default)]
 struct Agent {
     name: Option<String>,
@@ -140,7 +140,7 @@ impl Agent {
     }
 }
 
-/// By the first log entry of the message that says so.
+/// By the first log entry of the message that has it.
 fn agent_of_entries(message: &Object<'_, '_>) -> Result<Agent, SourceError> {
     let Some(entries) = message.get("log_entries") else {
         return Ok(Agent::default());
@@ -184,7 +184,7 @@ fn version_3(event: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
         "incident.resolved" => EventStatus::Resolved,
         "incident.acknowledged" => EventStatus::Acknowledged,
         "incident.triggered" | "incident.reopened" | "incident.unacknowledged" => EventStatus::Firing,
-        // Of any other event only the incident itself says how it stands.
+        // In all other events only the incident itself has the state.
         _ => {
             data.needed(&["status"], STATES)?;
             EventStatus::Firing
@@ -203,8 +203,8 @@ fn version_3(event: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
     Ok(alert.into())
 }
 
-/// How an incident stands, and whether it is acknowledged while it fires: as it says itself, and only without that as the event
-/// says. An event that is sent again, or was on its way for long, shows the incident as it is by now.
+/// The status of an incident, and whether it is acknowledged while it fires: by the incident, or else by the event. An event that
+/// is sent again or late has the current state of the incident.
 fn standing(
     incident: &Object<'_, '_>,
     by_event: EventStatus,
@@ -214,7 +214,7 @@ fn standing(
         None => Ok((by_event, false)),
         Some("triggered") => Ok((EventStatus::Firing, false)),
         Some("acknowledged") if is_acknowledgement => Ok((EventStatus::Acknowledged, false)),
-        // What else has changed meanwhile counts too.
+        // Other changes since the event count too.
         Some("acknowledged") => Ok((EventStatus::Firing, true)),
         Some("resolved") => Ok((EventStatus::Resolved, false)),
         Some(other) => Err(incident.refuse(&["status"], other, STATES)),
@@ -255,7 +255,7 @@ fn incident_event(
     Ok(event)
 }
 
-/// The name of what is referred to.
+/// The name of a reference.
 fn named(object: &Object<'_, '_>, name: &str) -> Result<Option<String>, SourceError> {
     match object.member(name) {
         Some(referred) => referred.first(&["summary", "name"]),

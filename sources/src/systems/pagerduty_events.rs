@@ -1,7 +1,7 @@
 //! PagerDuty's Events API, version 2: what tools send that were set up to page through PagerDuty.
 //!
 //! Identity: `dedup_key`. Where a sender gives none, PagerDuty makes one anew for each trigger; here it is made of what
-//! the trigger is about, so that a trigger that comes again is the same alert.
+//! the trigger is about, so that a repeated trigger is the same alert.
 
 use http::HeaderMap;
 use schemas::{EventStatus, Severity};
@@ -13,7 +13,7 @@ use crate::formats::json::{self, Node, Object, Place};
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "pagerduty-events",
     title: "PagerDuty Events API, version 2",
@@ -24,9 +24,9 @@ pub const SOURCE: Source = Source {
 
 const ACTIONS: &str = "send trigger, acknowledge or resolve";
 const SEVERITIES: &str = "send critical, error, warning or info";
-/// So many of them are of version 2.
+/// How many of them are of version 2.
 const OF_SECOND_VERSION: usize = 5;
-/// What a trigger is about, for want of a key.
+/// The fields that identify a trigger without a key.
 const ABOUT: [&str; 7] = [
     "source",
     "component",
@@ -38,7 +38,7 @@ const ABOUT: [&str; 7] = [
     "description",
 ];
 
-/// Reads one event.
+/// Parses one event.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let word = body.needed(&["event_action"], ACTIONS)?;
@@ -60,7 +60,11 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     Ok(event.into())
 }
 
-/// Reads one change event: it is well formed, and no alert.
+/// Parses one change event, which is no alert.
+///
+/// # Errors
+///
+/// A body without a payload or its summary.
 pub fn parse_change(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let payload = body
@@ -70,7 +74,7 @@ pub fn parse_change(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceErro
     Ok(ParsedBody::nothing("a change is no alert, so nothing was done"))
 }
 
-/// Reads one event of version 1: <https://developer.pagerduty.com/docs/events-api-v1-overview>.
+/// Parses one event of version 1: <https://developer.pagerduty.com/docs/events-api-v1-overview>.
 pub fn parse_version_1(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let word = body.needed(&["event_type"], ACTIONS)?;
@@ -132,7 +136,7 @@ fn add_contexts(event: &mut SourceEvent, body: &Object<'_, '_>) -> Result<(), So
     Ok(())
 }
 
-/// The key that the sender was given.
+/// The integration key in a body.
 pub fn routing_key(body: &[u8]) -> Option<String> {
     let body = json::made(body).ok()?.object().ok()?;
     body.first(&["routing_key", "service_key"]).ok()?
@@ -142,7 +146,7 @@ fn triggered(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     let payload = body.required("payload", "send a payload with summary, source and severity")?;
     let payload = payload.object()?;
     let summary = payload.needed(&["summary"], "send a summary")?;
-    let object = payload.needed(&["source"], "send the source: what is ill")?;
+    let object = payload.needed(&["source"], "send the source: what has the problem")?;
     let key = match body.text("dedup_key")? {
         Some(key) => key,
         None => made_key(&payload)?,

@@ -11,7 +11,7 @@ use crate::formats::json::{self, Object};
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "pingdom",
     title: "Pingdom webhook",
@@ -22,7 +22,7 @@ pub(crate) const SOURCE: Source = Source {
 
 const STATES: &str = "send DOWN or UP, or FAILING or SUCCESS of a transaction, as Pingdom does";
 
-/// Reads one change of a check.
+/// Parses one change of a check.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     Ok(event(&body)?.into())

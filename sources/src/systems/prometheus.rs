@@ -15,7 +15,7 @@ use crate::source::{POST, Source};
 use crate::text::address::host_and_port;
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "prometheus",
     title: "Prometheus Alertmanager webhook, version 4",
@@ -36,7 +36,7 @@ const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
 const SLOWEST_CLOCK: SignedDuration = SignedDuration::from_hours(24);
 const UNNAMED: &str = "alert without alertname";
 
-/// Reads the body of one notification: all the alerts of a group.
+/// Parses the body of one notification: all the alerts of a group.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::body(body)?.object()?;
     let status = body.text("status")?;
@@ -62,7 +62,7 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     Ok(events.into())
 }
 
-/// Reads what is sent to an Alertmanager: a list of alerts. One whose end has come is resolved; the end of another is the
+/// Parses what is sent to an Alertmanager: a list of alerts. One whose end has come is resolved; the end of another is the
 /// time until which it holds, unless it is sent again. As there, what is wrong costs only the alert that it is wrong with.
 pub fn parse_posted(now: Timestamp, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let mut parsed = ParsedBody::default();
@@ -92,7 +92,7 @@ fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceErro
         return Err(place.invalid("is before startsAt", "start time must be before end time"));
     }
     if let (EventStatus::Resolved, Some(ends_at)) = (status, ends_at) {
-        // By a clock that is slow, this is what is said of an alert that still fires.
+        // A sender with a slow clock sends this of an alert that still fires.
         let as_firing = of_status(&alert, EventStatus::Firing, None)?;
         event.began_at = as_firing.occurred_at.filter(|began_at| *began_at < ends_at);
         if event.began_at.is_some() && now.duration_since(ends_at) < SLOWEST_CLOCK {
@@ -207,7 +207,7 @@ fn of_status(
 }
 
 /// Alertmanager's own hash of the labels, or the labels. Which Alertmanager or Prometheus sent it is no part of it, so
-/// the two of a highly available pair speak of one alert.
+/// the two of a highly available pair send one alert.
 fn identity(fingerprint: Option<&str>, labels: &BTreeMap<String, String>) -> Vec<String> {
     match fingerprint {
         Some(fingerprint) => vec!["fingerprint".to_owned(), fingerprint.to_owned()],

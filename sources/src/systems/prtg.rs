@@ -13,7 +13,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "prtg",
     title: "PRTG Execute HTTP action, as a form or JSON",
@@ -29,7 +29,7 @@ const LABELS: [&str; 9] = [
     "status", "device", "group", "sensor", "server", "host", "probe", "priority", "location",
 ];
 
-/// Reads one notification.
+/// Parses one notification.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

@@ -1,7 +1,7 @@
 //! Riemann's events, as its clients send them.
 //!
-//! Identity: host and service, as in Riemann's index. collectd leaves the service of its values empty; they are told
-//! apart by the attributes that say which value it is.
+//! Identity: host and service, as in Riemann's index. collectd leaves the service of its values empty; they are
+//! distinguished by the attributes that name the value.
 
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +19,7 @@ pub mod wire;
 
 use wire::{Event, Msg};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "riemann",
     title: "Riemann events, as protobuf",
@@ -29,12 +29,12 @@ pub const SOURCE: Source = Source {
 };
 
 const STATES: &str = "send ok, warning, critical, unknown, expired or a word for a severity";
-/// The attribute that shows the key.
+/// The attribute with the key.
 const KEY: &str = "integration_key";
-/// The attributes by which collectd says which value it is.
+/// The attributes by which collectd names a value.
 const VALUE_OF_COLLECTD: [&str; 5] = ["plugin", "plugin_instance", "type", "type_instance", "ds_name"];
 
-/// Reads one message. An event without a state is a measurement, and no alert.
+/// Parses one message. An event without a state is a measurement, and no alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let message = Msg::decode(body).map_err(|error| SourceError::Malformed {
         reason: format!("the body is not a message of Riemann: {error}"),
@@ -63,7 +63,7 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     Ok(events.collect::<Result<Vec<_>, _>>()?.into())
 }
 
-/// The key that the events of a message show; none if they do not agree.
+/// The key in the events of a message; `None` if they do not agree.
 pub fn integration_key(body: &[u8]) -> Option<String> {
     let message = Msg::decode(body).ok()?;
     let mut keys = message
@@ -105,7 +105,7 @@ fn parse_event(index: usize, event: Event, state: &str) -> Result<SourceEvent, S
     Ok(alert)
 }
 
-/// What Riemann has not heard of for its ttl is expired there; here it would have ended by itself.
+/// Riemann marks events as expired after their ttl; here such an alert has ended by itself before.
 fn meaning(state: &str) -> Option<(EventStatus, Severity)> {
     match state.to_ascii_lowercase().as_str() {
         "ok" | "expired" => Some((EventStatus::Resolved, Severity::Ok)),
@@ -128,7 +128,7 @@ fn named(event: &Event) -> Option<(String, Vec<String>)> {
         instance => format!("{name}-{instance}"),
     };
     let mut name = format!("{}/{}", with(plugin, plugin_instance), with(kind, kind_instance));
-    // The only one of a value is always called so.
+    // A plugin with one value always calls it so.
     if data_source != "value" && !data_source.is_empty() {
         name = format!("{name}/{data_source}");
     }

@@ -15,7 +15,7 @@ use crate::source::{POST, Source};
 use crate::text::address::host_and_port;
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "sentry",
     title: "Sentry integration platform webhook",
@@ -30,7 +30,7 @@ const OF_ISSUES: &str = "send created, unresolved, assigned, archived, ignored o
 const OF_METRICS: &str = "send critical, warning or resolved, as Sentry does";
 const OF_EVENTS: &str = "send triggered or created, as Sentry does";
 
-/// Reads one notification.
+/// Parses one notification.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let body = json::made(body)?.object()?;
     let action = body.needed(&[ACTION], AS_IT_IS)?;
@@ -135,7 +135,7 @@ fn issue_event(
         "archived" | "ignored" => EventStatus::Acknowledged,
         "assigned" => {
             return Ok(ParsedBody::nothing(
-                "an issue that is assigned is neither ill nor well by that, so nothing was done",
+                "the assignment of an issue neither opens nor ends an alert, so nothing was done",
             ));
         }
         _ => return Err(body.refuse(&[ACTION], action, OF_ISSUES)),

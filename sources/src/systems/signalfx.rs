@@ -13,7 +13,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "signalfx",
     title: "SignalFx (Splunk Observability Cloud) webhook",
@@ -27,7 +27,7 @@ const STATES: &str = "send anomalous, ok, manually resolved or stopped, as Signa
 /// The dimensions that can name the object; the first that exists does.
 const OBJECTS: [&str; 5] = ["host", "host.name", "hostname", "instance", "k8s.pod.name"];
 
-/// Reads one incident.
+/// Parses one incident.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

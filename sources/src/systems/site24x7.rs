@@ -12,7 +12,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST_PUT_AND_GET, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "site24x7",
     title: "Site24x7 webhook",
@@ -23,7 +23,7 @@ pub const SOURCE: Source = Source {
 
 const STATES: &str = "send DOWN, TROUBLE, CRITICAL or UP, as Site24x7 does";
 
-/// Reads one change of a monitor.
+/// Parses one change of a monitor.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

@@ -1,7 +1,7 @@
-//! What is meant for an incoming webhook of Slack: a text for people, or attachments, of which each is an alert.
+//! Messages for an incoming webhook of Slack: a text, or attachments, each of which is an alert.
 //!
-//! Identity: the channel and the title, without the words that say how things stand. Where the title is that of the tool and
-//! not of the alert, or the text says the state, what the text is about belongs to it, too.
+//! Identity: the channel and the title, without the words of a state. Where the title names the tool and
+//! not the alert, or the state is in the text, the subject of the text belongs to it, too.
 
 use http::HeaderMap;
 use schemas::{EventStatus, Severity};
@@ -18,7 +18,7 @@ use crate::text::{state_words, test_alerts};
 mod color;
 mod wording;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "slack",
     title: "Slack-compatible incoming webhook",
@@ -33,7 +33,7 @@ const TEXT: &str = "send a text, an attachment or a block with text";
 const GUESSED: &str = "only a color or a picture says that the problem has ended: it ends what is open by this title, and \
                        otherwise opens an alert; say RESOLVED or FIRING in the title";
 
-/// Reads one message: JSON, or a form whose field `payload` is that.
+/// Parses one message: JSON, or a form whose field `payload` is that.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let outer = json::body(&repaired.body)?.object()?;
@@ -77,7 +77,7 @@ fn message(body: &Object<'_, '_>) -> Result<ParsedBody, SourceError> {
 /// The alert of an attachment, if it has any text.
 fn attached(body: &Object<'_, '_>, attachment: &Object<'_, '_>) -> Result<Option<SourceEvent>, SourceError> {
     let shown = blocks(attachment)?;
-    // What is beside blocks is for those that cannot show them.
+    // The fields besides blocks are for clients that cannot show blocks.
     let titles: &[&str] = match shown {
         Some(_) => &["title", "pretext"],
         None => &["title", "pretext", "fallback"],
@@ -145,7 +145,7 @@ fn event(body: &Object<'_, '_>, wording: &Wording, output: &str) -> Result<Sourc
     Ok(event)
 }
 
-/// Whether the first line of a text says how things stand. Where a message has blocks, its text is only what phones show.
+/// Whether the first line of a text has a state. Where a message has blocks, its text is only shown in notifications.
 fn says_state(text: &str) -> bool {
     let found = state_words::state_of_line(text.lines().next().unwrap_or_default(), None);
     found.status.or(found.pictured).is_some()
@@ -181,7 +181,7 @@ fn blocks(body: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     Ok(Some(lines.join("\n")).filter(|text| !text.is_empty()))
 }
 
-/// What the elements of a block say: a `rich_text` has sections with pieces of text, links and pictures
+/// The texts of the elements of a block: a `rich_text` has sections with pieces of text, links and pictures
 /// (<https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>), a `context` has texts.
 fn rich_text(of: &Object<'_, '_>, deep: usize, line: &mut String) -> Result<(), SourceError> {
     let Some(list) = of.get("elements").filter(|list| deep > 0 && list.is_list()) else {

@@ -1,6 +1,6 @@
 //! Splunk On-Call (VictorOps): the bodies of its REST endpoint.
 //!
-//! Identity: `entity_id`; what has none is known by its display name, or else by its message, where Splunk On-Call would
+//! Identity: `entity_id`; without one the display name, or else the message, where Splunk On-Call would
 //! open a new incident each time. <https://help.victorops.com/knowledge-base/rest-endpoint-integration-guide/>
 
 use http::HeaderMap;
@@ -13,7 +13,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
     name: "splunk-oncall",
     title: "Splunk On-Call (VictorOps) REST endpoint",
@@ -24,7 +24,7 @@ pub const SOURCE: Source = Source {
 
 const TYPES: &str = "send CRITICAL, WARNING, INFO, ACKNOWLEDGEMENT or RECOVERY";
 const ID: &str = "send an entity_id, the same at the beginning and at the end";
-/// Members that have places of their own. All others are labels.
+/// Members with a meaning of their own. All others become labels.
 const KNOWN: [&str; 6] = [
     "message_type",
     "entity_display_name",
@@ -33,10 +33,10 @@ const KNOWN: [&str; 6] = [
     "timestamp",
     "ack_author",
 ];
-/// Members that begin so are addresses to follow, and are called by what stands behind.
+/// The prefix of members that are links, in front of their titles.
 const LINK: &str = "vo_annotate.u.";
 
-/// Reads one alert.
+/// Parses one alert.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

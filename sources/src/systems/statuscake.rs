@@ -12,7 +12,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST_AND_GET, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "statuscake",
     title: "StatusCake webhook",
@@ -24,7 +24,7 @@ pub(crate) const SOURCE: Source = Source {
 const STATES: &str = "send Down or Up, as StatusCake does";
 const NAMES: &str = "send the form of StatusCake's webhook as it is";
 
-/// Reads one change of a test.
+/// Parses one change of a test.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;
@@ -54,7 +54,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         Some(code) => format!("{state}: status code {code}"),
         None => state,
     };
-    // The token is made of the account's key, so it is not kept.
+    // The token is derived from the account's key, so it must not be stored.
     event.add_label("status_code", code);
     event.add_label("ip", body.set("IP")?);
     event.add_label("method", body.set("Method")?);

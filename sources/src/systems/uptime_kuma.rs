@@ -17,7 +17,7 @@ use crate::formats::lenient;
 use crate::parsed::ParsedBody;
 use crate::source::{POST_AND_GET, Source};
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "uptime-kuma",
     title: "Uptime Kuma webhook",
@@ -30,7 +30,7 @@ const STATES: &str = "send the heartbeat as Uptime Kuma has it: 0 is down, 1 up,
 /// What stands between the certificate and the days that it has left, in the versions that there are.
 const EXPIRES: [&str; 2] = [" will expire in ", " will be expired in "];
 
-/// Reads one change of a monitor.
+/// Parses one change of a monitor.
 fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

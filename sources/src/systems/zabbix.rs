@@ -13,7 +13,7 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::severity;
 
-/// As it is registered.
+/// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
     name: "zabbix",
     title: "Zabbix media type (Harp's and the event-driven one)",
@@ -39,7 +39,7 @@ const SEVERITIES: &str = "send {EVENT.NSEVERITY} as event_nseverity";
 /// one all the same.
 const MIDDLE: Severity = Severity::Warning;
 
-/// Reads one event.
+/// Parses one event.
 pub(super) fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let repaired = lenient::body(body);
     let body = json::body(&repaired.body)?.object()?;

@@ -1,4 +1,4 @@
-//! Addresses of the web: taking them apart, and putting them together.
+//! Parts of URLs.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ pub(crate) fn origin(address: &str) -> Option<String> {
     host_and_port(address).map(|host| format!("{scheme}://{host}"))
 }
 
-/// A text as part of an address.
+/// A text, percent-encoded.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .fold(String::with_capacity(text.len()), |mut done, byte| {

@@ -1,10 +1,10 @@
 //! The state of a problem and its subject, by a line that was written for people.
 //!
-//! The words that say a state are left out of what the line is about, so that its beginning and its end are about the same
-//! thing. All other words stay: two lines that differ in one of them are about different things, and it is better that a
-//! person has to close an alert than that the end of another one does. A word is a state only where its place says so: in
+//! The subject is the line without the words of its state, so that the beginning and the end of a problem have the same
+//! subject. All other words stay: two lines that differ in one of them are two alerts, as it is better that a person has to
+//! close an alert than that the end of another one closes it. A word is a state only in certain places: in
 //! brackets, in front of or behind a separator, behind a verb, in capitals. What explains a state (`due to …`, a status
-//! code) is left out where it stands behind it, as it is another one at the end.
+//! code) is left out where it follows the state, as it differs at the end.
 
 use schemas::EventStatus;
 
@@ -27,7 +27,7 @@ const LINE_BYTES_MAX: usize = 2_000;
 pub(crate) struct LineState {
     /// The status by its words.
     pub(crate) status: Option<EventStatus>,
-    /// The word that says so, in lower case.
+    /// The word of the status, in lower case.
     pub(crate) word: Option<String>,
     /// The status by its pictures, which are also used as decoration.
     pub(crate) pictured: Option<EventStatus>,
@@ -107,7 +107,7 @@ pub(crate) fn without_states(text: &str, hint: Option<EventStatus>) -> String {
         .join("\n")
 }
 
-/// A text without the numbers that are measured: `97 %`, `1.5`, `20ms`. What a thing is numbered by stays.
+/// A text without the numbers that are measured: `97 %`, `1.5`, `20ms`. Numbers of things stay.
 pub(crate) fn without_measures(text: &str) -> String {
     let is_measured = |token: &&str| {
         let number = token.trim_matches(|character: char| !character.is_alphanumeric() && character != '%');

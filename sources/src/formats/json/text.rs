@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// JSON without the white space between its tokens, so that a sender's layout is no part of a label.
+/// JSON without the white space between its tokens, so that its layout is no part of a label.
 pub(super) fn compact(raw: &str) -> String {
     let (mut in_text, mut escaped) = (false, false);
     let mut keep = |character: &char| {
@@ -19,7 +19,7 @@ pub(super) fn compact(raw: &str) -> String {
     raw.chars().filter(|character| keep(character)).collect()
 }
 
-/// A value for a message to a person: not longer than a line.
+/// A value in quotes for a message, cut to 60 characters.
 pub(crate) fn shortened(text: &str) -> String {
     const MOST: usize = 60;
     let mut characters = text.chars();
@@ -30,7 +30,7 @@ pub(crate) fn shortened(text: &str) -> String {
     format!("{short:?}")
 }
 
-/// The text of a JSON string. Half a surrogate pair, which senders leave behind when they cut a text, becomes U+FFFD
+/// The text of a JSON string. Half a surrogate pair, which remains where a sender has cut a text, becomes U+FFFD
 /// rather than costing the alert.
 pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     match serde_json::from_str::<Text<'_>>(raw) {

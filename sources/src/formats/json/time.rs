@@ -28,19 +28,19 @@ fn since_1970(text: &str) -> Option<Timestamp> {
 /// A decimal number that is not negative.
 struct Decimal<'t> {
     whole: i128,
-    /// The digits behind the point.
+    /// The digits of the fraction.
     fraction: Cow<'t, str>,
 }
 
 impl Decimal<'_> {
-    /// The number times ten to this power, without what is left behind the point then.
+    /// The number times ten to this power, without the rest of its fraction.
     fn in_parts_of(&self, power: usize) -> i128 {
         let digits = self.fraction.bytes().chain(std::iter::repeat(b'0')).take(power);
         digits.fold(self.whole, |number, digit| number * 10 + i128::from(digit - b'0'))
     }
 }
 
-/// Reads a number as JSON and templates write it, such as `1788256800`, `1788256800.25` or `1.7882568e+09`.
+/// Parses a number as JSON and templates write it, such as `1788256800`, `1788256800.25` or `1.7882568e+09`.
 fn decimal(text: &str) -> Option<Decimal<'_>> {
     /// Digits of a nanosecond in the year 5138, and some more.
     const MAX_DIGITS: usize = 25;

@@ -80,7 +80,7 @@ fn state(
     }
 }
 
-/// What is measured; its first dimension, or else its namespace, is what is ill. Gives the name of the metric.
+/// Adds the metric; its first dimension, or else its namespace, is the object. Gives the name of the metric.
 fn add_trigger(event: &mut SourceEvent, trigger: &Object<'_, '_>) -> Result<Option<String>, SourceError> {
     for name in TRIGGER_LABELS {
         event.add_label(name, trigger.flat(name));

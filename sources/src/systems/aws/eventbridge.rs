@@ -1,7 +1,7 @@
 //! Events of AWS EventBridge.
 //!
 //! Identity: what [`KINDS`] names for the event's `detail-type`; of every other one `source`, `detail-type` and
-//! `resources`, or else what in `detail` looks like an id. So what fails and then succeeds is one alert.
+//! `resources`, or else the first field of `detail` that is an id. So what fails and then succeeds is one alert.
 
 use schemas::{EventStatus, Severity};
 
@@ -11,7 +11,7 @@ use crate::formats::json::{Node, Object, Place};
 use crate::parsed::ParsedBody;
 use crate::text::severity;
 
-/// What says that an object is such an event.
+/// The field by which such an event is recognized.
 pub(super) const DETAIL_TYPE: &str = "detail-type";
 const ENVELOPE: &str = "send the events of EventBridge as they are, without an input transformer";
 /// Where the state is in events of kinds that are not listed.
@@ -24,7 +24,7 @@ const STATES: [&str; 7] = [
     "State",
     "Status",
 ];
-/// What identifies the subject of such an event that names no resources.
+/// The fields that identify the subject of such an event without resources.
 const IDS: [&str; 8] = [
     "arn",
     "id",
@@ -47,7 +47,7 @@ const TEXTS: [&str; 7] = [
 ];
 /// Longer values of `detail` are no labels, in characters.
 const LONGEST_LABEL: usize = 500;
-/// Events that say nothing of a problem.
+/// Events that are about no problem.
 const NO_ALERTS: [&str; 2] = ["Scheduled Event", "CloudWatch Alarm Configuration Change"];
 
 /// Where the fields of events of one `detail-type` are, as paths below `detail`.
@@ -339,7 +339,7 @@ fn lower(word: &str) -> String {
     word.to_ascii_lowercase().replace(['_', ' ', '-'], "")
 }
 
-/// What a state means; `None` of those in between. A word that is not known opens the alert: the event is sent for a reason.
+/// The status of a state; `None` for intermediate ones. A word that is not known opens the alert: the event is sent for a reason.
 fn status(state: &str) -> Option<EventStatus> {
     match lower(state).as_str() {
         "ok" | "succeeded" | "success" | "completed" | "complete" | "compliant" | "passed" | "resolved"

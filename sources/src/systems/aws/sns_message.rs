@@ -1,5 +1,5 @@
-//! What comes through SNS and is neither an alarm of CloudWatch nor an event of EventBridge: texts for people, such as
-//! those of AWS Backup and AWS Budgets.
+//! Messages of SNS that are neither alarms of CloudWatch nor events of EventBridge: texts for people, such as those of AWS
+//! Backup and AWS Budgets.
 //!
 //! Identity: the topic and what the message is about: kind and resource of a backup; name, type and threshold of a
 //! budget; else the subject without its state.
@@ -15,7 +15,7 @@ use crate::systems::email::subject;
 /// The most characters of a text that become a name.
 const LONGEST_NAME: usize = 200;
 
-/// Understands a text, or JSON of a kind that is not known.
+/// Parses a text, or JSON of an unknown kind.
 pub(super) fn parse_text(envelope: &Object<'_, '_>, text: &str) -> Result<ParsedBody, SourceError> {
     if text.starts_with("Successfully validated SNS topic") {
         return Ok(ParsedBody::nothing(

@@ -94,7 +94,7 @@ fn state_elsewhere(subject: &str) -> Result<SubjectState, Unclear> {
     })
 }
 
-/// The first word, if it is put as one that tells a state: in capitals, or before a colon, a bar or a bracket. And
+/// The first word, if its form marks it as a state: in capitals, or before a colon, a bar or a bracket. And
 /// what comes behind it.
 fn divided(subject: &str) -> Option<(String, &str)> {
     let subject = without_passing_on(subject);

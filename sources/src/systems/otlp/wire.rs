@@ -1,5 +1,5 @@
-//! The messages of OTLP, as far as an alert needs them: one shape for protobuf and for JSON, in which `null` is as good as
-//! nothing.
+//! The messages of OTLP, as far as an alert needs them: one shape for protobuf and for JSON, in which `null` counts as
+//! absent.
 
 use std::collections::BTreeMap;
 
@@ -189,7 +189,7 @@ pub(super) fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
     pairs.collect()
 }
 
-/// A value for a person: what has parts, as JSON.
+/// A value as text: composite values as JSON.
 pub(super) fn text(value: &AnyValue) -> String {
     match plain(value) {
         serde_json::Value::String(text) => text,

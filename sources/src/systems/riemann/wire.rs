@@ -1,15 +1,16 @@
-//! Riemann's messages on the wire: those of its fields that mean something here.
+//! Riemann's messages in protobuf, with the fields that are used here:
+//! <https://github.com/riemann/riemann-java-client/blob/main/riemann-java-client/src/main/proto/riemann/proto.proto>.
 
 /// A message, in both directions.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Msg {
-    /// Of an answer: whether the message before it was taken.
+    /// Of an answer: whether the message before it was accepted.
     #[prost(bool, optional, tag = "2")]
     pub ok: Option<bool>,
-    /// Of an answer: why not.
+    /// Of an answer: the reason why not.
     #[prost(string, optional, tag = "3")]
     pub error: Option<String>,
-    /// What the first clients sent instead of events, with the same numbers for the same fields.
+    /// The events of the first clients, whose fields have the same numbers.
     #[prost(message, repeated, tag = "4")]
     pub states: Vec<Event>,
     /// A query of the index.
@@ -20,7 +21,7 @@ pub struct Msg {
     pub events: Vec<Event>,
 }
 
-/// A question to Riemann's index.
+/// A query of Riemann's index.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Query {
     /// The text of the query.
@@ -49,7 +50,7 @@ pub struct Event {
     /// Tags.
     #[prost(string, repeated, tag = "7")]
     pub tags: Vec<String>,
-    /// Seconds.
+    /// How long the event is valid, in seconds.
     #[prost(float, optional, tag = "8")]
     pub ttl: Option<f32>,
     /// Attributes that clients add.
@@ -81,13 +82,13 @@ pub struct Attribute {
 }
 
 impl Event {
-    /// An attribute that is there and not empty.
+    /// The value of an attribute, unless it is empty.
     pub fn attribute(&self, key: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|attribute| attribute.key == key);
         found?.value.as_deref().filter(|value| !value.is_empty())
     }
 
-    /// The measured value, of whichever type.
+    /// The metric, of any type.
     pub fn metric(&self) -> Option<String> {
         let whole = self.metric_sint64.map(|value| value.to_string());
         let double = || self.metric_d.map(|value| value.to_string());

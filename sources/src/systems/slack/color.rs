@@ -10,7 +10,7 @@ const RED_FROM: f64 = 330.0;
 /// Below this share of color, it is a gray.
 const SATURATION_MIN: f64 = 0.15;
 
-/// Slack's own words, names of colors, and what is red, orange, yellow or green; `None` of other colors, which say nothing.
+/// Slack's own words, names of colors, and what is red, orange, yellow or green; `None` for other colors, which have no meaning.
 pub(super) fn state(color: &str) -> Option<(EventStatus, Severity)> {
     match color.trim().to_ascii_lowercase().as_str() {
         "good" | "green" => return Some((EventStatus::Resolved, Severity::Ok)),
@@ -42,7 +42,7 @@ fn rgb(color: &str) -> Option<[u8; 3]> {
     Some(rgb)
 }
 
-/// The hue in degrees; `None` of a gray, and of black and white.
+/// The hue in degrees; `None` for grays, black and white.
 fn hue(rgb: [u8; 3]) -> Option<f64> {
     let [red, green, blue] = rgb.map(f64::from);
     let most = red.max(green).max(blue);

@@ -72,7 +72,7 @@ pub(super) struct Wording {
 type ByColor = Option<(EventStatus, Severity)>;
 
 impl Wording {
-    /// Reads a title, the text below it, the text above all attachments, the fields and the color.
+    /// Parses a title, the text below it, the text above all attachments, the fields and the color.
     pub(super) fn of(
         title: &str,
         text: &str,

@@ -479,7 +479,7 @@ pub(super) const RESTRICTIONS: [&str; 25] = [
     "kein",
 ];
 
-/// Words by which a job says that it is well, and only a job does in small letters: "pipeline of shop passed".
+/// Words that mean success in lower case only where the line is about a job: "pipeline of shop passed".
 pub(super) const JOB_ENDS: [&str; 5] = ["successful", "succeeded", "passed", "passing", "fixed"];
 /// Things that succeed rather than being well: "backup successful".
 pub(super) const JOBS: [&str; 14] = [

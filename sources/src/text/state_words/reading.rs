@@ -1,4 +1,4 @@
-//! Finds the words of a line that say a state, place by place.
+//! Finds the words of a line that are a state, place by place.
 
 use schemas::EventStatus;
 

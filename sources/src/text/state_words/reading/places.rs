@@ -1,4 +1,4 @@
-//! The places where a word says a state, one function each, in the order of [`Reading::of`].
+//! The places where a word is a state, one function each, in the order of [`Reading::of`].
 
 use schemas::EventStatus;
 
@@ -11,7 +11,7 @@ use crate::text::state_words::lexicon::{
 };
 use crate::text::state_words::tokens::Kind;
 
-/// Words that say a state in lower case only behind a verb or a separator: "set up", "no critical", "traffic normal".
+/// Words that are a state in lower case only behind a verb or a separator: "set up", "no critical", "traffic normal".
 const NEEDS_A_VERB: [&str; 13] = [
     "up",
     "critical",
@@ -43,7 +43,7 @@ impl Reading<'_> {
             let token = &mut self.tokens[at];
             token.is_state = rest.is_empty();
             token.replaced = Some(rest).filter(|rest| !rest.is_empty());
-            // Uptime Kuma: what is in front is all that it is about.
+            // Uptime Kuma: the subject is in front.
             let is_kuma = meaning.rank == Rank::Check && at > 0 && self.names_something(0, at);
             let says_more = at + 1 < self.tokens.len();
             if is_kuma && says_more && (is_pictured || self.explains(at + 1)) {
@@ -53,7 +53,7 @@ impl Reading<'_> {
         self.cut_error();
     }
 
-    /// `Service RECOVERY notification`, `Incident resolved`: nothing in it says what it is about.
+    /// `Service RECOVERY notification`, `Incident resolved`: it has no subject.
     pub(super) fn nothing_but_state(&mut self) {
         let len = self.len();
         if !self.is_all_state(0, len, true) {
@@ -156,7 +156,7 @@ impl Reading<'_> {
         }
     }
 
-    /// `[DOWN] shop - Connection refused`: what stands behind the last separator is an error, if the state in front is of
+    /// `[DOWN] shop - Connection refused`: the text behind the last separator is an error, if the state in front is of
     /// a check.
     pub(super) fn cut_error(&mut self) {
         let is_of_check = self
@@ -183,7 +183,7 @@ impl Reading<'_> {
         }
     }
 
-    /// `Build #42 of shop failed`: which run it was is another one at the end.
+    /// `Build #42 of shop failed`: the number of the run differs at the end.
     pub(super) fn runs(&mut self) {
         if self.state.is_none() {
             return;
@@ -358,7 +358,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Cuts off what explains the state that ends in front of this place, here or behind what it is about.
+    /// Cuts off the explanation of the state that ends in front of this place, here or behind the subject.
     pub(super) fn cut_reason(&mut self, behind: usize) {
         if behind >= self.len() {
             return;

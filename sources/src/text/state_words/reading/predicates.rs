@@ -1,4 +1,4 @@
-//! What can be asked of a line, and what it is about.
+//! Predicates of a line, and its subject.
 
 use super::Reading;
 use crate::text::state_words::lexicon::{
@@ -45,8 +45,8 @@ impl Reading<'_> {
             .any(|token| !token.is_state && token.kind != Kind::Mark && !token.word.is_empty())
     }
 
-    /// Whether there is nothing between these places but states and what belongs to them; in front of a separator also
-    /// words such as "alert" and how long it took.
+    /// Whether there is nothing between these places but states and filler words; in front of a separator also words such as
+    /// "alert", and durations.
     pub(super) fn is_all_state(&self, from: usize, to: usize, is_first: bool) -> bool {
         let tokens = self.tokens.get(from..to).unwrap_or_default();
         let is_filler = |token: &Token<'_>| {
@@ -139,7 +139,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether what stands here is an explanation: a status code, an error, a time.
+    /// Whether an explanation begins here: a status code, an error, a time.
     pub(super) fn explains(&self, at: usize) -> bool {
         let first = (at..self.len()).find(|at| !self.is_mark(*at));
         let Some(first) = first else {
@@ -150,7 +150,7 @@ impl Reading<'_> {
     }
 }
 
-/// What stands between a verb and a state.
+/// The negation between a verb and a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Negation {
     None,

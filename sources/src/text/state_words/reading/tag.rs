@@ -3,7 +3,7 @@
 use crate::text::state_words::lexicon::{self, ADVERBS, ARTICLES, Meaning, PLACES, Rank, VERBS, meaning};
 use crate::text::state_words::tokens::{self};
 
-/// The state in brackets, its word, and what else is in them.
+/// The state in brackets, its word, and the rest of the text in them.
 pub(super) fn state_of_tag(inner: &str) -> Option<(Meaning, String, String)> {
     let joined = inner.to_lowercase().replace("no data", "no-data");
     let words: Vec<String> = joined
@@ -15,7 +15,7 @@ pub(super) fn state_of_tag(inner: &str) -> Option<(Meaning, String, String)> {
         .iter()
         .filter_map(|word| Some((word.clone(), meaning(word)?)))
         .reduce(|first, next| if next.1.rank > first.1.rank { next } else { first })?;
-    // What still fires counts more than what has ended.
+    // The firing alerts count more than the resolved ones.
     if let Some(firing) = words.iter().find(|word| *word == "firing").cloned() {
         let found = meaning(&firing)?;
         let over = Meaning {
