@@ -1,5 +1,5 @@
 //! Riemann's messages in protobuf, with the fields that are used here:
-//! <https://github.com/riemann/riemann-java-client/blob/main/riemann-java-client/src/main/proto/riemann/proto.proto>.
+//! <https://github.com/riemann/riemann-java-client>.
 
 /// A message, in both directions.
 #[derive(Clone, PartialEq, prost::Message)]
