@@ -6,9 +6,9 @@ use std::sync::Arc;
 use pipeline::{Context, Metrics};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 use schemas::{AlertEvent, EventStatus, Severity};
+use sources::Shortened;
 use tokio::time::Instant;
 
-use crate::bounds::Shortened;
 use crate::intake::error::IngestError;
 use crate::intake::key::ResolvedKey;
 use crate::usage::Usage;

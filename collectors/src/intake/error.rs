@@ -100,14 +100,14 @@ pub(crate) enum IngestError {
         retry_after_seconds: u64,
     },
     #[error(
-        "integration {integration:?} has {limit} alerts open, as many as it may have, and {skipped} more are in the body; \
+        "integration {integration:?} has {limit} alerts open, as many as it may have, and {refused} more are in the body; \
          what ends an alert is accepted: end some, or wait an hour, or raise open_alerts in the integration's limits, and send \
          it again"
     )]
     TooManyOpen {
         integration: String,
         limit: u32,
-        skipped: usize,
+        refused: usize,
     },
     #[error("Content-Encoding {0:?} is not understood; send gzip, deflate or none")]
     Encoding(String),

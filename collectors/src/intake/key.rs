@@ -209,14 +209,14 @@ mod tests {
             ),
         ] {
             let now = at(now);
-            let key = known(&site, &both[..1], now).unwrap_or_else(|error| panic!("{error}"));
+            let key = resolve(&site, &both[..1], now).unwrap_or_else(|error| panic!("{error}"));
             let told = key.check(now).err().map(|error| error.to_string());
             assert_eq!(
                 told.as_deref().and_then(|told| told.split(';').next()),
                 expired,
                 "{now}"
             );
-            let preferred = known(&site, &both, now).unwrap_or_else(|error| panic!("{error}"));
+            let preferred = resolve(&site, &both, now).unwrap_or_else(|error| panic!("{error}"));
             let is_old = preferred.hash == key_hash("old");
             assert_eq!(is_old, expired.is_none(), "{now}");
         }

@@ -89,14 +89,14 @@ impl OpenAlerts {
         let mut integrations = self.lock();
         let open = integrations.entry(integration.name.clone()).or_default();
         let mut admitted = Vec::with_capacity(records.len());
-        let mut left_out = 0;
+        let mut refused = 0;
         for (fingerprint, turn, record) in records {
             match turn {
                 CountChange::Ends => {
                     open.alerts.remove(&fingerprint);
                 }
                 CountChange::Fires if !open.has_room_for(fingerprint, most, now) => {
-                    left_out += 1;
+                    refused += 1;
                     continue;
                 }
                 CountChange::Fires => {
@@ -108,10 +108,10 @@ impl OpenAlerts {
         }
         let count = i64::try_from(open.alerts.len()).unwrap_or(i64::MAX);
         self.gauge.with_label_values(&[&integration.name]).set(count);
-        let error = (left_out > 0).then(|| IngestError::TooManyOpen {
+        let error = (refused > 0).then(|| IngestError::TooManyOpen {
             integration: integration.name.clone(),
             limit,
-            left_out,
+            refused,
         });
         (admitted, error)
     }

@@ -14,7 +14,7 @@ pub use action::AlertAction;
 use crate::error::SourceError;
 use crate::event::SourceEvent;
 use crate::formats::json::{self, Node, Object, Place};
-use crate::parsed::{ParsedBody, SourceActionRequest};
+use crate::parsed::ParsedBody;
 
 mod action;
 

@@ -100,7 +100,7 @@ async fn a_message_is_taken_once_for_each_integration_and_the_certificate_is_ask
     let Ok(Proven::Done(warning)) = proven(&sns, "a", MESSAGE).await else {
         panic!("it is a repetition");
     };
-    assert!(warning.contains("taken before"), "{remark}");
+    assert!(warning.contains("accepted before"), "{warning}");
     assert!(matches!(proven(&sns, "b", MESSAGE).await, Ok(Proven::Message(_))));
     assert_eq!(asked.certificates.load(Ordering::Relaxed), 1);
 }

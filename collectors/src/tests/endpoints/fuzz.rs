@@ -10,9 +10,9 @@ use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use prost::Message;
+use sources::systems::riemann::wire::{Event, Msg};
 
 use super::*;
-use sources::systems::riemann::wire::{Event, Msg};
 
 /// How many connections one run has.
 const CONNECTIONS: usize = 60;

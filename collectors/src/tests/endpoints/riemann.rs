@@ -1,8 +1,8 @@
 use prost::Message;
+use sources::systems::riemann::wire::{Attribute, Event, Msg};
 use tokio::task::JoinHandle;
 
 use super::*;
-use sources::systems::riemann::wire::{Attribute, Event, Msg};
 
 /// A client of Riemann, and the door that it is connected to.
 struct Client {

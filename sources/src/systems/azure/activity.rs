@@ -5,7 +5,7 @@ use schemas::{EventStatus, Severity};
 
 use crate::error::SourceError;
 use crate::event::SourceEvent;
-use crate::json::Object;
+use crate::formats::json::Object;
 
 /// The stages of an incident, a maintenance or an advisory of Azure's own at which it is over.
 /// <https://learn.microsoft.com/azure/service-health/service-health-notifications-properties>
