@@ -24,6 +24,7 @@ mod console;
 mod error;
 mod following;
 mod integrations;
+mod journey;
 mod openapi;
 mod opsgenie;
 pub mod rejected;
@@ -139,6 +140,7 @@ impl Api {
 fn own_routes() -> Routes {
     Routes::new()
         .merge(alerts::routes())
+        .merge(journey::routes())
         .merge(actions::routes())
         .merge(rejected::routes())
         .merge(silences::routes())

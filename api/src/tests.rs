@@ -6,8 +6,9 @@ use axum::Router;
 use chassis::session::Access;
 use domain::{Input, Site};
 use jiff::Timestamp;
-use schemas::{DecoratedEvent, Principal};
+use schemas::{AlertEvent, DecoratedEvent, EventStatus, Origin, Principal, Severity};
 use store::{Commit, NewRevision, Store};
+use uuid::Uuid;
 
 use crate::Api;
 
@@ -48,4 +49,55 @@ pub(crate) async fn store_with(events: &[DecoratedEvent], site: &Site, now: Time
     };
     store.commit(&claim, &commit).await.unwrap();
     store
+}
+
+/// An alert of Prometheus that has just opened.
+pub(crate) fn event(name: &str) -> DecoratedEvent {
+    DecoratedEvent {
+        event: AlertEvent {
+            event_id: Uuid::from_u128(1),
+            fingerprint: domain::fingerprint([name]),
+            accepted_at: "2026-09-01T09:59:00Z".parse().unwrap(),
+            occurred_at: Some("2026-09-01T09:58:00Z".parse().unwrap()),
+            expires_at: None,
+            unheard_since: None,
+            acknowledged: false,
+            began_at: None,
+            opens_as: None,
+            outcome_wanted: false,
+            key: None,
+            wish: None,
+            heartbeat: None,
+            status: EventStatus::Firing,
+            severity: Severity::Critical,
+            integration: "main".to_owned(),
+            monitoring_system: "prometheus".to_owned(),
+            source: "prom:9090".to_owned(),
+            service: None,
+            object: "web-1".to_owned(),
+            name: name.to_owned(),
+            output: "99 %\nof /var".to_owned(),
+            labels: [("team".to_owned(), "pay".to_owned())].into(),
+            annotations: [
+                ("summary".to_owned(), "/var is full".to_owned()),
+                ("impact".to_owned(), " orders\nare lost ".to_owned()),
+            ]
+            .into(),
+            links: [
+                ("Prometheus Graph".to_owned(), "http://prom:9090/graph".to_owned()),
+                ("Runbook URL".to_owned(), "https://run.example.org".to_owned()),
+            ]
+            .into(),
+            environment: None,
+            scenario: None,
+        },
+        origin: Origin {
+            partition: 0,
+            offset: 1,
+        },
+        spooled: false,
+        rules: Vec::new(),
+        environment: "production".to_owned(),
+        scenario: "everybody".to_owned(),
+    }
 }

@@ -311,11 +311,14 @@ impl Collector {
         let site = Arc::clone(&self.site.borrow());
         let called_by_alerts = site.heartbeats_called_by_alerts(&authenticated.key.integration.name);
         let called_by_alerts = called_by_alerts.cloned().collect();
+        let integration = &authenticated.key.integration;
+        let terms = integration.key_terms.get(&authenticated.key.hash);
         let received = ReceivedRequest {
             path: authenticated.path,
             headers: authenticated.headers,
             delivery: Delivery {
-                integration: authenticated.key.integration.name.clone(),
+                integration: integration.name.clone(),
+                key: terms.map(|terms| terms.name.clone()),
                 monitoring_system: authenticated.source,
                 environment: authenticated.environment,
                 scenario: authenticated.scenario,

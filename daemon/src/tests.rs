@@ -156,6 +156,7 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
             began_at: None,
             opens_as: None,
             outcome_wanted: false,
+            key: None,
             wish: None,
             heartbeat: None,
             status,
@@ -175,6 +176,7 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
         },
         origin: Origin { partition: 0, offset },
         spooled: false,
+        rules: Vec::new(),
         environment: "default".to_owned(),
         scenario: "default".to_owned(),
     }

@@ -85,7 +85,12 @@ impl Decorations {
 
     /// Says where the event belongs and what is done about it. An integration that was removed meanwhile is no reason
     /// to lose an alert.
-    pub(crate) fn decorate(&self, event: AlertEvent, origin: Origin, spooled: bool) -> DecoratedEvent {
+    pub(crate) fn decorate(
+        &self,
+        event: AlertEvent,
+        (origin, spooled): (Origin, bool),
+        rules: Vec<String>,
+    ) -> DecoratedEvent {
         let integration = self.site.integrations.get(&event.integration);
         let environment = self.environments.choose(
             integration.map(|integration| integration.environment.as_str()),
@@ -101,6 +106,7 @@ impl Decorations {
             spooled,
             environment,
             scenario,
+            rules,
         }
     }
 }

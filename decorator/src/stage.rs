@@ -100,13 +100,14 @@ impl Decorator {
                 .dropped(event, value, parent, format!("dropped by rule {rule}: {reason}"))
                 .map(Outcome::Dropped);
         }
+        let rules = applied.applied.into_iter().map(str::to_owned).collect();
         let accepted_at = event.accepted_at;
         let origin = Origin {
             partition: batch.partition,
             offset: record.offset,
         };
         let spooled = record.header(HEADER_SPOOLED).is_some();
-        let decorated = decorations.decorate(event, origin, spooled);
+        let decorated = decorations.decorate(event, (origin, spooled), rules);
         let value = serde_json::to_vec(&decorated)?;
         let now = self.context.clock.now();
         self.measures

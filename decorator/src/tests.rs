@@ -116,6 +116,7 @@ fn event(name: &str) -> AlertEvent {
         began_at: None,
         opens_as: None,
         outcome_wanted: false,
+        key: None,
         wish: None,
         heartbeat: None,
         status: EventStatus::Firing,
@@ -215,6 +216,7 @@ async fn an_event_gets_environment_scenario_and_origin_and_keeps_its_trace() {
                 offset: 1
             },
             spooled: false,
+            rules: Vec::new(),
             environment: "payments".to_owned(),
             scenario: "page".to_owned(),
         }]

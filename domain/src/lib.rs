@@ -26,4 +26,4 @@ pub use mapping::CompiledMapping;
 pub use silence::CompiledSilence;
 pub use site::{Pace, Site};
 pub use state::{AlertState, LastSeen};
-pub use transition::{Input, Outcome, deadlines, transition};
+pub use transition::{Input, Outcome, deadlines, journey, transition};

@@ -48,6 +48,8 @@ pub struct CompiledRules(Vec<(Rule, Condition)>);
 pub struct Applied<'r> {
     /// The rule that dropped it, with the rule's reason.
     pub dropped: Option<(&'r str, &'r str)>,
+    /// The rules that applied to it, in their order.
+    pub applied: Vec<&'r str>,
     /// The rules that could not be evaluated on it, with the reason; they were skipped.
     pub failures: Vec<(&'r str, String)>,
 }
@@ -87,6 +89,7 @@ impl CompiledRules {
                 break;
             }
             change(event, rule);
+            applied.applied.push(&rule.name);
         }
         applied
     }
@@ -133,6 +136,7 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     began_at: None,
     opens_as: None,
     outcome_wanted: false,
+    key: None,
     wish: None,
     heartbeat: None,
     status: EventStatus::Firing,
@@ -181,7 +185,9 @@ mod tests {
         assert_eq!(check(&rule("r", when)), Ok(()), "{when}");
         let mut event = SAMPLE.clone();
         let rules = compiled(vec![labelled("r", when, "applied", "yes")]);
-        assert_eq!(rules.apply(&mut event), Applied::default(), "{when}");
+        let applied = rules.apply(&mut event);
+        assert_eq!((applied.dropped, applied.failures), (None, Vec::new()), "{when}");
+        assert_eq!(!applied.applied.is_empty(), event.labels.contains_key("applied"));
         event.labels.contains_key("applied")
     }
 
@@ -273,7 +279,11 @@ mod tests {
             labelled("after", "severity == 'urgent'", "page", "yes"),
         ]);
         let mut event = SAMPLE.clone();
-        assert_eq!(rules.apply(&mut event), Applied::default());
+        let applied = Applied {
+            applied: vec!["team", "urgent", "after"],
+            ..Applied::default()
+        };
+        assert_eq!(rules.apply(&mut event), applied);
         assert_eq!(
             (event.severity, event.labels["page"].as_str()),
             (Severity::Urgent, "yes")

@@ -29,6 +29,7 @@ mod flapping;
 mod guess;
 mod heartbeat;
 mod holds;
+pub mod journey;
 mod lifecycle;
 mod outcome;
 mod probe;
@@ -72,6 +73,9 @@ pub fn transition(state: Option<AlertState>, input: Input<'_>, now: Timestamp, s
         Input::Receipt(_) | Input::Deadline => now,
     };
     let mut change = Change::of(state, now, accepted_at, site);
+    if let Input::Event(event) = input {
+        change.rules.clone_from(&event.rules);
+    }
     match input {
         Input::Event(event) => events::next(&mut change, event),
         Input::Command(command) => actions::apply(&mut change, command),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::{
-    Actor, Difference, Endpoint, Happening, HistoryEntry, HoldKind, NotificationKind, Reason,
+    Actor, Difference, Endpoint, Expected, Happening, HistoryEntry, HoldKind, NotificationKind, Reason,
     ShownHistoryEntry, What,
 };
 
@@ -17,6 +17,7 @@ pub fn shown(entry: HistoryEntry) -> ShownHistoryEntry {
         message: message(&entry.happening),
         details: entry.happening,
         event_id: entry.event_id,
+        received: entry.received,
     }
 }
 
@@ -178,15 +179,16 @@ fn hold_began(hold: HoldKind, assignee: Option<&str>, until: Option<Timestamp>) 
 /// A person took it back, or it ended by itself.
 fn hold_ended(happening: &Happening, hold: HoldKind, assignee: Option<&str>) -> String {
     let reasons = &happening.reasons;
-    let (short, long) = match hold {
-        HoldKind::Acknowledgement => ("acknowledgement", "the acknowledgement".to_owned()),
-        HoldKind::Snooze => ("snooze", "the snooze".to_owned()),
-        HoldKind::Downtime => ("downtime", "the downtime".to_owned()),
-        HoldKind::Assignment => (
-            "assignment",
-            format!("the assignment to {}", assignee.unwrap_or_default()),
-        ),
-        HoldKind::Handling => ("handling", "the time to handle it".to_owned()),
+    let short = match hold {
+        HoldKind::Acknowledgement => "acknowledgement",
+        HoldKind::Snooze => "snooze",
+        HoldKind::Downtime => "downtime",
+        HoldKind::Assignment => "assignment",
+        HoldKind::Handling => "handling",
+    };
+    let long = match assignee.filter(|_| hold == HoldKind::Assignment) {
+        Some(assignee) => format!("the assignment to {assignee}"),
+        None => hold_name(hold).to_owned(),
     };
     match happening.actor {
         Actor::System if reasons.contains(&Reason::Expired) => format!("{long} has ended"),
@@ -273,6 +275,43 @@ fn with_comment(message: String, reasons: &[Reason]) -> String {
 /// All reasons, as parts of a sentence.
 fn joined(reasons: &[Reason]) -> String {
     reasons.iter().map(reason).collect::<Vec<_>>().join("; ")
+}
+
+/// What is still to come.
+pub fn expected(expected: &Expected) -> String {
+    match expected {
+        Expected::Step {
+            scenario,
+            number,
+            endpoints,
+            reasons,
+            ..
+        } => {
+            let names: Vec<_> = endpoints.iter().map(named).collect();
+            let notifies = format!("scenario {scenario} step {number} notifies {}", names.join(", "));
+            match reasons.as_slice() {
+                [] => notifies,
+                reasons => format!("{notifies}, unless this still holds: {}", joined(reasons)),
+            }
+        }
+        Expected::Retry { endpoint, error } => format!("{} is tried again: {error}", named(endpoint)),
+        Expected::NoScenario { scenario } => format!("nobody is notified: there is no scenario {scenario}"),
+        Expected::HoldEnd { hold } => format!("{} ends", hold_name(*hold)),
+        Expected::SourceSilent => "it ends if its source stays silent until then".to_owned(),
+        Expected::HeartbeatMissed { heartbeat } => {
+            format!("it opens unless heartbeat {heartbeat} is called until then")
+        }
+    }
+}
+
+const fn hold_name(hold: HoldKind) -> &'static str {
+    match hold {
+        HoldKind::Acknowledgement => "the acknowledgement",
+        HoldKind::Snooze => "the snooze",
+        HoldKind::Downtime => "the downtime",
+        HoldKind::Assignment => "the assignment",
+        HoldKind::Handling => "the time to handle it",
+    }
 }
 
 /// One reason, as a part of a sentence.

@@ -12,6 +12,7 @@ mod apply;
 mod data_folder;
 mod demo;
 mod dry_run;
+mod explain;
 mod import;
 mod listeners;
 mod log;
@@ -67,6 +68,8 @@ enum Command {
     Api(StageArgs),
     /// Apply a site document: environments, scenarios, integrations, bots, rules.
     Apply(apply::Apply),
+    /// Tell how an alert was received, what happened to it, and what is still to come.
+    Explain(explain::Explain),
     /// Look at the configuration, and who changed it.
     Site(site::Arguments),
     /// Post the alerts of a file (NDJSON or CSV).
@@ -85,6 +88,7 @@ impl Command {
         !matches!(
             self,
             Self::Apply(_)
+                | Self::Explain(_)
                 | Self::Site(_)
                 | Self::Import(_)
                 | Self::Rejected(_)
@@ -169,6 +173,7 @@ fn main() -> ExitCode {
             Command::Notifiers(arguments) => stages::run(stages::Stage::Notifiers, arguments.config).await,
             Command::Api(arguments) => stages::run(stages::Stage::Api, arguments.config).await,
             Command::Apply(arguments) => apply::run(arguments).await,
+            Command::Explain(arguments) => explain::run(arguments).await,
             Command::Site(arguments) => site::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Rejected(arguments) => rejected::run(arguments).await,

@@ -73,6 +73,9 @@ pub struct AlertEvent {
     pub severity: Severity,
     /// Name of the integration whose key was used.
     pub integration: String,
+    /// Name of the key that was used, if the site names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Type of the monitoring system, as in the path.
     pub monitoring_system: String,
     /// Which server of the monitoring system.
@@ -129,4 +132,7 @@ pub struct DecoratedEvent {
     pub environment: String,
     /// Name of the scenario.
     pub scenario: String,
+    /// Names of the site's rules that applied to the event, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }

@@ -24,6 +24,24 @@ pub struct HistoryEntry {
     /// The event that led to it, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<Uuid>,
+    /// How that event was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Received>,
+}
+
+/// How an event was received, and what was done with it on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Received {
+    /// When its request had been read in full.
+    pub accepted_at: Timestamp,
+    /// Which server of the monitoring system sent it.
+    pub source: String,
+    /// Name of the key that was used, if the site names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Names of the site's rules that applied to it, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// One line of an alert's history, as people and programs outside are shown it.
@@ -46,6 +64,9 @@ pub struct ShownHistoryEntry {
     /// The event that led to it, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<Uuid>,
+    /// How that event was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Received>,
 }
 
 /// Something that happened to an alert.

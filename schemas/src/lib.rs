@@ -16,6 +16,7 @@ pub mod event;
 pub mod fingerprint;
 pub mod history;
 pub mod hold;
+pub mod journey;
 pub mod live;
 pub mod notification;
 pub mod principal;
@@ -29,8 +30,11 @@ pub use channels::{Channel, ChannelSpec};
 pub use command::{Action, Command, VERBS, Verb, Wish};
 pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
 pub use fingerprint::Fingerprint;
-pub use history::{Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, ShownHistoryEntry, What};
+pub use history::{
+    Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, Received, ShownHistoryEntry, What,
+};
 pub use hold::HoldKind;
+pub use journey::{Expected, Journey, Upcoming};
 pub use notification::{
     DeliveryFailure, Endpoint, FailedOpen, LedgerEntry, LedgerState, Notification, NotificationKind, Receipt,
     ReceiptOutcome,

@@ -31,6 +31,8 @@ const WARNING_BYTES_MAX: usize = 2048;
 pub struct Delivery {
     /// Name of the integration whose key was used.
     pub integration: String,
+    /// Name of the key that was used, if the site names it.
+    pub key: Option<String>,
     /// The source, as in the path.
     pub monitoring_system: Cow<'static, str>,
     /// The environment that the query asks for.
@@ -188,6 +190,7 @@ impl Delivery {
             unheard_since: None,
             opens_as: alert.opens_as,
             outcome_wanted: false,
+            key: self.key.clone(),
             wish: None,
             heartbeat: alert.heartbeat,
             status: alert.status,

@@ -79,6 +79,7 @@ pub fn run(
     };
     let delivery = Delivery {
         integration: integration.to_owned(),
+        key: None,
         monitoring_system: Cow::Owned(source.to_owned()),
         environment: None,
         scenario: None,

@@ -46,6 +46,7 @@ fn examples(source: &Source) -> Vec<(String, PathBuf)> {
 fn delivery(source: &Source) -> Delivery {
     Delivery {
         integration: "default".to_owned(),
+        key: None,
         monitoring_system: source.name.into(),
         environment: None,
         scenario: None,

@@ -386,6 +386,7 @@ mod tests {
                     reasons: Vec::new(),
                 },
                 event_id: Some(id),
+                received: None,
             });
         }
         (story, history, model)

@@ -9,13 +9,13 @@ use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::{Clock, Context};
 use schemas::config::ConfigEntry;
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Origin, Principal, Severity, Topic};
+use schemas::{DecoratedEvent, Principal, Topic};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::Api;
-use crate::tests::{guarded, set_entries, store_with};
+use crate::tests::{event, guarded, set_entries, store_with};
 
 /// An API on a store with the open alerts `disk` and `cpu`, at ten o'clock.
 struct World {
@@ -117,54 +117,6 @@ fn timeless(value: &Value) -> Value {
             }
         }
         other => other.clone(),
-    }
-}
-
-fn event(name: &str) -> DecoratedEvent {
-    DecoratedEvent {
-        event: AlertEvent {
-            event_id: Uuid::from_u128(1),
-            fingerprint: domain::fingerprint([name]),
-            accepted_at: "2026-09-01T09:59:00Z".parse().unwrap(),
-            occurred_at: Some("2026-09-01T09:58:00Z".parse().unwrap()),
-            expires_at: None,
-            unheard_since: None,
-            acknowledged: false,
-            began_at: None,
-            opens_as: None,
-            outcome_wanted: false,
-            wish: None,
-            heartbeat: None,
-            status: EventStatus::Firing,
-            severity: Severity::Critical,
-            integration: "main".to_owned(),
-            monitoring_system: "prometheus".to_owned(),
-            source: "prom:9090".to_owned(),
-            service: None,
-            object: "web-1".to_owned(),
-            name: name.to_owned(),
-            output: "99 %\nof /var".to_owned(),
-            labels: [("team".to_owned(), "pay".to_owned())].into(),
-            annotations: [
-                ("summary".to_owned(), "/var is full".to_owned()),
-                ("impact".to_owned(), " orders\nare lost ".to_owned()),
-            ]
-            .into(),
-            links: [
-                ("Prometheus Graph".to_owned(), "http://prom:9090/graph".to_owned()),
-                ("Runbook URL".to_owned(), "https://run.example.org".to_owned()),
-            ]
-            .into(),
-            environment: None,
-            scenario: None,
-        },
-        origin: Origin {
-            partition: 0,
-            offset: 1,
-        },
-        spooled: false,
-        environment: "production".to_owned(),
-        scenario: "everybody".to_owned(),
     }
 }
 

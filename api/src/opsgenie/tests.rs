@@ -37,6 +37,7 @@ fn event(integration: &str, alias: &str) -> DecoratedEvent {
             offset: 1,
         },
         spooled: false,
+        rules: Vec::new(),
         environment: "default".to_owned(),
         scenario: "default".to_owned(),
     }

@@ -832,6 +832,7 @@ async fn store_with_an_open_alert() -> Store {
             offset: 1,
         },
         spooled: false,
+        rules: Vec::new(),
         environment: "production".to_owned(),
         scenario: "everybody".to_owned(),
     };

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use schemas::{
     AlertEvent, Command, CommandAnswer, CommandOutcome, Fingerprint, Happening, HistoryEntry, HistoryKind,
-    LedgerEntry, LedgerState, Notification, NotificationKind, What,
+    LedgerEntry, LedgerState, Notification, NotificationKind, Received, What,
 };
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub(super) struct Change<'a> {
     pub(super) now: Timestamp,
     pub(super) site: &'a Site,
     pub(super) accepted_at: Timestamp,
+    /// Names of the rules that applied to the event, if it is one.
+    pub(super) rules: Vec<String>,
     pub(super) effect: Effect,
     pub(super) history: Vec<HistoryEntry>,
     /// Indexes into the state's ledger.
@@ -43,6 +45,7 @@ impl<'a> Change<'a> {
             now,
             site,
             accepted_at,
+            rules: Vec::new(),
             effect: Effect::Nothing,
             history: Vec::new(),
             touched: Vec::new(),
@@ -84,7 +87,17 @@ impl<'a> Change<'a> {
             at: self.now,
             happening,
             event_id: event.map(|event| event.event_id),
+            received: event.map(|event| self.received(event)),
         });
+    }
+
+    fn received(&self, event: &AlertEvent) -> Received {
+        Received {
+            accepted_at: event.accepted_at,
+            source: event.source.clone(),
+            key: event.key.clone(),
+            rules: self.rules.clone(),
+        }
     }
 
     /// Hands an update to every channel that has this alert open and follows this kind of change.

@@ -32,7 +32,7 @@ pub(super) fn deadlines(state: &AlertState, site: &Site, now: Timestamp) -> Vec<
 
 /// When a step is to be evaluated again: when its delay is over, when what holds it back ends by itself, and when an endpoint that
 /// could not be reached is tried again. Other holds end with an input, and each input evaluates every step.
-fn deadline(state: &AlertState, step: &Step, site: &Site, now: Timestamp) -> Option<StepDeadline> {
+pub(super) fn deadline(state: &AlertState, step: &Step, site: &Site, now: Timestamp) -> Option<StepDeadline> {
     let at = |due_at| StepDeadline {
         due_at,
         is_silenced: false,
@@ -224,7 +224,7 @@ fn open_row(change: &mut Change<'_>, target: &Endpoint) -> usize {
 }
 
 /// The row of the ledger of an endpoint in this episode.
-fn row_of<'s>(state: &'s AlertState, site: &Site, target: &Endpoint) -> Option<&'s LedgerEntry> {
+pub(super) fn row_of<'s>(state: &'s AlertState, site: &Site, target: &Endpoint) -> Option<&'s LedgerEntry> {
     row_index(state, site, target).and_then(|index| state.ledger.get(index))
 }
 

@@ -16,6 +16,7 @@ pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Si
     let event = &decorated.event;
     if event.heartbeat.is_some() && event.status != EventStatus::Firing {
         let mut change = Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site);
+        change.rules.clone_from(&decorated.rules);
         change.keep();
         return Some(change);
     }
@@ -32,6 +33,7 @@ pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Si
         return None;
     }
     let mut change = Change::of(lifecycle::opened(decorated, now), now, event.accepted_at, site);
+    change.rules.clone_from(&decorated.rules);
     let what = What::Opened {
         severity: event.severity,
         output: event.output.clone(),

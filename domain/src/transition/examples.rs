@@ -79,6 +79,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
             began_at: None,
             opens_as: None,
             outcome_wanted: false,
+            key: None,
             wish: None,
             heartbeat: None,
             status,
@@ -98,6 +99,7 @@ pub fn event(offset: u64, status: EventStatus, severity: Severity, output: &str)
         },
         origin: Origin { partition: 0, offset },
         spooled: false,
+        rules: Vec::new(),
         environment: "default".to_owned(),
         scenario: "default".to_owned(),
     }

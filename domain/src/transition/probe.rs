@@ -97,6 +97,7 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         began_at: None,
         opens_as: None,
         outcome_wanted: false,
+        key: None,
         heartbeat: None,
         wish: None,
         status: EventStatus::Resolved,

@@ -49,6 +49,7 @@ impl World {
                     offset: 0,
                 },
                 spooled: false,
+                rules: Vec::new(),
                 environment: "default".to_owned(),
                 scenario: "default".to_owned(),
             });

@@ -122,6 +122,7 @@ pub fn history(number: u64, sequence: u64) -> HistoryEntry {
             reasons: Vec::new(),
         },
         event_id: None,
+        received: None,
     }
 }
 
