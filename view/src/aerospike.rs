@@ -10,7 +10,6 @@
 //! then an alert that closes is deleted.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::aerospike::query::PartitionFilter;
 use ::aerospike::{
@@ -44,9 +43,8 @@ const ROUNDS_MAX: usize = 20;
 /// The view in Aerospike.
 pub struct AerospikeView {
     client: Client,
-    namespace: String,
+    settings: AerospikeSettings,
     prefix: String,
-    closed_for: Duration,
 }
 
 /// What a record says before it is replaced.
@@ -92,9 +90,8 @@ impl AerospikeView {
             .map_err(unavailable("connecting to Aerospike"))?;
         Ok(Self {
             client,
-            namespace: settings.namespace.clone(),
+            settings: settings.clone(),
             prefix: prefix.to_owned(),
-            closed_for: settings.closed_for,
         })
     }
 
@@ -103,7 +100,7 @@ impl AerospikeView {
     }
 
     fn key(&self, set: &str, key: String) -> Result<Key, ViewError> {
-        Key::new(self.namespace.clone(), self.set(set), Value::String(key))
+        Key::new(self.settings.namespace.clone(), self.set(set), Value::String(key))
             .map_err(unavailable("making a key"))
     }
 
@@ -215,7 +212,7 @@ impl AerospikeView {
                 Expiration::Never
             }
             Status::Closed => {
-                let seconds = u32::try_from(self.closed_for.as_secs()).unwrap_or(u32::MAX);
+                let seconds = u32::try_from(self.settings.closed_for.as_secs()).unwrap_or(u32::MAX);
                 Expiration::Seconds(seconds.max(1))
             }
         };
@@ -291,7 +288,7 @@ impl AerospikeView {
         policy.base_policy.socket_timeout = 5 * AWAY_AFTER_MS;
         policy.base_policy.max_retries = 1;
         policy.base_policy.filter_expression = filter;
-        let statement = Statement::new(&self.namespace, self.set(set), Bins::from(bins));
+        let statement = Statement::new(&self.settings.namespace, self.set(set), Bins::from(bins));
         let failed = || unavailable("reading a whole set");
         let found = self
             .client

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use aerospike::{Bins, Key, ReadPolicy, Value};
 use jiff::{SignedDuration, Timestamp};
 use schemas::{Alert, Fingerprint, Severity, Status};
-use view::{AerospikeSettings, AerospikeView, Entry, MemoryView, View, ViewError};
+use view::{AerospikeSettings, AerospikeView, Cluster, Entry, MemoryView, View, ViewError};
 
 mod server;
 
@@ -236,6 +236,45 @@ async fn aerospike() {
     v8_a_namespace_that_nothing_expires_in_is_refused_by_name(&server).await;
     an_alert_as_large_as_the_log_takes_is_kept(&server).await;
     an_outage_is_noticed_soon_and_survived(&mut server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v3_a_node_that_is_lost_is_seen_and_with_two_copies_nothing_is_gone() {
+    for copies in [2, 1] {
+        let Some([first, mut second]) = Server::two_nodes(copies) else {
+            return;
+        };
+        let view = first.view().await;
+        let whole = until_settled(&view, 2).await;
+        view.mark_filled().await.unwrap();
+        put(&view, (0..500).map(|number| alert(number, 1))).await;
+        assert_eq!(whole.copies, copies);
+
+        second.stop();
+        let rest = until_settled(&view, 1).await;
+        assert!(rest.nodes.is_subset(&whole.nodes));
+        assert_ne!(rest.key, whole.key);
+        let kept = view.open().await.unwrap().len();
+        assert_eq!(kept == 500, copies == 2, "{kept} of 500 with {copies} copies");
+
+        // It comes again with nothing in its memory.
+        second.start();
+        until_settled(&view, 2).await;
+        assert_eq!(view.open().await.unwrap().len(), kept);
+    }
+}
+
+/// What the cluster is once it has so many nodes and moves no records.
+async fn until_settled(view: &AerospikeView, nodes: usize) -> Cluster {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match view.cluster().await {
+                Ok(cluster) if cluster.nodes.len() == nodes && cluster.key.is_some() => return cluster,
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    });
+    waited.await.expect("a cluster that settles within a minute")
 }
 
 async fn racing_writers_leave_the_newest_version(server: &Server) {

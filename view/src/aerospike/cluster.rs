@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::aerospike::AdminPolicy;
+use ::aerospike::{AdminPolicy, Client, ClientPolicy};
 use futures_util::future::join_all;
 
 use super::{AWAY_AFTER_MS, AerospikeView};
@@ -27,7 +27,7 @@ impl AerospikeView {
         let policy = AdminPolicy {
             timeout: AWAY_AFTER_MS,
         };
-        let question = format!("namespace/{}", self.namespace);
+        let question = format!("namespace/{}", self.settings.namespace);
         let reports = self.client.nodes().into_iter().map(|node| {
             let (policy, question) = (&policy, question.as_str());
             async move {
@@ -36,7 +36,7 @@ impl AerospikeView {
             }
         });
         let mut reported = Vec::new();
-        let mut failed = "no node answers".to_owned();
+        let mut failed = None;
         for (node, answers) in join_all(reports).await {
             match answers {
                 Ok(answers) => {
@@ -44,21 +44,41 @@ impl AerospikeView {
                     let namespace = answers.get(&question).map_or("", String::as_str);
                     reported.push((node, NodeReport::read(stable, namespace)));
                 }
-                Err(error) => failed = format!("asking node {node}: {error}"),
+                Err(error) => failed = Some(format!("asking node {node}: {error}")),
             }
         }
         if reported.is_empty() {
-            return Err(ViewError::Unavailable(failed));
+            let reason = match failed {
+                Some(reason) => reason,
+                None => self.why_no_node().await,
+            };
+            return Err(ViewError::Unavailable(reason));
         }
         if reported.iter().any(|(_, report)| report.keeps_expired) {
             return Err(ViewError::Misconfigured(format!(
                 "namespace {} has nsup-period 0, so closed alerts can neither be written nor expire: set nsup-period 10 \
                  in its configuration (at once: asinfo -v \
                  'set-config:context=namespace;id={};nsup-period=10')",
-                self.namespace, self.namespace
+                self.settings.namespace, self.settings.namespace
             )));
         }
         Ok(sum(reported))
+    }
+
+    /// Why the client knows no node. It goes on without saying so, and a client of its own that must connect says it: a wrong
+    /// user, password, certificate or name of the cluster would look like servers that are down.
+    async fn why_no_node(&self) -> String {
+        let policy = ClientPolicy {
+            fail_if_not_connected: true,
+            ..self.settings.client_policy()
+        };
+        match Client::new(&policy, &self.settings.hosts).await {
+            Ok(client) => {
+                drop(client.close().await);
+                "no node answered; one does now".to_owned()
+            }
+            Err(error) => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        }
     }
 }
 

@@ -28,44 +28,59 @@ struct Own {
 impl Server {
     /// None, said loudly, when there is no Aerospike here.
     pub async fn find() -> Option<Self> {
-        let namespace = "reveille".to_owned();
-        let views = AtomicU32::new(0);
         if let Ok(hosts) = std::env::var("REVEILLE_TEST_AEROSPIKE") {
             let server = Self {
                 hosts,
-                namespace,
+                namespace: "reveille".to_owned(),
                 own: None,
-                views,
+                views: AtomicU32::new(0),
             };
             until_it_works(&server.view().await).await;
             return Some(server);
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let Some(program) = std::env::split_paths(&path)
-            .map(|folder| folder.join("asd"))
-            .find(|file| file.is_file())
-        else {
+        let Some(program) = program() else {
             eprintln!(
                 "SKIPPED: Aerospike is not here; set REVEILLE_TEST_AEROSPIKE=host:port or put asd on the PATH"
             );
             return None;
         };
+        let (server, _) = Self::of_own(program, 1, None);
+        until_it_works(&server.view().await).await;
+        Some(server)
+    }
+
+    /// Two nodes of one cluster that keeps so many copies of each record. None, said loudly, when no server can be started
+    /// here.
+    pub fn two_nodes(copies: u32) -> Option<[Self; 2]> {
+        let Some(program) = program() else {
+            eprintln!("SKIPPED: two nodes of Aerospike; put asd on the PATH");
+            return None;
+        };
+        let (mut first, heartbeats) = Self::of_own(program.clone(), copies, None);
+        let (mut second, _) = Self::of_own(program, copies, Some(heartbeats));
+        let hosts = format!("{},{}", first.hosts, second.hosts);
+        first.hosts.clone_from(&hosts);
+        second.hosts = hosts;
+        Some([first, second])
+    }
+
+    /// One that was started here, and its port for the heartbeats of others.
+    fn of_own(program: PathBuf, copies: u32, seed: Option<u16>) -> (Self, u16) {
         let folder = tempfile::tempdir().unwrap();
-        let port = configure(folder.path());
+        let ports = configure(folder.path(), copies, seed);
         let own = Some(Own {
             program,
             folder,
             process: None,
         });
         let mut server = Self {
-            hosts: format!("127.0.0.1:{port}"),
-            namespace,
+            hosts: format!("127.0.0.1:{}", ports[0]),
+            namespace: "reveille".to_owned(),
             own,
-            views,
+            views: AtomicU32::new(0),
         };
         server.start();
-        until_it_works(&server.view().await).await;
-        Some(server)
+        (server, ports[1])
     }
 
     pub fn settings(&self) -> AerospikeSettings {
@@ -167,12 +182,24 @@ pub async fn until_it_works(view: &dyn View) {
     );
 }
 
-/// Writes the configuration; answers the port for clients.
-fn configure(folder: &Path) -> u16 {
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("asd"))
+        .find(|file| file.is_file())
+}
+
+/// Writes the configuration; answers the ports for clients and for heartbeats. `seed` is the port for heartbeats of a node to
+/// join.
+fn configure(folder: &Path, copies: u32, seed: Option<u16>) -> [u16; 2] {
     for inner in ["usr/udf/lua", "smd"] {
         std::fs::create_dir_all(folder.join(inner)).unwrap();
     }
-    let mut text = include_str!("asd.conf").replace("FOLDER", &folder.display().to_string());
+    let seed = seed.map(|port| format!("mesh-seed-address-port 127.0.0.1 {port}"));
+    let mut text = include_str!("asd.conf")
+        .replace("FOLDER", &folder.display().to_string())
+        .replace("COPIES", &copies.to_string())
+        .replace("SEED", &seed.unwrap_or_default());
     // All are held until the last is known, so that no two are the same.
     let listeners: Vec<_> = (0..4)
         .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
@@ -188,5 +215,5 @@ fn configure(folder: &Path) -> u16 {
         text = text.replace(word, &port.to_string());
     }
     std::fs::write(folder.join("asd.conf"), text).unwrap();
-    ports[0]
+    [ports[0], ports[1]]
 }
