@@ -6,7 +6,7 @@ use axum::Router;
 use chassis::session::Access;
 use domain::{Input, Site};
 use jiff::Timestamp;
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Origin, Principal, Severity};
+use schemas::{AlertEvent, DecoratedEvent, EventKind, Origin, Principal, Severity};
 use store::{Commit, NewRevision, Store};
 use uuid::Uuid;
 
@@ -60,15 +60,9 @@ pub(crate) fn event(name: &str) -> DecoratedEvent {
             accepted_at: "2026-09-01T09:59:00Z".parse().unwrap(),
             occurred_at: Some("2026-09-01T09:58:00Z".parse().unwrap()),
             expires_at: None,
-            unheard_since: None,
-            acknowledged: false,
-            began_at: None,
-            opens_as: None,
             outcome_wanted: false,
             key: None,
-            wish: None,
-            heartbeat: None,
-            status: EventStatus::Firing,
+            kind: EventKind::Firing { acknowledged: false },
             severity: Severity::Critical,
             integration: "main".to_owned(),
             monitoring_system: "prometheus".to_owned(),

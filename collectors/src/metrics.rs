@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipeline::{Context, Metrics};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
-use schemas::{AlertEvent, EventStatus, Severity};
+use schemas::{AlertEvent, EventKind, Severity};
 use sources::Shortened;
 use tokio::time::Instant;
 
@@ -139,6 +139,7 @@ impl RequestMetrics {
             ("firing", counts.firing),
             ("resolved", counts.resolved),
             ("acknowledged", counts.acknowledged),
+            ("heartbeat_call", counts.heartbeat_calls),
             ("action_request", counts.action_requests),
         ] {
             if count > 0 {
@@ -193,27 +194,34 @@ pub(crate) struct Counts {
     firing: u64,
     resolved: u64,
     acknowledged: u64,
+    heartbeat_calls: u64,
     action_requests: u64,
 }
 
 impl Counts {
     pub(crate) fn all(self) -> u64 {
-        self.firing + self.resolved + self.acknowledged + self.action_requests
+        self.firing + self.resolved + self.acknowledged + self.heartbeat_calls + self.action_requests
     }
 
     pub(crate) fn of(events: &[AlertEvent]) -> Self {
         let mut counts = Self::default();
         for event in events {
-            if event.wish.is_some() {
-                counts.action_requests += 1;
-                continue;
+            let is_important = event.severity >= Severity::Critical;
+            match event.kind {
+                EventKind::Firing { .. } => counts.firing += 1,
+                EventKind::Resolved { .. } => counts.resolved += 1,
+                EventKind::Acknowledged => counts.acknowledged += 1,
+                EventKind::HeartbeatCall { .. } => counts.heartbeat_calls += 1,
+                EventKind::ActionRequest(_) | EventKind::Probe { .. } => {
+                    counts.action_requests += 1;
+                    continue;
+                }
             }
-            counts.important |= event.severity >= Severity::Critical || event.status == EventStatus::Resolved;
-            match event.status {
-                EventStatus::Firing => counts.firing += 1,
-                EventStatus::Resolved => counts.resolved += 1,
-                EventStatus::Acknowledged => counts.acknowledged += 1,
-            }
+            let may_end = matches!(
+                event.kind,
+                EventKind::Resolved { .. } | EventKind::HeartbeatCall { .. }
+            );
+            counts.important |= is_important || may_end;
         }
         counts
     }

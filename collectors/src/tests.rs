@@ -20,7 +20,9 @@ use pipeline::log::{Consumer, Follower, From};
 use pipeline::{Clock, Log, LogError, Record};
 use schemas::config::{ConfigEntry, Integration};
 use schemas::rejection::Rejected;
-use schemas::{AlertEvent, EventStatus, HEADER_TRACEPARENT, KeyUsage, Topic};
+use schemas::{
+    ActionRequest, AlertEvent, EndEvidence, EventKind, EventStatus, HEADER_TRACEPARENT, KeyUsage, Topic,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

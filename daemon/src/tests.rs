@@ -13,8 +13,9 @@ use pipeline::metrics::Metrics;
 use pipeline::{Clock, Context, Stage, StageError};
 use schemas::config::{ConfigEntry, Heartbeat, Revision, Scenario, Silence, Step};
 use schemas::{
-    Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, Endpoint,
-    EventStatus, Fingerprint, HistoryKind, Notification, NotificationKind, Origin, Severity, Topic,
+    Action, AlertChanged, AlertEvent, Channel, Command, CommandOutcome, DecoratedEvent, Endpoint, EventKind,
+    EventStatus, Fingerprint, HeartbeatRun, HistoryKind, Notification, NotificationKind, Origin, Severity,
+    Topic,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -151,15 +152,9 @@ fn decorated(name: &str, status: EventStatus, offset: u64, now: Timestamp) -> De
             accepted_at: now,
             occurred_at: None,
             expires_at: None,
-            unheard_since: None,
-            acknowledged: false,
-            began_at: None,
-            opens_as: None,
             outcome_wanted: false,
             key: None,
-            wish: None,
-            heartbeat: None,
-            status,
+            kind: status.into(),
             severity: Severity::Critical,
             integration: "default".to_owned(),
             monitoring_system: "api".to_owned(),
@@ -422,7 +417,10 @@ async fn whether_a_source_is_silent_is_asked_on_the_way_of_the_events_and_surviv
     second.wake().await.unwrap();
     let questions: Vec<AlertEvent> = world.published(Topic::ALERTS_COLLECTED);
     assert_eq!(questions.len(), 1);
-    assert_eq!(questions[0].unheard_since, Some(firing.event.accepted_at));
+    let probe = EventKind::Probe {
+        silent_since: firing.event.accepted_at,
+    };
+    assert_eq!(questions[0].kind, probe);
     assert_eq!(
         world.log.records(Topic::ALERTS_COLLECTED)[0].key,
         questions[0].fingerprint.to_string()
@@ -475,7 +473,10 @@ async fn calls_of_a_heartbeat_that_stop_are_missed_once_whichever_daemon_dies_me
     })]);
     let mut call: DecoratedEvent = content(&world.event("missed", EventStatus::Resolved));
     call.event.expires_at = Some(world.clock.now() + Duration::from_secs(240));
-    call.event.heartbeat = Some("nightly".to_owned());
+    call.event.kind = EventKind::HeartbeatCall {
+        heartbeat: "nightly".to_owned(),
+        run: HeartbeatRun::Succeeded,
+    };
     let called = batch(Topic::ALERTS_DECORATED, world.offset, &call);
     world.daemon("first").await.process(&called).await.unwrap();
     assert!(world.published::<AlertChanged>(Topic::ALERTS_CHANGED).is_empty());
@@ -738,7 +739,10 @@ async fn an_open_alert_whose_heartbeat_is_removed_is_ended_with_a_line_that_says
     for name in ["nightly", "hourly"] {
         let mut failed = content(&world.event(name, EventStatus::Firing));
         failed.event.fingerprint = domain::identity::of_heartbeat("default", name);
-        failed.event.heartbeat = Some(name.to_owned());
+        failed.event.kind = EventKind::HeartbeatCall {
+            heartbeat: name.to_owned(),
+            run: HeartbeatRun::Failed,
+        };
         failed.event.monitoring_system = "heartbeat".to_owned();
         failed.event.integration = "default".to_owned();
         failed.event.object = name.to_owned();

@@ -52,7 +52,7 @@ impl Message {
         }
     }
 
-    /// When the collector or the API took it; receipts are nobody's wish.
+    /// When the collector or the API took it; no one requests receipts.
     fn accepted_at(&self) -> Option<Timestamp> {
         match self {
             Message::Event(event) => Some(event.event.accepted_at),

@@ -9,7 +9,7 @@ use pipeline::{Clock, Log, Record};
 use schemas::config::{ConfigEntry, Environment, Integration, Rule, Rules, Scenario};
 use schemas::rejection::{DeadLetter, Rejected};
 use schemas::{
-    AlertEvent, DecoratedEvent, EventStatus, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Severity,
+    AlertEvent, DecoratedEvent, EventKind, EventStatus, HEADER_SPOOLED, HEADER_TRACEPARENT, Origin, Severity,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -111,15 +111,9 @@ fn event(name: &str) -> AlertEvent {
         accepted_at: Timestamp::from_second(1_788_000_000).unwrap(),
         occurred_at: None,
         expires_at: None,
-        unheard_since: None,
-        acknowledged: false,
-        began_at: None,
-        opens_as: None,
         outcome_wanted: false,
         key: None,
-        wish: None,
-        heartbeat: None,
-        status: EventStatus::Firing,
+        kind: EventKind::Firing { acknowledged: false },
         severity: Severity::Warning,
         integration: "shop".to_owned(),
         monitoring_system: "api".to_owned(),
@@ -329,13 +323,13 @@ async fn rules_change_events_drop_with_a_reason_and_do_not_stop_anything_when_th
     world.collect_event(&event("Debug it")).await;
     world
         .collect_event(&AlertEvent {
-            status: EventStatus::Resolved,
+            kind: EventStatus::Resolved.into(),
             ..event("Debug it")
         })
         .await;
     world.collect_event(&event("disk")).await;
     let decorated = world.decorated(2).await;
-    assert_eq!(decorated[0].event.status, EventStatus::Resolved);
+    assert_eq!(decorated[0].event.status(), Some(EventStatus::Resolved));
     assert_eq!(
         (
             decorated[1].event.severity,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use schemas::config::{Rule, Rules};
-use schemas::{AlertEvent, EventStatus, Severity};
+use schemas::{AlertEvent, EventKind, HeartbeatRun, Severity};
 use uuid::Uuid;
 
 use condition::{Condition, Facts};
@@ -71,11 +71,11 @@ impl CompiledRules {
     /// Applies the rules to the event.
     ///
     /// The end of a problem is never dropped, whatever a rule says: nobody knows here whether the alert is open, and
-    /// an alert that was opened must be able to close. The end of one that is not open leaves no trace anyway. A wish says
-    /// nothing that a rule could look at.
+    /// an alert that was opened must be able to close. The end of one that is not open leaves no trace anyway. A requested
+    /// action and a probe have nothing that a rule could look at.
     pub fn apply(&self, event: &mut AlertEvent) -> Applied<'_> {
         let mut applied = Applied::default();
-        if event.wish.is_some() {
+        if matches!(event.kind, EventKind::ActionRequest(_) | EventKind::Probe { .. }) {
             return applied;
         }
         let mut rest = self.0.as_slice();
@@ -83,7 +83,7 @@ impl CompiledRules {
             let (rule, _) = &rest[position];
             rest = &rest[position + 1..];
             if let Some(reason) = &rule.drop
-                && event.status != EventStatus::Resolved
+                && !is_end(event)
             {
                 applied.dropped = Some((&rule.name, reason));
                 break;
@@ -92,6 +92,14 @@ impl CompiledRules {
             applied.applied.push(&rule.name);
         }
         applied
+    }
+}
+
+fn is_end(event: &AlertEvent) -> bool {
+    match event.kind {
+        EventKind::Resolved { .. } => true,
+        EventKind::HeartbeatCall { run, .. } => run == HeartbeatRun::Succeeded,
+        _ => false,
     }
 }
 
@@ -131,15 +139,9 @@ static SAMPLE: LazyLock<AlertEvent> = LazyLock::new(|| AlertEvent {
     accepted_at: Timestamp::UNIX_EPOCH,
     occurred_at: None,
     expires_at: None,
-    unheard_since: None,
-    acknowledged: false,
-    began_at: None,
-    opens_as: None,
     outcome_wanted: false,
     key: None,
-    wish: None,
-    heartbeat: None,
-    status: EventStatus::Firing,
+    kind: EventKind::Firing { acknowledged: false },
     severity: Severity::Warning,
     integration: "default".to_owned(),
     monitoring_system: "api".to_owned(),
@@ -301,20 +303,20 @@ mod tests {
         let mut event = SAMPLE.clone();
         assert_eq!(rules.apply(&mut event).dropped, Some(("noise", "not ours")));
         assert!(!event.labels.contains_key("after"));
-        event.status = EventStatus::Resolved;
+        event.kind = schemas::EventStatus::Resolved.into();
         assert_eq!(rules.apply(&mut event).dropped, None);
         assert!(event.labels.contains_key("after"));
     }
 
     #[test]
-    fn no_rule_applies_to_a_wish() {
+    fn no_rule_applies_to_a_requested_action() {
         let drop = Rule {
             drop: Some("not ours".to_owned()),
             ..rule("noise", "true")
         };
         let rules = compiled(vec![labelled("first", "true", "first", "yes"), drop]);
         let mut event = SAMPLE.clone();
-        event.wish = Some(schemas::Wish {
+        event.kind = EventKind::ActionRequest(schemas::ActionRequest {
             author: None,
             action: schemas::Action::Unacknowledge,
         });

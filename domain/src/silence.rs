@@ -68,7 +68,7 @@ pub fn state(silence: &Silence, now: Timestamp) -> SilenceState {
     }
 }
 
-/// What was made of a wish for a silence.
+/// What was made of a request for a silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// The silence that fulfils it.

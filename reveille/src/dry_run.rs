@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use clap::Args;
 use domain::CompiledMapping;
 use pipeline::Clock;
-use schemas::EventStatus;
+use schemas::EventKind;
 use serde_json::json;
 use sources::dry_run::{self, DryRun, DryRunAlert};
 
@@ -134,18 +134,20 @@ fn rendered(result: &DryRun) -> String {
 }
 
 fn rendered_alert(DryRunAlert { identity, event }: &DryRunAlert) -> String {
-    if let Some(wish) = &event.wish {
+    if let EventKind::ActionRequest(request) = &event.kind {
         return format!(
             "{}, of {} with identity {}",
-            json!(wish.action),
+            json!(request.action),
             event.fingerprint,
             json!(identity)
         );
     }
-    let status = match event.status {
-        EventStatus::Firing => format!("firing, {}", event.severity),
-        EventStatus::Resolved => "resolved".to_owned(),
-        EventStatus::Acknowledged => "acknowledged".to_owned(),
+    let status = match &event.kind {
+        EventKind::Firing { .. } => format!("firing, {}", event.severity),
+        EventKind::Resolved { .. } => "resolved".to_owned(),
+        EventKind::Acknowledged => "acknowledged".to_owned(),
+        EventKind::HeartbeatCall { run, .. } => format!("call of a heartbeat, run {}", json!(run)),
+        EventKind::Probe { .. } | EventKind::ActionRequest(_) => "no report".to_owned(),
     };
     let moment = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
     let mut lines = vec![

@@ -1,4 +1,4 @@
-//! What operators want done.
+//! Actions on alerts, and who requests them.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::alert::Amendment;
 use crate::{Fingerprint, Principal};
 
-/// One wish of one operator about one alert. Topic `alerts.commands`.
+/// A request of an operator to act on an alert. Topic `alerts.commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
     /// Names this command; its answer carries it.
@@ -18,11 +18,11 @@ pub struct Command {
     pub idempotency_key: String,
     /// Which alert.
     pub fingerprint: Fingerprint,
-    /// Who wants it, as the caller says.
+    /// Who requests it, as the caller says.
     pub author: String,
     /// Who has sent the request, as far as that is known.
     pub requested_by: Principal,
-    /// When the wish was taken.
+    /// When it was accepted.
     pub requested_at: Timestamp,
     /// What is to be done.
     pub action: Action,
@@ -117,10 +117,10 @@ pub enum Action {
     Unresolve,
 }
 
-/// What a sender wants done to its alert, as an operator would.
+/// An action that a sender requests for its alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Wish {
-    /// The person who wants it, if the sender names one.
+pub struct ActionRequest {
+    /// The person who requests it, if the sender names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// What is to be done.

@@ -1,4 +1,4 @@
-//! What a monitoring system said, before anybody has decided what it means.
+//! What a monitoring system sent, before it is decided what becomes of it.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,97 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Fingerprint, Severity, Wish};
+use crate::{ActionRequest, Fingerprint, Severity};
 
-/// What the source says about the problem.
+/// The state of a problem, as its source reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EventStatus {
-    /// It is there (Harp's 1).
+    /// It exists (Harp's 1).
     Firing,
     /// It has ended (Harp's 0).
     Resolved,
-    /// Somebody acknowledged it at the source (Harp's 10).
+    /// It is acknowledged at the source (Harp's 10).
     Acknowledged,
 }
 
-/// One alert of one webhook body, as accepted. Topic `alerts.collected`.
+/// What an event is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The source reports that the problem exists.
+    Firing {
+        /// The same body says that it is acknowledged at the source.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        acknowledged: bool,
+    },
+    /// The source reports that the problem has ended.
+    Resolved {
+        /// What the end rests on.
+        #[serde(default, skip_serializing_if = "EndEvidence::is_statement")]
+        evidence: EndEvidence,
+    },
+    /// The source reports that the problem is acknowledged there.
+    Acknowledged,
+    /// A call of a heartbeat. The next one must come by `expires_at`; if none does, the alert opens with the severity, labels and
+    /// links of this call.
+    HeartbeatCall {
+        /// Its name.
+        heartbeat: String,
+        /// What the call says of the run.
+        run: HeartbeatRun,
+    },
+    /// The daemon asks whether the source is silent. The probe takes the way of the events, so that it comes after all those that
+    /// were accepted before it.
+    Probe {
+        /// Since when nothing was heard of the source.
+        silent_since: Timestamp,
+    },
+    /// The sender wants something done to its alert and reports nothing. It takes the way of the events, so that it comes after
+    /// all that was reported before it; the severity has no meaning.
+    ActionRequest(ActionRequest),
+}
+
+/// What the end of a problem rests on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EndEvidence {
+    /// The source states it.
+    #[default]
+    Statement,
+    /// It is a guess, by the color of a message, say: an alert that is open ends, and one that is not open opens.
+    Guess {
+        /// The severity that it opens with.
+        opens_as: Severity,
+    },
+    /// It rests on the sender's clock alone, since the sender names no more than an end that has passed (`occurred_at`). By a
+    /// clock that is slow the problem may still exist; severity, text and `expires_at` are what they are then.
+    Clock {
+        /// When the problem began, by the same clock.
+        began_at: Timestamp,
+    },
+}
+
+impl EndEvidence {
+    /// Whether the source states the end.
+    pub const fn is_statement(&self) -> bool {
+        matches!(self, Self::Statement)
+    }
+}
+
+/// What a call of a heartbeat says of the run that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HeartbeatRun {
+    /// It has succeeded.
+    Succeeded,
+    /// It has failed: the alert opens at once.
+    Failed,
+    /// It has begun, and must have ended by `expires_at`.
+    Began,
+}
+
+/// What was accepted about one alert. Topic `alerts.collected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertEvent {
     /// Names this one delivery.
@@ -37,39 +113,13 @@ pub struct AlertEvent {
     /// Without it, it holds until the source says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Set on the daemon's own question whether the source has fallen silent: since when it was not heard of. The
-    /// question takes the way of the events, so that it comes after all those that were accepted before it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unheard_since: Option<Timestamp>,
-    /// Set on a call of a heartbeat, which one it is. A call is resolved, and says in `expires_at` by when the next one
-    /// must come: if none does, the alert begins, with the severity, labels and links of the last call. One that is firing
-    /// says that a run has failed, which begins the alert at once; one that is acknowledged says that a run has begun, and
-    /// in `expires_at` by when it must have ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat: Option<String>,
-    /// Set when the sender wants something done to its alert and says nothing of the problem. It takes the way of the
-    /// events, so that it comes after all that was said before it; status and severity are of no meaning then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wish: Option<Wish>,
-    /// Set where the end is a guess, by the color of a message, say: an alert that is open ends, and one that is not
-    /// open begins, with this severity. The status is resolved then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opens_as: Option<Severity>,
     /// Set when the sender may ask later what came of it, as Opsgenie's clients do: that nothing came of it is on record
     /// then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outcome_wanted: bool,
-    /// Whether the problem is there.
-    pub status: EventStatus,
-    /// Set on a firing event whose source says in the same body that the alert is acknowledged there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub acknowledged: bool,
-    /// Set on a resolved event that rests on the sender's clock alone, since its sender says no more than an end that has
-    /// passed: when the problem began, by the same clock. `occurred_at` is the end. By a clock that is slow the problem may still
-    /// be there; severity, text and `expires_at` are what they are then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began_at: Option<Timestamp>,
-    /// How bad it is; of no meaning when resolved, but for a call of a heartbeat and with `began_at`.
+    /// What it is.
+    pub kind: EventKind,
+    /// The severity of the alert while it is open, if the kind says that it is or may be.
     pub severity: Severity,
     /// Name of the integration whose key was used.
     pub integration: String,
@@ -106,6 +156,30 @@ pub struct AlertEvent {
     /// The scenario that the body or the query asks for (a name, or a number of Harp's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
+}
+
+impl AlertEvent {
+    /// The state of the problem, if the event is a report of its source.
+    pub const fn status(&self) -> Option<EventStatus> {
+        match self.kind {
+            EventKind::Firing { .. } => Some(EventStatus::Firing),
+            EventKind::Resolved { .. } => Some(EventStatus::Resolved),
+            EventKind::Acknowledged => Some(EventStatus::Acknowledged),
+            EventKind::HeartbeatCall { .. } | EventKind::Probe { .. } | EventKind::ActionRequest(_) => None,
+        }
+    }
+}
+
+impl From<EventStatus> for EventKind {
+    fn from(status: EventStatus) -> Self {
+        match status {
+            EventStatus::Firing => Self::Firing { acknowledged: false },
+            EventStatus::Resolved => Self::Resolved {
+                evidence: EndEvidence::Statement,
+            },
+            EventStatus::Acknowledged => Self::Acknowledged,
+        }
+    }
 }
 
 /// Where in `alerts.collected` an event stands. All events of one alert are in one partition, so the offset grows

@@ -27,8 +27,8 @@ pub mod usage;
 pub use alert::{Alert, Amended, Amendment, Badge, OperatorState, Severity, Status};
 pub use change::{AlertChanged, CommandAnswer, CommandOutcome, ViewChanged};
 pub use channels::{Channel, ChannelSpec};
-pub use command::{Action, Command, VERBS, Verb, Wish};
-pub use event::{AlertEvent, DecoratedEvent, EventStatus, Origin};
+pub use command::{Action, ActionRequest, Command, VERBS, Verb};
+pub use event::{AlertEvent, DecoratedEvent, EndEvidence, EventKind, EventStatus, HeartbeatRun, Origin};
 pub use fingerprint::Fingerprint;
 pub use history::{
     Actor, Difference, Happening, HistoryEntry, HistoryKind, Reason, Received, ShownHistoryEntry, What,

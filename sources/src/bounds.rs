@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use domain::AlertBounds;
-use schemas::{EventStatus, Wish};
+use schemas::{ActionRequest, EventStatus};
 
 use crate::event::SourceEvent;
 
@@ -155,7 +155,7 @@ pub(crate) fn shorten(alert: &mut SourceEvent, bounds: &AlertBounds) -> Shortene
 }
 
 /// Cuts the texts of a requested action. The size of an amendment is bounded where it is applied.
-pub(crate) fn shorten_action(request: &mut Wish, bounds: &AlertBounds) {
+pub(crate) fn shorten_action(request: &mut ActionRequest, bounds: &AlertBounds) {
     let (names, text) = request.action.texts_mut();
     for name in [request.author.as_mut(), names].into_iter().flatten() {
         cut(name, bounds.alert_name_bytes);

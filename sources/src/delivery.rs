@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::AlertBounds;
 use jiff::{SignedDuration, Timestamp};
 use schemas::config::Heartbeat;
-use schemas::{AlertEvent, EventStatus, Fingerprint, Severity};
+use schemas::{AlertEvent, EndEvidence, EventKind, EventStatus, Fingerprint, HeartbeatRun, Severity};
 use uuid::Uuid;
 
 use crate::bounds::{self, Shortened};
@@ -148,7 +148,7 @@ impl Delivery {
         };
         bounds::shorten(&mut event, &self.bounds);
         AlertEvent {
-            wish: Some(requested.request.clone()),
+            kind: EventKind::ActionRequest(requested.request.clone()),
             ..self.event(index, &requested.identity, event)
         }
     }
@@ -180,6 +180,7 @@ impl Delivery {
             Some(_) => Cow::Borrowed(HEARTBEAT),
             None => self.monitoring_system.clone(),
         };
+        let kind = kind(&alert);
         let name = filled(alert.name, &monitoring_system);
         AlertEvent {
             event_id: following(self.first_id, index),
@@ -187,15 +188,9 @@ impl Delivery {
             accepted_at: self.accepted_at,
             occurred_at: alert.occurred_at,
             expires_at,
-            unheard_since: None,
-            opens_as: alert.opens_as,
             outcome_wanted: false,
             key: self.key.clone(),
-            wish: None,
-            heartbeat: alert.heartbeat,
-            status: alert.status,
-            acknowledged: alert.acknowledged,
-            began_at: alert.began_at,
+            kind,
             severity: alert.severity,
             integration: self.integration.clone(),
             source: filled(alert.source, &monitoring_system),
@@ -234,6 +229,33 @@ impl Delivery {
             "the time {time} of {:?} {wrong}, so the time of arrival counts",
             alert.name
         ))
+    }
+}
+
+/// What an event of a source is.
+fn kind(alert: &SourceEvent) -> EventKind {
+    if let Some(heartbeat) = &alert.heartbeat {
+        return EventKind::HeartbeatCall {
+            heartbeat: heartbeat.clone(),
+            run: match alert.status {
+                EventStatus::Firing => HeartbeatRun::Failed,
+                EventStatus::Resolved => HeartbeatRun::Succeeded,
+                EventStatus::Acknowledged => HeartbeatRun::Began,
+            },
+        };
+    }
+    match alert.status {
+        EventStatus::Firing => EventKind::Firing {
+            acknowledged: alert.acknowledged,
+        },
+        EventStatus::Resolved => EventKind::Resolved {
+            evidence: match (alert.opens_as, alert.began_at) {
+                (Some(opens_as), _) => EndEvidence::Guess { opens_as },
+                (None, Some(began_at)) => EndEvidence::Clock { began_at },
+                (None, None) => EndEvidence::Statement,
+            },
+        },
+        EventStatus::Acknowledged => EventKind::Acknowledged,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a source makes of a body.
 
-use schemas::{Action, Fingerprint, Wish};
+use schemas::{Action, ActionRequest, Fingerprint};
 
 use crate::error::SourceError;
 use crate::event::SourceEvent;
@@ -31,12 +31,12 @@ pub struct SourceActionRequest {
     /// The identity of the alert, as in its events.
     pub identity: Vec<String>,
     /// The action, and its author.
-    pub request: Wish,
+    pub request: ActionRequest,
 }
 
 impl SourceActionRequest {
     pub(crate) fn new(identity: Vec<String>, author: Option<String>, action: Action) -> Self {
-        let request = Wish { author, action };
+        let request = ActionRequest { author, action };
         Self { identity, request }
     }
 }

@@ -10,7 +10,7 @@ use domain::Input;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::{Clock, Context};
 use schemas::config::{ANY_SOURCE, ConfigEntry, KeyTerms, Scenario};
-use schemas::{Action, AlertEvent, DecoratedEvent, EventStatus, Origin, Wish};
+use schemas::{Action, ActionRequest, AlertEvent, DecoratedEvent, EventKind, EventStatus, Origin};
 use serde_json::Value;
 use store::{Commit, RequestOutcome, Store};
 use tower::ServiceExt;
@@ -24,7 +24,7 @@ const NOW: &str = "2026-09-01T10:00:00Z";
 /// The event of a sender, as the collectors make it.
 fn event(integration: &str, alias: &str) -> DecoratedEvent {
     let event: AlertEvent = serde_json::from_value(json!({
-        "event_id": Uuid::nil(), "accepted_at": NOW, "status": "firing", "severity": "critical",
+        "event_id": Uuid::nil(), "accepted_at": NOW, "kind": { "type": "firing" }, "severity": "critical",
         "fingerprint": domain::fingerprint([integration, TYPE, "alias", alias]), "integration": integration,
         "monitoring_system": TYPE, "source": "prometheus", "object": "db", "name": "disk", "output": "full",
         "labels": { "alias": alias, "tags": "night, urgent", "team": "pay" },
@@ -659,14 +659,14 @@ async fn c2_lists_are_sorted_and_paged() {
     assert_eq!(seen, "a b c pay-3/5xx ");
 }
 
-fn wish(alias: &str, action: Action, number: u128) -> DecoratedEvent {
+fn request(alias: &str, action: Action, number: u128) -> DecoratedEvent {
     let mut event = event("mine", alias);
     let at = uuid::Timestamp::from_unix(uuid::NoContext, 1_788_256_800, 0);
     let base = Uuid::new_v7(at).as_u128() & !0xffff;
     event.event.event_id = Uuid::from_u128(base + number);
     event.event.outcome_wanted = true;
     event.origin.offset = u64::try_from(number).unwrap() + 1;
-    event.event.wish = Some(Wish {
+    event.event.kind = EventKind::ActionRequest(ActionRequest {
         author: Some("ann".to_owned()),
         action,
     });
@@ -683,34 +683,33 @@ async fn c2_the_status_of_a_request_tells_what_came_of_it() {
         sticky_output: false,
         comment: None,
     };
-    let mut close = wish("no-such", Action::Unacknowledge, 5);
-    close.event.wish = None;
-    close.event.status = EventStatus::Resolved;
+    let mut close = request("no-such", Action::Unacknowledge, 5);
+    close.event.kind = EventStatus::Resolved.into();
     let alias = "pay-3/5xx";
     for (event, action, success, status, shown_alias) in [
         (
-            wish(alias, Action::Acknowledge { comment: None }, 1),
+            request(alias, Action::Acknowledge { comment: None }, 1),
             "Acknowledge",
             true,
             "Acknowledged alert",
             alias,
         ),
         (
-            wish(alias, Action::Acknowledge { comment: None }, 2),
+            request(alias, Action::Acknowledge { comment: None }, 2),
             "Acknowledge",
             true,
             "Acknowledged alert before",
             alias,
         ),
         (
-            wish(alias, snooze, 3),
+            request(alias, snooze, 3),
             "Snooze",
             false,
             "snooze was not done: `until` is past: give a time in the future",
             alias,
         ),
         (
-            wish(
+            request(
                 "no-such",
                 Action::Comment {
                     comment: "a".to_owned(),
@@ -757,7 +756,7 @@ async fn c2_the_status_of_a_request_tells_what_came_of_it() {
 async fn c2_a_create_is_a_success_once_the_alert_is_there() {
     let world = world().await;
     let create = |alias: &str| {
-        let event = wish(alias, Action::Unacknowledge, 1).event;
+        let event = request(alias, Action::Unacknowledge, 1).event;
         format!(
             "/v2/alerts/requests/{}.Create.{}",
             event.event_id, event.fingerprint
@@ -781,7 +780,7 @@ async fn c2_notes_and_logs_are_read_in_pages_both_ways() {
     for number in 1..=5 {
         let comment = format!("n{number}");
         world
-            .happens(&wish("pay-3/5xx", Action::Comment { comment }, number))
+            .happens(&request("pay-3/5xx", Action::Comment { comment }, number))
             .await;
     }
     let notes = |answer: &Value| -> String {

@@ -820,7 +820,7 @@ async fn l19_an_entry_that_cannot_be_read_hides_no_other_and_stays_as_it_is() {
 /// A store in which an alert of the integration `main` is open in `production`.
 async fn store_with_an_open_alert() -> Store {
     let event: AlertEvent = serde_json::from_value(json!({
-        "event_id": Uuid::nil(), "accepted_at": "2026-09-01T10:00:00Z", "status": "firing", "severity": "critical",
+        "event_id": Uuid::nil(), "accepted_at": "2026-09-01T10:00:00Z", "kind": { "type": "firing" }, "severity": "critical",
         "fingerprint": domain::fingerprint(["disk"]), "integration": "main", "monitoring_system": "prometheus",
         "source": "prom", "object": "db", "name": "disk", "output": "full",
     }))

@@ -48,15 +48,12 @@ pub(crate) enum CountChange {
 
 impl CountChange {
     pub(crate) fn of(event: &AlertEvent) -> Self {
-        // The site bounds how many heartbeats there are.
-        if event.wish.is_some() || event.heartbeat.is_some() {
-            return Self::Other;
-        }
-        match event.status {
-            EventStatus::Resolved => Self::Ends,
-            EventStatus::Firing if event.severity == Severity::Ok => Self::Ends,
-            EventStatus::Firing => Self::Fires,
-            EventStatus::Acknowledged => Self::Other,
+        match event.status() {
+            Some(EventStatus::Resolved) => Self::Ends,
+            Some(EventStatus::Firing) if event.severity == Severity::Ok => Self::Ends,
+            Some(EventStatus::Firing) => Self::Fires,
+            // The site bounds how many heartbeats there are.
+            Some(EventStatus::Acknowledged) | None => Self::Other,
         }
     }
 }

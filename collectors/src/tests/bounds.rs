@@ -41,18 +41,18 @@ async fn s7_alerts_that_differ_only_beyond_the_cut_do_not_merge() {
     world.post(API, over.to_string()).await;
     let collected = world.collected();
     let find = |fingerprint, status| {
-        let same = |event: &&AlertEvent| event.fingerprint == fingerprint && event.status == status;
+        let same = |event: &&AlertEvent| event.fingerprint == fingerprint && event.status() == Some(status);
         collected.iter().filter(same).count()
     };
     let fired: Vec<_> = collected
         .iter()
-        .filter(|event| event.status == EventStatus::Firing)
+        .filter(|event| event.status() == Some(EventStatus::Firing))
         .collect();
     assert_eq!(fired[0].name, fired[1].name, "both are cut");
     assert_ne!(fired[0].fingerprint, fired[1].fingerprint);
     let resolved = collected
         .iter()
-        .find(|event| event.status == EventStatus::Resolved);
+        .find(|event| event.status() == Some(EventStatus::Resolved));
     let resolved = resolved.unwrap().fingerprint;
     assert_eq!(find(resolved, EventStatus::Firing), 1);
 }

@@ -1,7 +1,7 @@
 //! What a site declares: heartbeats, and sources of its own.
 
 use schemas::config::{Heartbeat, MappedAlert, Mapping};
-use schemas::{EventStatus, Severity};
+use schemas::{AlertEvent, EventKind, EventStatus, HeartbeatRun, Severity};
 
 use super::*;
 
@@ -143,8 +143,11 @@ async fn a_heartbeat_is_called_with_its_key_in_any_of_the_usual_places() {
     for call in &calls {
         assert_eq!(call.fingerprint, calls[0].fingerprint);
         assert_eq!(
-            (call.heartbeat.as_deref(), call.status),
-            (Some("nightly"), EventStatus::Resolved)
+            call.kind,
+            EventKind::HeartbeatCall {
+                heartbeat: "nightly".to_owned(),
+                run: HeartbeatRun::Succeeded,
+            }
         );
         assert_eq!(
             call.expires_at
@@ -225,7 +228,7 @@ async fn the_watchdog_calls_its_heartbeat_and_its_end_is_no_call() {
         calls[1].fingerprint, calls[0].fingerprint,
         "one heartbeat, however it is called"
     );
-    assert_eq!(calls[1].heartbeat.as_deref(), Some("nightly"));
+    assert_eq!(run_of(&calls[1]), HeartbeatRun::Succeeded);
 
     let ended = world.post(address, watchdog("resolved")).await;
     assert_eq!(
@@ -278,8 +281,8 @@ async fn bodies_are_understood_as_the_site_declares_it_and_kept_when_they_are_no
         ("doors", "door d1")
     );
     assert_eq!(
-        (events[1].status, events[1].severity),
-        (EventStatus::Resolved, Severity::Ok)
+        (events[1].status(), events[1].severity),
+        (Some(EventStatus::Resolved), Severity::Ok)
     );
 
     let refused = world.post(address, body("ajar")).await;
@@ -351,9 +354,16 @@ async fn i8_a_mapping_is_given_a_query_as_a_form() {
     );
 }
 
+fn run_of(event: &AlertEvent) -> HeartbeatRun {
+    match event.kind {
+        EventKind::HeartbeatCall { run, .. } => run,
+        _ => panic!("{event:?} is no call"),
+    }
+}
+
 #[tokio::test]
 async fn i18_a_heartbeat_is_told_how_a_run_stands() {
-    use EventStatus::{Acknowledged, Firing, Resolved};
+    use HeartbeatRun::{Began, Failed, Succeeded};
     let world = world();
     let call = async |address: &str| {
         let before = world.collected().len();
@@ -363,7 +373,7 @@ async fn i18_a_heartbeat_is_told_how_a_run_stands() {
         let event = world.collected().into_iter().nth(before);
         (
             answer.status.as_u16(),
-            event.map(|event| (event.status, event.output)),
+            event.map(|event| (run_of(&event), event.output)),
         )
     };
     let failed = "heartbeat nightly has failed";
@@ -371,18 +381,18 @@ async fn i18_a_heartbeat_is_told_how_a_run_stands() {
     let began = "a run of heartbeat nightly has begun";
     let well = "heartbeat nightly was called";
     for (address, status, output) in [
-        ("/fail", Firing, failed),
-        ("/fail/", Firing, failed),
-        ("?state=fail", Firing, failed),
-        ("/prometheus-key/fail", Firing, failed),
-        ("/3", Firing, with_code),
-        ("/prometheus-key/3", Firing, with_code),
-        ("?status_code=3", Firing, with_code),
-        ("/start", Acknowledged, began),
-        ("?state=run", Acknowledged, began),
-        ("/0", Resolved, well),
-        ("?state=complete", Resolved, well),
-        ("", Resolved, well),
+        ("/fail", Failed, failed),
+        ("/fail/", Failed, failed),
+        ("?state=fail", Failed, failed),
+        ("/prometheus-key/fail", Failed, failed),
+        ("/3", Failed, with_code),
+        ("/prometheus-key/3", Failed, with_code),
+        ("?status_code=3", Failed, with_code),
+        ("/start", Began, began),
+        ("?state=run", Began, began),
+        ("/0", Succeeded, well),
+        ("?state=complete", Succeeded, well),
+        ("", Succeeded, well),
     ] {
         let found = call(address).await;
         assert_eq!(found, (200, Some((status, output.to_owned()))), "{address}");
@@ -397,6 +407,6 @@ async fn i18_a_heartbeat_is_told_how_a_run_stands() {
     assert!(
         calls
             .iter()
-            .all(|call| call.expires_at.is_some() == (call.status != Firing))
+            .all(|call| call.expires_at.is_some() == (run_of(call) != Failed))
     );
 }

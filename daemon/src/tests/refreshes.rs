@@ -183,7 +183,7 @@ async fn what_comes_again_after_it_came_to_nothing_is_not_done_again() {
     let resolved = world.event("disk", EventStatus::Resolved);
     daemon.process(&resolved).await.unwrap();
     let mut changed = content(&resolved);
-    changed.event.status = EventStatus::Firing;
+    changed.event.kind = EventStatus::Firing.into();
     let again = batch(Topic::ALERTS_DECORATED, world.offset, &changed);
     daemon.process(&again).await.unwrap();
     assert!(world.history("disk").await.is_empty());

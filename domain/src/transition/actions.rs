@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use schemas::{
-    Action, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, HoldKind, Reason, Via,
-    What, Wish,
+    Action, ActionRequest, Actor, AlertEvent, Command, CommandAnswer, CommandOutcome, Happening, HoldKind,
+    Reason, Via, What,
 };
 
 use super::change::{Change, Verdict};
@@ -45,15 +45,15 @@ pub(super) fn apply(change: &mut Change<'_>, command: &Command) {
     }
 }
 
-/// Does what a sender wants. It waits for no answer, so what cannot be done is put on record.
-pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish) {
-    let (author, actor) = match &wish.author {
+/// Applies what a sender requests. It waits for no answer, so what cannot be done is a line of the history.
+pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, request: &ActionRequest) {
+    let (author, actor) = match &request.author {
         Some(author) => (author, person(author, event)),
         None => (&event.integration, lifecycle::source_actor(event)),
     };
-    match act(change, author, &wish.action) {
+    match act(change, author, &request.action) {
         Verdict::Applied(what) => {
-            carry_out(change, happening(actor, what, &wish.action), Some(event));
+            carry_out(change, happening(actor, what, &request.action), Some(event));
             remember(change, event.event_id.to_string());
         }
         Verdict::Unchanged(_) => change.ignored = Some(Ignored::Refresh),
@@ -61,7 +61,7 @@ pub(super) fn requested(change: &mut Change<'_>, event: &AlertEvent, wish: &Wish
             let happening = Happening {
                 actor,
                 what: What::Refused {
-                    action: wish.action.name().to_owned(),
+                    action: request.action.name().to_owned(),
                 },
                 reasons: vec![Reason::Invalid { problem }],
             };

@@ -5,8 +5,8 @@
 //! tells them apart. While it fires, its end stays as far behind the time of arrival as it was when it opened, since both
 //! move on with each message. Once it has ended the end moves no more, so it falls further behind.
 
-use jiff::SignedDuration;
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Reason, Status};
+use jiff::{SignedDuration, Timestamp};
+use schemas::{AlertEvent, DecoratedEvent, EndEvidence, EventKind, Reason, Status};
 
 use crate::state::AlertState;
 
@@ -18,19 +18,26 @@ const SKEW_SHOWN_FROM: SignedDuration = SignedDuration::from_secs(60);
 
 /// By how much the end that an event names has passed when it arrived, if it rests on nothing but the sender's clock.
 pub(super) fn end_lag(event: &AlertEvent) -> Option<SignedDuration> {
-    event.began_at?;
+    began_at(event)?;
     let ended_at = event.occurred_at?;
     Some(event.accepted_at.duration_since(ended_at))
+}
+
+/// When the problem began, if its end rests on nothing but the sender's clock.
+fn began_at(event: &AlertEvent) -> Option<Timestamp> {
+    match event.kind {
+        EventKind::Resolved {
+            evidence: EndEvidence::Clock { began_at },
+        } => Some(began_at),
+        _ => None,
+    }
 }
 
 /// The event as one that fires, if its end has passed only by a clock that is slow: of an alert that is not known, of a new
 /// problem after the last one has ended, and of one that was opened so and whose end is no further behind.
 pub(super) fn as_firing(known: Option<&AlertState>, decorated: &DecoratedEvent) -> Option<DecoratedEvent> {
     let event = &decorated.event;
-    let (began_at, lag) = (event.began_at?, end_lag(event)?);
-    if event.status != EventStatus::Resolved {
-        return None;
-    }
+    let (began_at, lag) = (began_at(event)?, end_lag(event)?);
     let fires = known.is_none_or(|state| {
         let keeps_pace = state
             .end_lag_seconds
@@ -41,7 +48,7 @@ pub(super) fn as_firing(known: Option<&AlertState>, decorated: &DecoratedEvent) 
     });
     fires.then(|| {
         let mut decorated = decorated.clone();
-        decorated.event.status = EventStatus::Firing;
+        decorated.event.kind = EventKind::Firing { acknowledged: false };
         decorated.event.occurred_at = Some(began_at);
         decorated
     })

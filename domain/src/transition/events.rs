@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::{
-    Actor, AlertEvent, DecoratedEvent, EventStatus, Happening, HoldKind, Reason, Severity, Status, What,
+    Actor, AlertEvent, DecoratedEvent, EventKind, Happening, HeartbeatRun, HoldKind, Reason, Severity,
+    Status, What,
 };
 
 use super::change::Change;
@@ -14,8 +15,11 @@ use crate::state::Accepted;
 /// The first event of an alert; `None` when there is nothing that it could be about.
 pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Site) -> Option<Change<'a>> {
     let event = &decorated.event;
-    if event.heartbeat.is_some() && event.status != EventStatus::Firing {
-        let mut change = Change::of(heartbeat::armed(decorated, now), now, event.accepted_at, site);
+    if let EventKind::HeartbeatCall { run, .. } = event.kind
+        && run != HeartbeatRun::Failed
+    {
+        let state = heartbeat::armed(decorated, run, now);
+        let mut change = Change::of(state, now, event.accepted_at, site);
         change.rules.clone_from(&decorated.rules);
         change.keep();
         return Some(change);
@@ -29,7 +33,7 @@ pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Si
         change.state.is_guessed = true;
         return Some(change);
     }
-    if event.wish.is_some() || !fires(event) {
+    if !fires(event) {
         return None;
     }
     let mut change = Change::of(lifecycle::opened(decorated, now), now, event.accepted_at, site);
@@ -58,20 +62,21 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     }
     change.state.origin = Some(decorated.origin);
     change.state.heard = change.state.heard.max(Some(Accepted::of(event)));
-    if let Some(since) = event.unheard_since {
-        probe::answer(change, event.accepted_at, since);
-        return;
-    }
-    if let Some(wish) = &event.wish {
-        actions::requested(change, event, wish);
-        return;
-    }
     let newest_before = change.state.newest;
-    change.state.newest = newest_before.max(Some(Accepted::of(event)));
-    if event.heartbeat.is_some() {
-        heartbeat::called(change, decorated);
-        return;
+    match &event.kind {
+        EventKind::Probe { silent_since } => return probe::answer(change, event.accepted_at, *silent_since),
+        EventKind::ActionRequest(request) => return actions::requested(change, event, request),
+        _ => change.state.newest = newest_before.max(Some(Accepted::of(event))),
     }
+    match event.kind {
+        EventKind::HeartbeatCall { run, .. } => heartbeat::called(change, decorated, run),
+        _ => reported(change, decorated, newest_before),
+    }
+}
+
+/// A later report of the source.
+fn reported(change: &mut Change<'_>, decorated: &DecoratedEvent, newest_before: Option<Accepted>) {
+    let event = &decorated.event;
     let firing = clock_skew::as_firing(Some(&change.state), decorated);
     let end_lag = firing.as_ref().and_then(|_| clock_skew::end_lag(event));
     let decorated = firing.as_ref().unwrap_or(decorated);
@@ -83,9 +88,9 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
     if stale::ignore_if_late(change, event) {
         return;
     }
-    match (change.state.alert.status, event.status) {
-        (Status::Open, EventStatus::Acknowledged) => acknowledge(change, event),
-        (Status::Closed, EventStatus::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
+    match (change.state.alert.status, &event.kind) {
+        (Status::Open, EventKind::Acknowledged) => acknowledge(change, event),
+        (Status::Closed, EventKind::Acknowledged) => change.ignored = Some(Ignored::NothingOpen),
         (Status::Open, _) if fires(event) => {
             guess::burns(change, event);
             lifecycle::update(change, decorated);
@@ -110,8 +115,8 @@ pub(super) fn next(change: &mut Change<'_>, decorated: &DecoratedEvent) {
 /// the log had it already, or ended before it could keep in mind that it was drained. Then what follows it was applied
 /// too, and `[firing, resolved]` must not become `[firing, resolved, firing, resolved]`. So it counts only if it was
 /// accepted after everything that was applied. This holds also for what other collectors, whose spool was empty
-/// earlier, have said in the meantime. A wish is not overtaken by what is said of the problem: it is the same again if it
-/// was done already.
+/// earlier, have said in the meantime. A requested action is not made stale by later reports: it is the same again if
+/// it was done already.
 fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
     let same_place = change.state.origin.is_some_and(|last| {
         last.partition == decorated.origin.partition && decorated.origin.offset <= last.offset
@@ -121,9 +126,9 @@ fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
         .state
         .heard
         .is_some_and(|heard| Accepted::of(event) > heard);
-    let known = || match event.wish {
-        Some(_) => change.state.applied_keys.contains(&event.event_id.to_string()),
-        None => change
+    let known = || match event.kind {
+        EventKind::ActionRequest(_) => change.state.applied_keys.contains(&event.event_id.to_string()),
+        _ => change
             .state
             .newest
             .is_some_and(|newest| Accepted::of(event) <= newest),
@@ -132,7 +137,17 @@ fn is_repetition(change: &Change<'_>, decorated: &DecoratedEvent) -> bool {
 }
 
 fn fires(event: &AlertEvent) -> bool {
-    event.status == EventStatus::Firing && event.severity != Severity::Ok
+    let reports_a_problem = match event.kind {
+        EventKind::Firing { .. } => true,
+        EventKind::HeartbeatCall { run, .. } => run == HeartbeatRun::Failed,
+        _ => false,
+    };
+    reports_a_problem && event.severity != Severity::Ok
+}
+
+/// Whether the source says of a problem that exists that it is acknowledged there.
+pub(super) const fn is_acknowledged(event: &AlertEvent) -> bool {
+    matches!(event.kind, EventKind::Firing { acknowledged: true })
 }
 
 /// Keeps how far the sender's clock is behind, and says in the history of an alert that has just opened what is wrong with it.
@@ -157,7 +172,7 @@ fn by_itself(what: What, reason: Reason) -> Happening {
 
 /// The source says of an alert that fires that it is acknowledged there.
 fn acknowledge_with(change: &mut Change<'_>, event: &AlertEvent) {
-    if event.acknowledged && holds::find(&change.state.holds, HoldKind::Acknowledgement).is_none() {
+    if is_acknowledged(event) && holds::find(&change.state.holds, HoldKind::Acknowledgement).is_none() {
         acknowledge(change, event);
     }
 }

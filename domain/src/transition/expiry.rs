@@ -1,7 +1,7 @@
 //! For how long what a source says holds, if it does not hold until the source says otherwise.
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::AlertEvent;
+use schemas::{AlertEvent, EventKind};
 
 use super::change::Change;
 use super::outcome::Effect;
@@ -26,7 +26,10 @@ pub(super) fn of(event: &AlertEvent, now: Timestamp) -> Option<Expiry> {
         lifetime_seconds,
         expires_at: after(now, lifetime_seconds),
         asked_at: None,
-        heartbeat: event.heartbeat.clone(),
+        heartbeat: match &event.kind {
+            EventKind::HeartbeatCall { heartbeat, .. } => Some(heartbeat.clone()),
+            _ => None,
+        },
     })
 }
 

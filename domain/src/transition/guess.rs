@@ -4,7 +4,7 @@
 //! is open, and what is not open begins. It ends neither what began with such a color nor what different texts have
 //! opened, as it does not say which of them has ended.
 
-use schemas::{AlertEvent, DecoratedEvent, EventStatus, Happening, Reason, What};
+use schemas::{AlertEvent, DecoratedEvent, EndEvidence, EventKind, Happening, Reason, What};
 
 use super::change::Change;
 use super::lifecycle;
@@ -12,14 +12,15 @@ use crate::state::Accepted;
 
 /// The event as the beginning of a problem, if its end is a guess.
 pub(super) fn as_beginning(decorated: &DecoratedEvent) -> Option<DecoratedEvent> {
-    let severity = decorated.event.opens_as?;
-    if decorated.event.status != EventStatus::Resolved {
+    let EventKind::Resolved {
+        evidence: EndEvidence::Guess { opens_as },
+    } = decorated.event.kind
+    else {
         return None;
-    }
+    };
     let mut beginning = decorated.clone();
-    beginning.event.opens_as = None;
-    beginning.event.status = EventStatus::Firing;
-    beginning.event.severity = severity;
+    beginning.event.kind = EventKind::Firing { acknowledged: false };
+    beginning.event.severity = opens_as;
     Some(beginning)
 }
 
@@ -79,7 +80,7 @@ fn words(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use schemas::{EventStatus, HistoryKind, Severity, Status};
+    use schemas::{EndEvidence, EventKind, EventStatus, HistoryKind, Severity, Status};
 
     use super::super::examples::{at, event};
     use super::super::story::{Story, kinds};
@@ -89,7 +90,11 @@ mod tests {
     fn is_green(story: &mut Story, second: i64, text: &str) -> Outcome {
         story.offset += 1;
         let mut event = event(story.offset, EventStatus::Resolved, Severity::Ok, text);
-        event.event.opens_as = Some(Severity::Unknown);
+        event.event.kind = EventKind::Resolved {
+            evidence: EndEvidence::Guess {
+                opens_as: Severity::Unknown,
+            },
+        };
         story.take(Input::Event(&event), at(second))
     }
 

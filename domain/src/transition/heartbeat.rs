@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemas::alert::Counts;
-use schemas::{Actor, DecoratedEvent, EventStatus, Happening, Reason, Status, What};
+use schemas::{Actor, DecoratedEvent, Happening, HeartbeatRun, Reason, Status, What};
 
 use super::change::Change;
 use super::outcome::{Effect, Ignored};
@@ -18,25 +18,25 @@ use crate::{Site, identity};
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is kept of the first call: an alert that has no episode yet.
-pub(super) fn armed(decorated: &DecoratedEvent, now: Timestamp) -> AlertState {
+pub(super) fn armed(decorated: &DecoratedEvent, run: HeartbeatRun, now: Timestamp) -> AlertState {
     let mut state = lifecycle::opened(decorated, now);
     state.alert.status = Status::Closed;
     state.alert.closed_at = Some(now);
     state.alert.badge = None;
     state.alert.episode = 0;
     state.alert.counts = Counts::default();
-    if decorated.event.status == EventStatus::Acknowledged {
+    if run == HeartbeatRun::Began {
         state.run_began_at = Some(decorated.event.accepted_at);
     }
     state
 }
 
 /// It was called again: what the call says is what the alert will be when no other follows.
-pub(super) fn called(change: &mut Change<'_>, decorated: &DecoratedEvent) {
-    match decorated.event.status {
-        EventStatus::Firing => failed(change, decorated),
-        EventStatus::Acknowledged => began(change, decorated),
-        EventStatus::Resolved => succeeded(change, decorated),
+pub(super) fn called(change: &mut Change<'_>, decorated: &DecoratedEvent, run: HeartbeatRun) {
+    match run {
+        HeartbeatRun::Failed => failed(change, decorated),
+        HeartbeatRun::Began => began(change, decorated),
+        HeartbeatRun::Succeeded => succeeded(change, decorated),
     }
 }
 

@@ -9,7 +9,7 @@ use schemas::{Actor, Alert, AlertEvent, DecoratedEvent, Happening, HoldKind, Rea
 use super::change::Change;
 use super::holds::Ending;
 use super::outcome::{Effect, Ignored};
-use super::{amendment, expiry, flapping, holds, stale, text};
+use super::{amendment, events, expiry, flapping, holds, stale, text};
 use crate::state::{Accepted, AlertState, Said, TextChange};
 use crate::words;
 
@@ -129,7 +129,7 @@ pub(super) fn update(change: &mut Change<'_>, decorated: &DecoratedEvent) {
         change.state.alert.counts.severity_changed += 1;
         change.record(happening.clone(), Some(event));
         // The source may say that the acknowledgement still holds.
-        let except = event.acknowledged.then_some(HoldKind::Acknowledgement);
+        let except = events::is_acknowledged(event).then_some(HoldKind::Acknowledgement);
         holds::end_with(change, Ending::Severity, except);
         if output_changed {
             holds::end_with(change, Ending::Output, None);

@@ -6,7 +6,7 @@
 //! time again.
 
 use jiff::{SignedDuration, Timestamp};
-use schemas::{Actor, AlertEvent, EventStatus, Happening, Reason, What};
+use schemas::{Actor, AlertEvent, EventKind, Happening, Reason, What};
 
 use super::change::Change;
 use super::outcome::Ignored;
@@ -14,7 +14,7 @@ use super::{heartbeat, lifecycle};
 use crate::state::{AlertState, Expiry};
 
 /// What is later than this was held up, and proves nothing about the source.
-const LATE: SignedDuration = SignedDuration::from_secs(60);
+const PROBE_LATE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Puts the question if it is due.
 pub(super) fn advance(change: &mut Change<'_>) {
@@ -35,7 +35,7 @@ pub(super) fn advance(change: &mut Change<'_>) {
     if overdue.is_negative() {
         return;
     }
-    if overdue > LATE {
+    if overdue > PROBE_LATE_AFTER {
         // Nobody was here to listen.
         expiry.begin_anew(now);
     } else {
@@ -54,7 +54,7 @@ pub(super) fn answer(change: &mut Change<'_>, asked_at: Timestamp, since: Timest
         change.ignored = Some(Ignored::Overtaken);
         return;
     };
-    if now.duration_since(asked_at) > LATE {
+    if now.duration_since(asked_at) > PROBE_LATE_AFTER {
         expiry.begin_anew(now);
         change.keep();
         return;
@@ -92,15 +92,9 @@ fn question(state: &AlertState, since: Timestamp, now: Timestamp) -> AlertEvent 
         accepted_at: now,
         occurred_at: None,
         expires_at: None,
-        unheard_since: Some(since),
-        acknowledged: false,
-        began_at: None,
-        opens_as: None,
+        kind: EventKind::Probe { silent_since: since },
         outcome_wanted: false,
         key: None,
-        heartbeat: None,
-        wish: None,
-        status: EventStatus::Resolved,
         severity: alert.severity,
         integration: alert.integration.clone(),
         monitoring_system: alert.monitoring_system.clone(),

@@ -31,12 +31,12 @@ pub(super) fn ignore_if_late(change: &mut Change<'_>, event: &AlertEvent) -> boo
     let (Some(ended), Some(occurred_at)) = (&mut change.state.ended, event.occurred_at) else {
         return false;
     };
-    let is_late = match (change.state.alert.status, event.status) {
-        (Status::Closed, EventStatus::Firing) => {
+    let is_late = match (change.state.alert.status, event.status()) {
+        (Status::Closed, Some(EventStatus::Firing)) => {
             ended.began_at.is_some_and(|began_at| occurred_at <= began_at)
                 && event.accepted_at.duration_since(ended.closed_at) < LATE_WITHIN
         }
-        (Status::Open, EventStatus::Resolved) => {
+        (Status::Open, Some(EventStatus::Resolved)) => {
             ended.ended_at.is_some_and(|ended_at| occurred_at <= ended_at)
         }
         _ => false,

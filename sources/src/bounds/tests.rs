@@ -119,7 +119,7 @@ fn s7_names_are_cut_and_an_end_without_a_text_stays_without_one() {
 
 #[test]
 fn s7_the_texts_of_a_requested_action_are_cut_too() {
-    let mut request = Wish {
+    let mut request = ActionRequest {
         author: Some("a".repeat(5_000)),
         action: Action::Assign {
             assignee: "b".repeat(5_000),

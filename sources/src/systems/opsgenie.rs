@@ -4,7 +4,7 @@
 //! create.
 
 use http::HeaderMap;
-use schemas::{Action, Amendment, EventStatus, Severity, Wish};
+use schemas::{Action, ActionRequest, Amendment, EventStatus, Severity};
 use sha2::{Digest, Sha256};
 
 use crate::source::{POST, Source};
@@ -112,7 +112,7 @@ fn altered(alert: &Object<'_, '_>, alias: &str, action: &str) -> Result<ParsedBo
         },
     };
     let author = alert.text("username")?;
-    Ok(action::request_for(alias, Wish { author, action }))
+    Ok(action::request_for(alias, ActionRequest { author, action }))
 }
 
 /// The alert that a body describes.

@@ -47,7 +47,7 @@ fn an_acknowledgement_at_the_source_was_an_error_or_did_nothing() {
         "zabbix",
     ] {
         let event = first(source, "acknowledged");
-        assert_eq!(event["status"], "acknowledged", "{source}");
+        assert_eq!(event["kind"]["type"], "acknowledged", "{source}");
         assert_ne!(event["severity"], "ok", "{source}");
         assert_eq!(
             event["fingerprint"],
@@ -69,7 +69,7 @@ fn a_resolve_of_a_high_pagerduty_incident_kept_its_severity() {
 fn a_pagerduty_incident_of_low_urgency_was_a_problem_that_is_ok() {
     let event = first("pagerduty", "open");
     assert_eq!(
-        (&event["status"], &event["severity"]),
+        (&event["kind"]["type"], &event["severity"]),
         (&json!("firing"), &json!("warning"))
     );
 }
@@ -80,7 +80,7 @@ fn no_open_problem_of_any_source_is_ok_and_no_ended_one_is_anything_else() {
         for (case, path) in examples(source) {
             let outcome = outcome(source, &fs::read(path).expect("the example can be read"));
             for event in outcome["events"].as_array().into_iter().flatten() {
-                let has_ended = event["status"] == "resolved";
+                let has_ended = event["kind"]["type"] == "resolved";
                 assert_eq!(has_ended, event["severity"] == "ok", "{} {case}", source.name);
             }
         }
@@ -89,9 +89,12 @@ fn no_open_problem_of_any_source_is_ok_and_no_ended_one_is_anything_else() {
 
 #[test]
 fn the_start_of_a_flapping_or_a_downtime_at_nagios_closed_the_problem() {
-    assert_eq!(first("nagios", "flapping-starts")["status"], "firing");
+    assert_eq!(first("nagios", "flapping-starts")["kind"]["type"], "firing");
     assert_eq!(example("nagios", "downtime-starts")["events"], json!([]));
-    assert_eq!(first("nagios", "flapping-stops-when-well")["status"], "resolved");
+    assert_eq!(
+        first("nagios", "flapping-stops-when-well")["kind"]["type"],
+        "resolved"
+    );
 }
 
 #[test]
@@ -111,9 +114,9 @@ fn icinga_worked_for_the_severity_2112_alone() {
 
 #[test]
 fn grafana_unified_alerting_and_legacy_bodies_without_message_or_tags_were_refused() {
-    assert_eq!(first("grafana", "open")["status"], "firing");
+    assert_eq!(first("grafana", "open")["kind"]["type"], "firing");
     assert_eq!(
-        first("grafana", "legacy-without-message-and-tags")["status"],
+        first("grafana", "legacy-without-message-and-tags")["kind"]["type"],
         "firing"
     );
 }
@@ -188,12 +191,15 @@ fn an_appdynamics_event_that_is_upgraded_was_of_unknown_severity() {
 
 #[test]
 fn an_alert_of_anodot_ended_with_its_first_metric() {
-    assert_eq!(first("anodot", "one-of-two-metrics-closed")["status"], "firing");
+    assert_eq!(
+        first("anodot", "one-of-two-metrics-closed")["kind"]["type"],
+        "firing"
+    );
 }
 
 #[test]
 fn a_pingdom_check_without_a_second_probe_was_refused() {
-    assert_eq!(first("pingdom", "open")["status"], "firing");
+    assert_eq!(first("pingdom", "open")["kind"]["type"], "firing");
 }
 
 #[test]

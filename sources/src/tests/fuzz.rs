@@ -59,7 +59,7 @@ fn ends_well(source: &Source, body: &[u8]) -> TestCaseResult {
         source.name
     );
     for event in &accepted.events {
-        let ended = event.status == EventStatus::Resolved;
+        let ended = event.status() == Some(EventStatus::Resolved);
         prop_assert_eq!(event.severity == Severity::Ok, ended, "{:?}", event);
         prop_assert!(
             !event.name.is_empty() && !event.object.is_empty() && !event.source.is_empty(),

@@ -16,7 +16,7 @@ fn first(source: &str, case: &str) -> Value {
 fn assert_one_alert(source: &str, cases: &[(&str, &str)]) {
     let events: Vec<_> = cases.iter().map(|(case, _)| first(source, case)).collect();
     for ((case, status), event) in cases.iter().zip(&events) {
-        assert_eq!(event["status"], *status, "{case}");
+        assert_eq!(event["kind"]["type"], *status, "{case}");
         assert_eq!(event["fingerprint"], events[0]["fingerprint"], "{case}");
     }
 }
@@ -134,12 +134,12 @@ fn i11_what_a_pagerduty_incident_says_of_itself_goes_before_what_its_event_is_ca
         let body = json!({"event": {"event_type": event_type, "data": data}});
         let outcome = outcome(source, body.to_string().as_bytes());
         let event = &outcome["events"][0];
-        let wishes = outcome["events"].as_array().expect("events").len() - 1;
+        let requests = outcome["events"].as_array().expect("events").len() - 1;
         let acknowledged = event["acknowledged"] == true;
         (
-            event["status"].as_str().expect("a status").to_owned(),
+            event["kind"]["type"].as_str().expect("a status").to_owned(),
             acknowledged,
-            wishes,
+            requests,
         )
     };
     let all = [
@@ -205,7 +205,7 @@ fn c7_what_apprise_posts_as_json_and_xml_is_taken_by_its_source_and_the_generic_
             let outcome = outcome(source, &fs::read(folder.join(file)).expect("the example"));
             let event = &outcome["events"][0];
             assert_eq!(
-                (&event["status"], &event["severity"], &event["name"]),
+                (&event["kind"]["type"], &event["severity"], &event["name"]),
                 (&json!(status), &json!(severity), &json!("checkout is slow")),
                 "{name}, {file}"
             );

@@ -50,17 +50,19 @@ async fn a_key_that_was_made_resolves_what_it_was_made_for_and_can_be_commented_
             .iter()
             .all(|event| event.fingerprint == collected[0].fingerprint)
     );
-    let wish = collected[1].wish.as_ref().expect("a wish");
+    let EventKind::ActionRequest(request) = &collected[1].kind else {
+        panic!("{:?}", collected[1]);
+    };
     assert_eq!(
         (
-            wish.author.as_deref(),
-            serde_json::to_value(&wish.action).unwrap()
+            request.author.as_deref(),
+            serde_json::to_value(&request.action).unwrap()
         ),
         (Some("Ann"), json!({ "type": "comment", "comment": "looking" }))
     );
     assert_eq!(
-        (collected[2].status, collected[3].status),
-        (EventStatus::Resolved, EventStatus::Resolved)
+        (collected[2].status(), collected[3].status()),
+        (Some(EventStatus::Resolved), Some(EventStatus::Resolved))
     );
 }
 
@@ -98,8 +100,8 @@ async fn i19_the_addresses_of_ilerts_integrations_are_taken() {
         };
         assert_eq!(open.fingerprint, close.fingerprint, "{address}");
         assert_eq!(
-            (open.status, close.status),
-            (EventStatus::Firing, EventStatus::Resolved)
+            (open.status(), close.status()),
+            (Some(EventStatus::Firing), Some(EventStatus::Resolved))
         );
         assert_eq!(open.monitoring_system, "ilert");
     }

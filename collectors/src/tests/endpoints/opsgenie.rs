@@ -23,6 +23,13 @@ async fn create(world: &World) -> Answer {
     send(world, "POST", "/v2/alerts", alert).await
 }
 
+fn requested(event: &AlertEvent) -> &ActionRequest {
+    match &event.kind {
+        EventKind::ActionRequest(request) => request,
+        _ => panic!("{event:?} requests no action"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_alert_is_created_acknowledged_and_closed_by_its_alias() {
     let world = world();
@@ -55,7 +62,12 @@ async fn an_alert_is_created_acknowledged_and_closed_by_its_alias() {
     );
     let said: Vec<_> = collected
         .iter()
-        .map(|event| (serde_json::to_value(event.status).unwrap(), event.output.as_str()))
+        .map(|event| {
+            (
+                serde_json::to_value(event.status()).unwrap(),
+                event.output.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         said,
@@ -178,8 +190,8 @@ async fn c2_teams_responders_and_custom_actions_are_on_record() {
     ] {
         send(&world, "POST", &format!("/v2/alerts/db-1/{path}"), body).await;
         let collected = world.collected();
-        let wish = collected.last().unwrap().wish.as_ref().unwrap();
-        assert_eq!(serde_json::to_value(&wish.action).unwrap(), action, "{path}");
+        let request = requested(collected.last().unwrap());
+        assert_eq!(serde_json::to_value(&request.action).unwrap(), action, "{path}");
     }
     let answer = send(&world, "POST", "/v2/alerts/db-1/teams", json!({})).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -193,9 +205,9 @@ async fn c2_a_note_that_comes_with_an_acknowledgement_or_a_close_is_a_note() {
         let body = json!({ "note": "seen", "user": "ann" });
         send(&world, "POST", &format!("/v2/alerts/db-1/{path}"), body).await;
         let collected = world.collected();
-        let wish = collected.last().unwrap().wish.clone().unwrap();
-        assert_eq!(wish.author.as_deref(), Some("ann"), "{path}");
-        assert!(matches!(wish.action, schemas::Action::Comment { comment } if comment == "seen"));
+        let request = requested(collected.last().unwrap());
+        assert_eq!(request.author.as_deref(), Some("ann"), "{path}");
+        assert!(matches!(&request.action, schemas::Action::Comment { comment } if comment == "seen"));
     }
 }
 
@@ -255,7 +267,7 @@ async fn a_wrong_field_and_a_wrong_key_are_told_as_opsgenie_does() {
 async fn what_an_operator_would_do_becomes_a_wish_for_the_same_alert() {
     let world = world();
     create(&world).await;
-    let deeds = [
+    let calls = [
         (
             "POST notes",
             json!({ "note": "seen", "user": "ann" }),
@@ -319,11 +331,11 @@ async fn what_an_operator_would_do_becomes_a_wish_for_the_same_alert() {
             json!({ "type": "amend", "scenario": "database" }),
         ),
     ];
-    for (index, (deed, body, _)) in deeds.iter().enumerate() {
-        let (method, deed) = deed.split_once(' ').unwrap();
+    for (index, (call, body, _)) in calls.iter().enumerate() {
+        let (method, call) = call.split_once(' ').unwrap();
         let address = match index % 2 {
-            0 => format!("/v2/alerts/db-1/{deed}"),
-            _ => format!("/jsm/ops/integration/v2/alerts/db-1/{deed}"),
+            0 => format!("/v2/alerts/db-1/{call}"),
+            _ => format!("/jsm/ops/integration/v2/alerts/db-1/{call}"),
         };
         let answer = send(&world, method, &address, body.clone()).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
@@ -331,22 +343,19 @@ async fn what_an_operator_would_do_becomes_a_wish_for_the_same_alert() {
     let mut collected = world.collected();
     let alert = collected.remove(0).fingerprint;
     assert!(collected.iter().all(|event| event.fingerprint == alert));
-    let wishes: Vec<_> = collected
-        .into_iter()
-        .map(|event| event.wish.expect("a wish"))
-        .collect();
-    let actions: Vec<_> = wishes
+    let requests: Vec<_> = collected.iter().map(requested).collect();
+    let actions: Vec<_> = requests
         .iter()
-        .map(|wish| serde_json::to_value(&wish.action).unwrap())
+        .map(|request| serde_json::to_value(&request.action).unwrap())
         .collect();
     assert_eq!(
         actions,
-        deeds
+        calls
             .iter()
             .map(|(_, _, action)| action.clone())
             .collect::<Vec<_>>()
     );
-    let authors: Vec<_> = wishes.iter().map(|wish| wish.author.as_deref()).collect();
+    let authors: Vec<_> = requests.iter().map(|request| request.author.as_deref()).collect();
     assert_eq!(authors[..4], [Some("ann"), None, Some("bot"), None]);
     assert_eq!(authors[8], Some("ann"));
     let answer = send(
@@ -382,7 +391,7 @@ async fn i19_the_api_of_jira_service_management_is_opsgenies() {
             .all(|event| event.fingerprint == collected[0].fingerprint)
     );
     assert_eq!(collected[0].labels["team"], "db");
-    assert_eq!(collected[3].status, EventStatus::Resolved);
+    assert_eq!(collected[3].status(), Some(EventStatus::Resolved));
 }
 
 #[tokio::test(start_paused = true)]
@@ -427,9 +436,11 @@ async fn c7_apprise_ends_an_alert_by_the_id_of_the_request_that_created_it() {
     assert!(collected.iter().all(|event| event.fingerprint == fingerprint));
     let ends = collected
         .iter()
-        .filter(|event| event.status == EventStatus::Resolved);
+        .filter(|event| event.status() == Some(EventStatus::Resolved));
     assert_eq!(ends.count(), 2);
     // The note of each.
-    let notes = collected.iter().filter(|event| event.wish.is_some());
+    let notes = collected
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::ActionRequest(_)));
     assert_eq!((notes.count(), collected.len()), (2, 5));
 }

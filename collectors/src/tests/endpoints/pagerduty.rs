@@ -190,7 +190,7 @@ async fn i19_events_of_the_first_version_are_the_same_alerts() {
         ("disk full", "db-1")
     );
     assert_eq!(collected[0].links["graph"], "https://graphs.example/1");
-    assert_eq!(collected[1].status, EventStatus::Resolved);
+    assert_eq!(collected[1].status(), Some(EventStatus::Resolved));
     let bad = json!({ "service_key": "pagerduty-events-key", "event_type": "resolve" });
     let answer = world.post(address, bad.to_string()).await;
     assert_eq!(

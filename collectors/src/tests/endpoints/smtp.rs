@@ -176,8 +176,8 @@ async fn a_mapping_of_the_site_understands_mail_by_rules_of_its_own() {
         panic!("{collected:#?}")
     };
     assert_eq!(
-        (problem.status, end.status),
-        (EventStatus::Firing, EventStatus::Resolved)
+        (problem.status(), end.status()),
+        (Some(EventStatus::Firing), Some(EventStatus::Resolved))
     );
     assert_eq!(
         (problem.name.as_str(), problem.severity, problem.output.as_str()),
@@ -211,7 +211,7 @@ async fn mail_that_a_mapping_does_not_understand_goes_back_and_can_be_posted_aga
         .unwrap();
     let answer = client.world.send(again).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    assert_eq!(client.world.collected()[0].status, EventStatus::Resolved);
+    assert_eq!(client.world.collected()[0].status(), Some(EventStatus::Resolved));
 }
 
 #[tokio::test]

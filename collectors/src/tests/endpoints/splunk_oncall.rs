@@ -18,8 +18,8 @@ async fn i19_the_rest_endpoint_is_answered_in_its_own_words() {
         );
         let event = world.collected().pop().unwrap();
         assert_eq!(
-            (event.status, event.labels["routing_key"].as_str()),
-            (status, "database")
+            (event.status(), event.labels["routing_key"].as_str()),
+            (Some(status), "database")
         );
     }
     let bad = world

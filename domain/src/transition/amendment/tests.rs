@@ -2,7 +2,8 @@ use crate::words;
 use std::collections::BTreeMap;
 
 use schemas::{
-    Action, Amendment, Channel, CommandOutcome, EventStatus, HistoryKind, NotificationKind, Severity, Wish,
+    Action, ActionRequest, Amendment, Channel, CommandOutcome, EventKind, EventStatus, HistoryKind,
+    NotificationKind, Severity,
 };
 
 use crate::transition::examples::{at, event, step};
@@ -35,12 +36,12 @@ fn texts<'t>(labels: &[(&'t str, &'t str)]) -> BTreeMap<String, String> {
     labels.iter().map(owned).collect()
 }
 
-/// The sender wants it, by the way of the events.
-fn wishes(story: &mut Story, second: i64, author: Option<&str>, action: Action) -> Outcome {
+/// The sender requests it, by the way of the events.
+fn requests(story: &mut Story, second: i64, author: Option<&str>, action: Action) -> Outcome {
     story.offset += 1;
     let mut event = event(story.offset, EventStatus::Firing, Severity::Information, "");
     event.event.accepted_at = at(second);
-    event.event.wish = Some(Wish {
+    event.event.kind = EventKind::ActionRequest(ActionRequest {
         author: author.map(str::to_owned),
         action,
     });
@@ -251,9 +252,9 @@ fn an_acknowledgement_stays_when_somebody_amends_the_severity() {
 }
 
 #[test]
-fn what_a_sender_wishes_is_done_and_says_who_wanted_it() {
+fn what_a_sender_requests_is_done_and_says_who_wanted_it() {
     let (mut story, _) = Story::open(vec![]);
-    let by_name = wishes(&mut story, 1, Some("bob"), severity(Severity::Urgent));
+    let by_name = requests(&mut story, 1, Some("bob"), severity(Severity::Urgent));
     assert_eq!(words::actor(&by_name.history[0].happening.actor), "operator bob");
     assert!(by_name.answer.is_none());
     let snooze = Action::Snooze {
@@ -262,7 +263,7 @@ fn what_a_sender_wishes_is_done_and_says_who_wanted_it() {
         sticky_output: false,
         comment: None,
     };
-    let nameless = wishes(&mut story, 2, None, snooze);
+    let nameless = requests(&mut story, 2, None, snooze);
     assert_eq!(
         words::actor(&nameless.history[0].happening.actor),
         "integration default"
@@ -272,33 +273,33 @@ fn what_a_sender_wishes_is_done_and_says_who_wanted_it() {
 }
 
 #[test]
-fn a_wish_that_cannot_be_done_is_on_record() {
+fn a_requested_action_that_cannot_be_done_is_on_record() {
     let (mut story, _) = Story::open(vec![]);
     let night = Amendment {
         scenario: Some("night".to_owned()),
         ..Amendment::default()
     };
-    let refused = wishes(&mut story, 1, None, amend(night));
+    let refused = requests(&mut story, 1, None, amend(night));
     assert_eq!(kinds(&refused), [HistoryKind::Refused]);
     assert_eq!(
         words::message(&refused.history[0].happening),
         "amend was not done: there is no scenario \"night\": there are default"
     );
     let mut nothing = Story::new(vec![]);
-    let unknown = wishes(&mut nothing, 1, None, severity(Severity::Urgent));
+    let unknown = requests(&mut nothing, 1, None, severity(Severity::Urgent));
     assert_eq!(unknown.ignored, Some(Ignored::NothingOpen));
     assert!(nothing.state.is_none());
 }
 
 #[test]
-fn a_wish_that_a_spool_brings_late_is_done_and_done_once() {
+fn a_requested_action_that_a_spool_brings_late_is_done_and_done_once() {
     let (mut story, _) = Story::open(vec![]);
     let comment = Action::Comment {
         comment: "seen".to_owned(),
     };
     let mut spooled = event(0, EventStatus::Firing, Severity::Information, "");
     spooled.event.event_id = uuid::Uuid::from_u128(77);
-    spooled.event.wish = Some(Wish {
+    spooled.event.kind = EventKind::ActionRequest(ActionRequest {
         author: None,
         action: comment,
     });

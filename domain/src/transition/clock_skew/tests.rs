@@ -1,5 +1,5 @@
 use crate::words;
-use schemas::{Channel, HistoryKind, Severity};
+use schemas::{Channel, EventStatus, HistoryKind, Severity};
 
 use super::*;
 use crate::transition::examples::{at, event, site, step};
@@ -11,7 +11,9 @@ fn posted(offset: u64, second: i64, began: i64, ended: i64) -> DecoratedEvent {
     let event = &mut decorated.event;
     event.accepted_at = at(second);
     event.occurred_at = Some(at(ended));
-    event.began_at = Some(at(began));
+    event.kind = EventKind::Resolved {
+        evidence: EndEvidence::Clock { began_at: at(began) },
+    };
     event.expires_at = Some(at(second + 300));
     decorated
 }
@@ -137,7 +139,7 @@ fn i11_an_alert_that_is_acknowledged_at_its_source_stays_so_while_its_severity_c
     let told = site(vec![step(Channel::Webhook, "https://hooks.example.org")]);
     let said = |offset: u64, severity| {
         let mut decorated = event(offset, EventStatus::Firing, severity, "99 %");
-        decorated.event.acknowledged = true;
+        decorated.event.kind = EventKind::Firing { acknowledged: true };
         decorated
     };
     let first = said(0, Severity::Warning);

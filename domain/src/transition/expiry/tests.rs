@@ -1,6 +1,6 @@
 use crate::words;
 use proptest::prelude::*;
-use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Severity, Status};
+use schemas::{DecoratedEvent, EventKind, EventStatus, HistoryKind, NotificationKind, Severity, Status};
 
 use crate::transition::examples::{at, event};
 use crate::transition::world::World;
@@ -29,8 +29,8 @@ fn an_alert_whose_source_falls_silent_is_closed_and_the_history_says_since_when(
     world.now = 300;
     let asked = world.wakes().unwrap();
     assert_eq!(
-        asked.question.as_ref().map(|question| question.unheard_since),
-        Some(Some(at(0)))
+        asked.question.map(|question| question.kind),
+        Some(EventKind::Probe { silent_since: at(0) })
     );
     assert!(world.is_open(), "a question ends nothing");
     assert_eq!(world.due(), Some(360), "it is put again if it gets lost");

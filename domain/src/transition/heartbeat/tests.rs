@@ -1,7 +1,10 @@
 use crate::words;
 use proptest::prelude::*;
 use schemas::config::{ClientHeartbeat, ConfigEntry, Heartbeat};
-use schemas::{DecoratedEvent, EventStatus, HistoryKind, NotificationKind, Reason, Severity, Status};
+use schemas::{
+    DecoratedEvent, EventKind, EventStatus, HeartbeatRun, HistoryKind, NotificationKind, Reason, Severity,
+    Status,
+};
 
 use crate::transition::examples::{at, event};
 use crate::transition::world::World;
@@ -35,8 +38,15 @@ fn call(second: i64, lifetime: i64) -> DecoratedEvent {
     );
     call.event.accepted_at = at(second);
     call.event.expires_at = Some(at(second + lifetime));
-    call.event.heartbeat = Some(NAME.to_owned());
+    call.event.kind = called(HeartbeatRun::Succeeded);
     call
+}
+
+fn called(run: HeartbeatRun) -> EventKind {
+    EventKind::HeartbeatCall {
+        heartbeat: NAME.to_owned(),
+        run,
+    }
 }
 
 impl World {
@@ -126,9 +136,9 @@ fn c2_a_heartbeat_that_is_disabled_is_not_waited_for() {
 }
 
 /// A call of the heartbeat under the identity that collectors give it.
-fn identified_call(second: i64, status: EventStatus) -> DecoratedEvent {
+fn identified_call(second: i64, run: HeartbeatRun) -> DecoratedEvent {
     let mut call = call(second, 240);
-    call.event.status = status;
+    call.event.kind = called(run);
     call.event.monitoring_system = crate::identity::HEARTBEAT.to_owned();
     call.event.object = NAME.to_owned();
     call.event.fingerprint = crate::identity::of_heartbeat("default", NAME);
@@ -140,7 +150,7 @@ fn an_alert_that_a_call_opens_after_its_heartbeat_was_removed_is_ended_soon() {
     let mut world = world();
     let key = format!("heartbeat/{NAME}");
     world.site.apply(&key, None);
-    world.says(identified_call(0, EventStatus::Firing));
+    world.says(identified_call(0, HeartbeatRun::Failed));
     world.reads_all();
     assert!(world.is_open(), "the daemon may not know of it yet");
     assert_eq!(world.due(), Some(60));
@@ -162,7 +172,7 @@ fn a_heartbeat_that_this_version_cannot_read_is_not_removed() {
     let key = format!("heartbeat/{NAME}");
     world.site.apply(&key, None);
     world.site.cannot_use(&key, &"no");
-    world.says(identified_call(0, EventStatus::Firing));
+    world.says(identified_call(0, HeartbeatRun::Failed));
     world.reads_all();
     world.now = 60;
     world.take(Input::Deadline);
@@ -172,7 +182,7 @@ fn a_heartbeat_that_this_version_cannot_read_is_not_removed() {
 #[test]
 fn a_heartbeat_that_is_removed_while_the_question_is_under_way_opens_nothing() {
     let mut world = world();
-    world.says(identified_call(0, EventStatus::Resolved));
+    world.says(identified_call(0, HeartbeatRun::Succeeded));
     world.reads_all();
     world.now = 300;
     world.wakes().unwrap();
@@ -262,9 +272,9 @@ fn calls_that_come_often_are_not_kept_each_time() {
 }
 
 /// A call that says how a run stands.
-fn run(status: EventStatus, second: i64, lifetime: Option<i64>) -> DecoratedEvent {
+fn run(run: HeartbeatRun, second: i64, lifetime: Option<i64>) -> DecoratedEvent {
     let mut call = call(second, 0);
-    call.event.status = status;
+    call.event.kind = called(run);
     call.event.expires_at = lifetime.map(|lifetime| at(second + lifetime));
     call.event.output = "heartbeat nightly-backup has failed".to_owned();
     call
@@ -279,7 +289,7 @@ fn i18_a_run_that_fails_opens_at_once_and_one_that_succeeds_closes() {
             world.reads_all();
         }
         world.now = 10;
-        world.says(run(EventStatus::Firing, 10, None));
+        world.says(run(HeartbeatRun::Failed, 10, None));
         let failed = world.reads_all();
         assert_eq!(
             failed.notifications[0].kind,
@@ -292,7 +302,7 @@ fn i18_a_run_that_fails_opens_at_once_and_one_that_succeeds_closes() {
         );
         assert_eq!(world.due(), None, "a failure does not wait for the next call");
         world.now = 20;
-        world.says(run(EventStatus::Firing, 20, None));
+        world.says(run(HeartbeatRun::Failed, 20, None));
         world.reads_all();
         assert_eq!(world.openings(), 1, "it has failed again");
         world.now = 30;
@@ -308,7 +318,7 @@ fn i18_a_run_that_has_begun_must_end_and_its_time_is_measured() {
     world.is_called(86_400);
     world.reads_all();
     world.now = 100;
-    world.says(run(EventStatus::Acknowledged, 100, Some(240)));
+    world.says(run(HeartbeatRun::Began, 100, Some(240)));
     let began = world.reads_all();
     assert_eq!((began.notifications.len(), world.is_open()), (0, false));
     assert_eq!(world.due(), Some(400), "long before the next day");
@@ -323,7 +333,7 @@ fn i18_a_run_that_has_begun_must_end_and_its_time_is_measured() {
     assert_eq!(world.due(), Some(175 + 86_400 + 60));
 
     world.now = 1000;
-    world.says(run(EventStatus::Acknowledged, 1000, Some(240)));
+    world.says(run(HeartbeatRun::Began, 1000, Some(240)));
     world.reads_all();
     world.lives_on();
     assert!(world.is_open());
@@ -333,7 +343,7 @@ fn i18_a_run_that_has_begun_must_end_and_its_time_is_measured() {
         "the run of heartbeat nightly-backup that began at 2026-09-01T10:16:40Z has not ended"
     );
     // Another run that begins is no sign that all is well.
-    world.says(run(EventStatus::Acknowledged, world.now, Some(240)));
+    world.says(run(HeartbeatRun::Began, world.now, Some(240)));
     world.reads_all();
     assert!(world.is_open());
 }
@@ -341,7 +351,7 @@ fn i18_a_run_that_has_begun_must_end_and_its_time_is_measured() {
 #[test]
 fn i18_a_run_that_begins_before_any_call_is_waited_for() {
     let mut world = world();
-    world.says(run(EventStatus::Acknowledged, 0, Some(240)));
+    world.says(run(HeartbeatRun::Began, 0, Some(240)));
     world.reads_all();
     assert_eq!((world.is_open(), world.due()), (false, Some(300)));
     world.lives_on();

@@ -1,6 +1,6 @@
 //! Actions of a sender on an alert that it created, named by the last segment of the path.
 
-use schemas::{Action, Amendment, EventStatus, Severity, Wish};
+use schemas::{Action, ActionRequest, Amendment, EventStatus, Severity};
 
 use super::{Object, priority};
 use crate::error::SourceError;
@@ -40,7 +40,7 @@ impl AlertAction<'_> {
             "close" => self.ended(EventStatus::Resolved, &body),
             "acknowledge" => self.ended(EventStatus::Acknowledged, &body),
             _ => {
-                let request = Wish {
+                let request = ActionRequest {
                     author: body.first(&["user", "source"])?,
                     action: self.action(&body)?,
                 };
@@ -196,7 +196,7 @@ impl AlertAction<'_> {
 }
 
 /// An action for the alert with this alias.
-pub(super) fn request_for(alias: &str, request: Wish) -> ParsedBody {
+pub(super) fn request_for(alias: &str, request: ActionRequest) -> ParsedBody {
     ParsedBody {
         action_requests: vec![SourceActionRequest {
             identity: vec!["alias".to_owned(), alias.to_owned()],
