@@ -162,6 +162,16 @@ fn an_alert_is_the_same_in_all_shapes_that_its_sender_has_for_it() {
         ("slack", &["healthchecks-down", "healthchecks-up"]),
         ("slack", &["uptime-kuma-down", "uptime-kuma-up"]),
         ("slack", &["checkmk-problem", "checkmk-recovery"]),
+        (
+            "slack",
+            &[
+                "state-between-bars-down",
+                "state-between-bars-up",
+                "interjection-down",
+                "interjection-up",
+            ],
+        ),
+        ("slack", &["degraded", "operational"]),
         ("oncall", &["uptime-kuma-down", "uptime-kuma-up"]),
         ("goalert", &["uptime-kuma-down", "uptime-kuma-up"]),
         ("statuscake", &["open", "as-json"]),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use schemas::{EventStatus, Severity};
+use schemas::EventStatus;
 
 use crate::error::SourceError;
 use crate::event::SourceEvent;
@@ -61,7 +61,7 @@ pub fn parse_with_query(query: &BTreeMap<String, String>, body: &[u8]) -> Result
         Some(dedup) => vec!["dedup", dedup],
         None => vec!["text", line.about_or(&name), &about_details],
     };
-    let mut event = SourceEvent::new(identity, status, Severity::Critical);
+    let mut event = SourceEvent::new(identity, status, line.severity_of_alarm());
     if let Some(word) = field("severity")? {
         event.add_label("severity", Some(word));
         event.ask_severity_by_label();

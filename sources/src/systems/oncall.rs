@@ -62,7 +62,7 @@ fn event(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     };
     let severity = match body.first(&["severity", "level"])? {
         Some(word) => severity::of_word(&word).unwrap_or(Severity::Unknown),
-        None => Severity::Critical,
+        None => line.severity_of_alarm(),
     };
     let mut event = SourceEvent::new(identity, status, severity);
     event.output = message;

@@ -212,3 +212,41 @@ fn c7_what_apprise_posts_as_json_and_xml_is_taken_by_its_source_and_the_generic_
         }
     }
 }
+
+/// The titles of Slack, OnCall, GoAlert and mails are read by the same rules.
+#[test]
+fn i2_titles_of_all_senders_with_nothing_but_a_text_open_and_end_one_alert() {
+    for (down, up, severity) in [
+        ("DOWN shop", "UP shop", "critical"),
+        ("DOWN | shop | 500", "UP | shop | 200", "critical"),
+        ("Oh no! shop is down", "Yay! shop is up again", "critical"),
+        ("shop is degraded", "shop is operational", "warning"),
+        ("[DEGRADED] shop", "[OPERATIONAL] shop", "warning"),
+    ] {
+        let mail = |title: &str| format!("From: monitor@shop.example\r\nSubject: {title}\r\n\r\ntext\r\n");
+        let title = |title: &str| json!({ "title": title, "message": "" }).to_string();
+        let text = |title: &str| json!({ "text": title }).to_string();
+        let summary = |title: &str, action: &str| json!({ "summary": title, "action": action }).to_string();
+        for (name, opening, end) in [
+            ("slack", text(down), text(up)),
+            ("oncall", title(down), title(up)),
+            ("goalert", summary(down, ""), summary(up, "close")),
+            ("email", mail(down), mail(up)),
+        ] {
+            let source = find(name).expect("a source");
+            let first = |body: &str| outcome(source, body.as_bytes())["events"][0].clone();
+            let (opened, ended) = (first(&opening), first(&end));
+            assert_eq!(opened["status"], "firing", "{name}: {down}");
+            assert_eq!(ended["status"], "resolved", "{name}: {up}");
+            assert_eq!(
+                opened["fingerprint"], ended["fingerprint"],
+                "{name}: {down} / {up}"
+            );
+            let is_rated_alike = !matches!(name, "slack" | "email") || severity == "warning";
+            assert!(
+                !is_rated_alike || opened["severity"] == severity,
+                "{name}: {opened}"
+            );
+        }
+    }
+}

@@ -8,7 +8,9 @@ pub(crate) fn of_word(word: &str) -> Option<Severity> {
     let severity = match word.trim().to_ascii_lowercase().as_str() {
         "information" | "info" | "informational" | "notice" | "debug" | "low" | "p4" | "p5" | "sev4"
         | "sev5" => Severity::Information,
-        "warning" | "warn" | "minor" | "average" | "medium" | "moderate" | "p3" | "sev3" => Severity::Warning,
+        "warning" | "warn" | "minor" | "average" | "medium" | "moderate" | "degraded" | "p3" | "sev3" => {
+            Severity::Warning
+        }
         "critical" | "crit" | "error" | "err" | "major" | "high" | "severe" | "page" | "p2" | "sev2" => {
             Severity::Critical
         }

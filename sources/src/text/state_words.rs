@@ -6,10 +6,11 @@
 //! brackets, in front of or behind a separator, behind a verb, in capitals. What explains a state (`due to …`, a status
 //! code) is left out where it follows the state, as it differs at the end.
 
-use schemas::EventStatus;
+use schemas::{EventStatus, Severity};
 
 use self::reading::Reading;
 use self::tokens::{Token, tokens};
+use super::severity;
 
 mod lexicon;
 #[cfg(test)]
@@ -43,6 +44,23 @@ impl LineState {
         let is_article = |word: &String| lexicon::ARTICLES.contains(&word.as_str());
         let is_generic = |word: &String| is_article(word) || lexicon::is_generic(word);
         words.iter().all(is_generic) && (words.is_empty() || !words.iter().all(is_article))
+    }
+
+    /// How bad it is by the word of the status; `None` of words that say no more than that there is a problem.
+    pub(crate) fn severity(&self) -> Option<Severity> {
+        let word = self.word.as_deref()?;
+        match word {
+            "degraded performance" | "partial outage" | "minor outage" => Some(Severity::Warning),
+            word => severity::of_word(word).filter(|_| lexicon::SEVERITIES.contains(&word)),
+        }
+    }
+
+    /// How bad it is where senders have nothing but alarms: a warning if the word of the status says so, and otherwise critical.
+    pub(crate) fn severity_of_alarm(&self) -> Severity {
+        match self.severity() {
+            Some(Severity::Warning) => Severity::Warning,
+            _ => Severity::Critical,
+        }
     }
 
     /// The subject, or the line itself if that is empty.

@@ -2,7 +2,8 @@
 
 use schemas::{EventStatus, Severity};
 
-use crate::text::{severity, state_words};
+use crate::text::severity;
+use crate::text::state_words::{self, LineState};
 
 /// The state in a subject.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,9 +56,10 @@ const DECORATION: &str = "*!:|.-–—";
 /// Parses a subject such as `[FIRING:1] Disk full`, `** PROBLEM Service Alert: web-1/http is CRITICAL **` or
 /// `Resolved in 5m: Disk full`.
 pub(crate) fn parse_subject(subject: &str) -> Result<SubjectState, Unclear> {
-    let first = divided(subject).and_then(|(word, rest)| Some((meaning(&word)?, rest)));
-    let Some(((status, first_severity), rest)) = first else {
-        return state_elsewhere(subject);
+    let line = state_words::state_of_line(without_passing_on(subject), None);
+    let first = divided(subject).and_then(|(word, rest)| Some((meaning(&word)?, word, rest)));
+    let Some(((status, first_severity), word, rest)) = first else {
+        return state_elsewhere(line);
     };
     let rest =
         rest.trim_matches(|character: char| character.is_whitespace() || DECORATION.contains(character));
@@ -69,21 +71,34 @@ pub(crate) fn parse_subject(subject: &str) -> Result<SubjectState, Unclear> {
     if about.is_empty() {
         return Err(Unclear::Name);
     }
+    // Words for a severity, such as "info", are no states elsewhere.
+    let mut words = line.about.split(|character: char| !character.is_alphanumeric());
+    let has_first = words
+        .find(|word| !word.is_empty())
+        .is_some_and(|first| first.to_lowercase() == word);
+    let about = match line.status {
+        Some(_) if !has_first && !line.about.is_empty() => line.about,
+        _ => {
+            let rest = state_words::state_of_line(rest, Some(status));
+            rest.about_or(about).to_owned()
+        }
+    };
     Ok(SubjectState {
         status,
         severity: last_severity.unwrap_or(first_severity),
-        about: about.to_owned(),
+        about,
     })
 }
 
 /// Parses a subject whose state is not its first word: `shop is DOWN`, `web-1/CPU load OK -> CRIT`.
-fn state_elsewhere(subject: &str) -> Result<SubjectState, Unclear> {
-    let line = state_words::state_of_line(without_passing_on(subject), None);
+fn state_elsewhere(line: LineState) -> Result<SubjectState, Unclear> {
     let status = line.status.ok_or(Unclear::State)?;
     if line.about.is_empty() {
         return Err(Unclear::Name);
     }
-    let by_word = line.word.as_deref().and_then(severity::of_word);
+    let by_word = line
+        .severity()
+        .or(line.word.as_deref().and_then(severity::of_word));
     Ok(SubjectState {
         status,
         severity: match status {
@@ -164,7 +179,7 @@ mod tests {
         use EventStatus::{Acknowledged, Firing, Resolved};
         for (about, subjects) in [
             (
-                "Service Alert: web-1/http",
+                "Service web-1/http",
                 &[
                     (
                         "** PROBLEM Service Alert: web-1/http is CRITICAL **",
@@ -214,6 +229,29 @@ mod tests {
                     ("shop is DOWN", Firing, Severity::Down),
                     ("Fwd: shop is back up", Resolved, Severity::Ok),
                     ("shop has recovered", Resolved, Severity::Ok),
+                    ("DOWN | shop | 500", Firing, Severity::Down),
+                    ("Fwd: UP | shop | 200", Resolved, Severity::Ok),
+                    ("DOWN shop", Firing, Severity::Down),
+                    ("UP shop", Resolved, Severity::Ok),
+                    ("[DEGRADED] shop", Firing, Severity::Warning),
+                    ("[OPERATIONAL] shop", Resolved, Severity::Ok),
+                    ("Degraded: shop", Firing, Severity::Warning),
+                    ("Degraded performance: shop", Firing, Severity::Warning),
+                    ("Operational: shop", Resolved, Severity::Ok),
+                    ("shop is degraded", Firing, Severity::Warning),
+                    ("shop is operational", Resolved, Severity::Ok),
+                    ("Oh no! shop is down", Firing, Severity::Down),
+                    ("Yay! shop is up again", Resolved, Severity::Ok),
+                    ("ALERT: shop is down", Firing, Severity::Down),
+                    ("INFO: shop is down", Firing, Severity::Down),
+                    ("RESOLVED: shop is up", Resolved, Severity::Ok),
+                ],
+            ),
+            (
+                "downloads",
+                &[
+                    ("DOWN | downloads | 500", Firing, Severity::Down),
+                    ("UP | downloads | 200", Resolved, Severity::Ok),
                 ],
             ),
             (
@@ -224,7 +262,7 @@ mod tests {
                 ],
             ),
             (
-                "\"cpu-high\" in EU (Frankfurt)",
+                "cpu-high in EU (Frankfurt)",
                 &[
                     (
                         "ALARM: \"cpu-high\" in EU (Frankfurt)",

@@ -2,7 +2,6 @@
 
 use schemas::{EventStatus, Severity};
 
-use crate::text::severity;
 use crate::text::state_words::{self, LineState, state_of_line};
 
 /// Words in front of a colon, or titles of fields, that say what a message is about, in lower case.
@@ -41,18 +40,6 @@ const SUBJECTS: [&str; 34] = [
     "trigger",
     "url",
     "website",
-];
-
-/// Such words of a severity are ones that tools say as a state, too.
-const SEVERITIES: [&str; 8] = [
-    "critical",
-    "crit",
-    "warning",
-    "warn",
-    "down",
-    "error",
-    "emergency",
-    "unknown",
 ];
 
 /// What a message says.
@@ -133,11 +120,7 @@ fn standing(stated: Option<&LineState>, by_color: ByColor, by_picture: ByColor) 
             .or(by_picture)
             .unwrap_or((EventStatus::Firing, Severity::Unknown));
     };
-    let word = line_state
-        .word
-        .as_deref()
-        .filter(|word| SEVERITIES.contains(word));
-    let by_word = word.and_then(severity::of_word).unwrap_or(Severity::Unknown);
+    let by_word = line_state.severity().unwrap_or(Severity::Unknown);
     let severity = match of_color {
         // Green, though its words say that it burns: that is only the color of the sender.
         Severity::Ok | Severity::Unknown => by_word,

@@ -3,6 +3,16 @@
 use EventStatus::{Acknowledged, Firing, Resolved};
 use schemas::EventStatus;
 
+mod explanations;
+mod interjections;
+mod pictures;
+mod places;
+
+pub(super) use explanations::{ERRORS, HTTP_PHRASES, REASONS, is_http_status};
+pub(super) use interjections::INTERJECTIONS;
+pub(super) use pictures::{is_picture, state_of_picture};
+pub(super) use places::{BEFORE_UP, BEHIND_UP, FIRST_WORDS};
+
 /// What a word says of a problem, and how much it counts where a line has several: `[RESOLVED] shop is down` has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
@@ -12,6 +22,26 @@ pub(super) struct Meaning {
     pub(super) is_ordinary: bool,
 }
 
+/// States that are words for a severity, too.
+pub(super) const SEVERITIES: [&str; 9] = [
+    "critical",
+    "crit",
+    "warning",
+    "warn",
+    "degraded",
+    "down",
+    "error",
+    "emergency",
+    "unknown",
+];
+/// States of several words.
+pub(super) const PHRASES: [&str; 5] = [
+    "degraded performance",
+    "partial outage",
+    "major outage",
+    "minor outage",
+    "no data",
+];
 /// How much a word counts; the last one counts most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
@@ -42,7 +72,7 @@ const KINDS: [&str; 15] = [
     "fehler",
     "warnung",
 ];
-const ILL: [&str; 23] = [
+const ILL: [&str; 28] = [
     "down",
     "critical",
     "crit",
@@ -66,6 +96,11 @@ const ILL: [&str; 23] = [
     "failing",
     "missed",
     "attention",
+    "degraded performance",
+    "partial outage",
+    "major outage",
+    "minor outage",
+    "no data",
 ];
 const WELL: [&str; 13] = [
     "up",
@@ -151,62 +186,6 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
     }
 }
 
-/// The state that a picture means: characters, or a name between colons as Slack and Mattermost have it.
-pub(super) fn state_of_picture(picture: &str) -> Option<EventStatus> {
-    const ILL: [&str; 17] = [
-        "x",
-        "red_circle",
-        "rotating_light",
-        "fire",
-        "no_entry",
-        "octagonal_sign",
-        "warning",
-        "exclamation",
-        "bangbang",
-        "large_orange_circle",
-        "orange_circle",
-        "sos",
-        "boom",
-        "heavy_exclamation_mark",
-        "no_entry_sign",
-        "red_square",
-        "large_red_square",
-    ];
-    const WELL: [&str; 11] = [
-        "white_check_mark",
-        "heavy_check_mark",
-        "large_green_circle",
-        "green_circle",
-        "ballot_box_with_check",
-        "ok",
-        "+1",
-        "thumbsup",
-        "green_heart",
-        "ok_hand",
-        "large_green_square",
-    ];
-    if let Some(name) = picture.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')) {
-        return match name {
-            name if ILL.contains(&name) => Some(Firing),
-            name if WELL.contains(&name) => Some(Resolved),
-            _ => None,
-        };
-    }
-    picture.chars().find_map(|character| match character {
-        '🔴' | '❌' | '✖' | '🚨' | '🔥' | '⛔' | '🛑' | '⚠' | '❗' | '‼' | '🟠' | '🟥' | '💥' | '🆘'
-        | '🚫' => Some(Firing),
-        '✅' | '✔' | '🟢' | '👍' | '🆗' | '💚' | '☑' | '🟩' => Some(Resolved),
-        _ => None,
-    })
-}
-
-/// Whether a character is a picture, a sign or a part of one.
-pub(super) fn is_picture(character: char) -> bool {
-    matches!(character,
-        '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}'
-        | '\u{200d}' | '\u{20e3}' | '\u{203c}' | '\u{2049}' | '\u{fe0e}' | '\u{fe0f}')
-}
-
 /// Verbs between a subject and its state.
 pub(super) const VERBS: [&str; 25] = [
     "is", "are", "was", "were", "needs", "went", "goes", "has", "have", "had", "got", "came", "comes",
@@ -214,7 +193,7 @@ pub(super) const VERBS: [&str; 25] = [
     "it's",
 ];
 /// What may stand between such a verb and the state.
-pub(super) const ADVERBS: [&str; 18] = [
+pub(super) const ADVERBS: [&str; 20] = [
     "now",
     "back",
     "been",
@@ -231,6 +210,8 @@ pub(super) const ADVERBS: [&str; 18] = [
     "returned",
     "manually",
     "entered",
+    "experiencing",
+    "completely",
     "come",
     "from",
 ];
@@ -239,7 +220,7 @@ pub(super) const PLACES: [&str; 8] = ["on", "in", "at", "for", "of", "auf", "von
 
 /// Words of titles that tools give to all their messages, and names of such tools. A title that has no others does not tell
 /// one alert from another.
-const GENERIC: [&str; 67] = [
+const GENERIC: [&str; 68] = [
     "alert",
     "alerts",
     "alerting",
@@ -307,6 +288,7 @@ const GENERIC: [&str; 67] = [
     "violation",
     "additional",
     "details",
+    "performance",
 ];
 
 /// Words beside them that tell nothing either. Alone they are names: `A is down`.
@@ -319,139 +301,8 @@ pub(super) fn is_generic(word: &str) -> bool {
     GENERIC.contains(&word)
 }
 
-/// How explanations begin that stand behind a state.
-pub(super) const REASONS: [&str; 50] = [
-    "due",
-    "because",
-    "after",
-    "since",
-    "reason",
-    "timeout",
-    "timed",
-    "connect",
-    "connection",
-    "request",
-    "getaddrinfo",
-    "http",
-    "https",
-    "status",
-    "code",
-    "success",
-    "socket",
-    "read",
-    "ssl",
-    "tls",
-    "certificate",
-    "dns",
-    "econnrefused",
-    "etimedout",
-    "econnreset",
-    "enotfound",
-    "no",
-    "could",
-    "cannot",
-    "can't",
-    "unable",
-    "failed",
-    "invalid",
-    "unexpected",
-    "expected",
-    "bad",
-    "gateway",
-    "internal",
-    "service",
-    "too",
-    "response",
-    "responded",
-    "keyword",
-    "packet",
-    "ping",
-    "with",
-    "by",
-    "downtime",
-    "duration",
-    "lasted",
-];
-
-/// How the errors begin that stand behind a separator: `[DOWN] shop - Connection refused`. Each is one word, or one and what
-/// follows it; `#` is a number.
-pub(super) const ERRORS: [(&str, &str); 20] = [
-    ("timeout", ""),
-    ("timed", "out"),
-    ("econnrefused", ""),
-    ("econnreset", ""),
-    ("etimedout", ""),
-    ("enotfound", ""),
-    ("getaddrinfo", ""),
-    ("connect", "econnrefused"),
-    ("connect", "etimedout"),
-    ("connection", "refused"),
-    ("connection", "reset"),
-    ("connection", "timed"),
-    ("connection", "timeout"),
-    ("connection", "closed"),
-    ("request", "timed"),
-    ("request", "timeout"),
-    ("request", "failed"),
-    ("http", "#"),
-    ("status", "#"),
-    ("#", "ok"),
-];
-
-/// What makes of "up" a verb or a noun: "set up", "follow up".
-pub(super) const BEFORE_UP: [&str; 48] = [
-    "set",
-    "setting",
-    "start",
-    "starting",
-    "follow",
-    "following",
-    "back",
-    "backing",
-    "clean",
-    "cleaning",
-    "sign",
-    "look",
-    "speed",
-    "warm",
-    "warming",
-    "wake",
-    "power",
-    "catch",
-    "ramp",
-    "spin",
-    "spinning",
-    "scale",
-    "scaling",
-    "build",
-    "pick",
-    "pop",
-    "push",
-    "queue",
-    "queued",
-    "filling",
-    "fill",
-    "boot",
-    "booting",
-    "bring",
-    "mark",
-    "mix",
-    "mock",
-    "roll",
-    "round",
-    "run",
-    "show",
-    "shut",
-    "sum",
-    "time",
-    "top",
-    "turn",
-    "wind",
-    "wrap",
-];
-
 /// Words that say of how many something holds, or that it is a condition: "only 1 of 3 is up", "until it is up".
-pub(super) const RESTRICTIONS: [&str; 25] = [
+pub(super) const RESTRICTIONS: [&str; 26] = [
     "no",
     "not",
     "none",
@@ -475,6 +326,7 @@ pub(super) const RESTRICTIONS: [&str; 25] = [
     "while",
     "before",
     "partially",
+    "partly",
     "should",
     "kein",
 ];

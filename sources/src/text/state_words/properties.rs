@@ -6,7 +6,7 @@ use schemas::EventStatus;
 use super::*;
 
 /// How titles say a state around what they are about, at the beginning and at the end of a problem.
-const SHAPES: [(&str, &str); 14] = [
+const SHAPES: [(&str, &str); 23] = [
     ("[FIRING:1] NAME", "[RESOLVED] NAME"),
     ("[NAME] [🔴 Down] timeout", "[NAME] [✅ Up] 200 - OK"),
     ("NAME is DOWN.", "NAME is UP."),
@@ -27,6 +27,15 @@ const SHAPES: [(&str, &str); 14] = [
     ("NAME has failed", "NAME has recovered"),
     ("🔥 Firing: NAME", "✅ Resolved - NAME"),
     ("Monitor is DOWN: NAME", "Monitor is UP: NAME"),
+    ("DOWN NAME", "UP NAME"),
+    ("DOWN | NAME | 500", "UP | NAME | 200"),
+    ("NAME | DOWN | 503 Service Unavailable", "NAME | UP | 200 OK"),
+    ("prod - DOWN - NAME", "prod - UP - NAME"),
+    ("Oh no! NAME is down", "Yay! NAME is up again"),
+    ("NAME is down, oh no!", "NAME is back :)"),
+    ("NAME is degraded", "NAME is operational"),
+    ("Degraded performance: NAME", "Operational: NAME"),
+    ("DOWN: NAME (500)", "UP: NAME (200)"),
 ];
 
 /// A name of words that say no state and no more than any other word does.

@@ -5,6 +5,8 @@ use schemas::EventStatus;
 use super::lexicon::Meaning;
 use super::tokens::{Kind, Token};
 
+mod explanations;
+mod interjections;
 mod places;
 mod predicates;
 mod tag;
@@ -24,8 +26,20 @@ impl<'t> Reading<'t> {
     /// Finds the states of a line.
     pub(super) fn of(tokens: Vec<Token<'t>>, hint: Option<EventStatus>) -> Self {
         let is_read = |token: &Token<'_>| token.kind != Kind::Picture;
+        let tokens: Vec<_> = tokens.into_iter().filter(is_read).collect();
+        let plain = interjections::without(&tokens);
+        if plain.len() < tokens.len() {
+            let reading = Self::of_tokens(plain.to_vec(), hint);
+            if reading.state.is_some() {
+                return reading;
+            }
+        }
+        Self::of_tokens(tokens, hint)
+    }
+
+    fn of_tokens(tokens: Vec<Token<'t>>, hint: Option<EventStatus>) -> Self {
         let mut reading = Self {
-            tokens: tokens.into_iter().filter(is_read).collect(),
+            tokens,
             end: usize::MAX,
             state: None,
             hint,
@@ -37,6 +51,8 @@ impl<'t> Reading<'t> {
         reading.of_incidents();
         reading.behind_verbs();
         reading.in_front_of_comma();
+        reading.in_front_of_parenthesis();
+        reading.middle_segments();
         reading.last_segment();
         reading.last_word();
         reading.runs();

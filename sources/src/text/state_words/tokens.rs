@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use schemas::EventStatus;
 
-use super::lexicon::{is_picture, state_of_picture};
+use super::lexicon::{PHRASES, is_picture, state_of_picture};
 
 /// A part of a line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind,
     /// As it stands there; of a tag, what is in the brackets.
@@ -76,6 +76,7 @@ fn next(rest: &str) -> (Kind, usize) {
     if let Some(length) = tag(rest) {
         return (Kind::Tag, length);
     }
+    let words = phrase(rest);
     let mut ends = rest.char_indices().map(|(at, character)| {
         let is_end = character.is_whitespace()
             || is_picture(character)
@@ -83,7 +84,7 @@ fn next(rest: &str) -> (Kind, usize) {
         (at, is_end)
     });
     let length = ends
-        .find(|(at, is_end)| *is_end && *at > 0)
+        .find(|(at, is_end)| *is_end && *at > 0 && *at >= words)
         .map_or(rest.len(), |(at, _)| at);
     let text = &rest[..length];
     let is_mark = |character: char| {
@@ -117,6 +118,16 @@ fn picture(rest: &str) -> Option<usize> {
             .all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+'));
     let is_closed = rest[name.len() + 1..].starts_with(':');
     (is_name && is_closed).then_some(name.len() + 2)
+}
+
+/// How many bytes the state of several words has with which the line begins; 0 if it begins with none.
+fn phrase(rest: &str) -> usize {
+    let is_first = |phrase: &&&str| {
+        let is_same = |(found, _): &(&str, &str)| found.eq_ignore_ascii_case(phrase);
+        let split = rest.split_at_checked(phrase.len()).filter(is_same);
+        split.is_some_and(|(_, behind)| !behind.starts_with(char::is_alphanumeric))
+    };
+    PHRASES.iter().find(is_first).map_or(0, |phrase| phrase.len())
 }
 
 /// What makes a tag bold: `*[OK] shop*`.
@@ -212,6 +223,24 @@ impl Token<'_> {
         unit.len() < self.word.len()
             && !self.text.starts_with('#')
             && matches!(unit, "s" | "m" | "h" | "d" | "ms" | "sec" | "min")
+    }
+
+    /// Whether an exclamation mark at its end sets it apart from what follows: `DOWN! shop`.
+    pub(super) fn is_exclaimed(&self) -> bool {
+        self.kind == Kind::Word && self.text.trim_end_matches(['*', '"', '”']).ends_with('!')
+    }
+
+    /// `120ms`, `1.5ms`.
+    pub(super) fn is_response_time(&self) -> bool {
+        self.word.strip_suffix("ms").is_some_and(|number| {
+            number.starts_with(|first: char| first.is_ascii_digit())
+                && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        })
+    }
+
+    /// `:(`, `;-)`.
+    pub(super) fn is_emoticon(&self) -> bool {
+        self.kind == Kind::Mark && self.text.starts_with([':', ';']) && self.text.ends_with(['(', ')'])
     }
 
     /// `(down)`.

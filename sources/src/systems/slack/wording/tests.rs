@@ -127,3 +127,33 @@ fn the_color_says_how_bad_it_is_and_else_the_word() {
     assert_eq!(of("[FIRING] disk", "", GOOD).status, EventStatus::Firing);
     assert_eq!(of("disk", "", None).severity, Severity::Unknown);
 }
+
+#[test]
+fn i2_the_state_is_left_out_wherever_it_stands() {
+    for (down, up, severity) in [
+        ("DOWN shop", "UP shop", Severity::Down),
+        ("DOWN | shop | 500", "UP | shop | 200", Severity::Down),
+        ("shop | DOWN | 500", "shop | UP | 200", Severity::Down),
+        ("Oh no! shop is down", "Yay! shop is up again", Severity::Down),
+        ("shop is degraded", "shop is operational", Severity::Warning),
+        (
+            "Degraded performance: shop",
+            "Operational: shop",
+            Severity::Warning,
+        ),
+    ] {
+        let (begun, ended) = (of(down, "", None), of(up, "", None));
+        assert_eq!(
+            (begun.status, begun.severity),
+            (EventStatus::Firing, severity),
+            "{down}"
+        );
+        assert_eq!(ended.status, EventStatus::Resolved, "{up}");
+        assert_eq!(begun.identity, ended.identity, "{down} / {up}");
+        assert!(!begun.is_guessed && !ended.is_guessed, "{down}");
+        // Below a title of a tool.
+        let (begun, ended) = (of("Acme monitor", down, None), of("Acme monitor", up, None));
+        assert_eq!(begun.identity, ended.identity, "{down} / {up}");
+        assert_eq!(ended.status, EventStatus::Resolved, "{up}");
+    }
+}

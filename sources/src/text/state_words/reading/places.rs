@@ -6,8 +6,8 @@ use super::Reading;
 use super::predicates::Negation;
 use super::tag::state_of_tag;
 use crate::text::state_words::lexicon::{
-    ADVERBS, ARTICLES, BEFORE_UP, DEGREES, ERRORS, INCIDENTS, JOB_ENDS, Meaning, NUMBERED, PLACES, Rank,
-    VERBS, meaning,
+    ADVERBS, BEFORE_UP, BEHIND_UP, DEGREES, FIRST_WORDS, INCIDENTS, JOB_ENDS, Meaning, PLACES, Rank, VERBS,
+    meaning,
 };
 use crate::text::state_words::tokens::Kind;
 
@@ -73,7 +73,8 @@ impl Reading<'_> {
     /// was such a segment, so that another may follow it: `Resolved: Incident: disk`.
     pub(super) fn first_segment(&mut self) -> bool {
         let (from, len) = (self.first(), self.len());
-        let separator = (from..len).find(|at| self.is_mark(*at) || self.tokens[*at].ends_segment());
+        let separator =
+            (from..len).find(|at| self.separates(*at) || (*at + 1 < len && self.tokens[*at].is_exclaimed()));
         if let Some(at) = separator {
             let end = if self.is_mark(at) { at } else { at + 1 };
             let behind = self.names_something(at + 1, len);
@@ -90,15 +91,43 @@ impl Reading<'_> {
         let Some(found) = meaning(self.word(from)) else {
             return false;
         };
-        let is_hinted = self.hint == Some(EventStatus::Resolved);
-        let is_marked = self.tokens[from].is_in_parentheses();
-        let is_loud = self.is_loud(from) && (is_hinted || self.word(from) != "up");
-        let says_state = is_loud || (is_marked && !found.is_ordinary);
-        if says_state && !self.tokens[from].is_state && self.names_something(from + 1, len) {
-            self.record(found, self.word(from).to_owned());
-            self.remove(from);
+        let is_one = |word: &str| matches!(word, "up" | "down");
+        let is_part = is_one(self.word(from)) && BEHIND_UP.contains(&self.word(from + 1));
+        let is_marked = self.tokens[from].is_in_parentheses() && !found.is_ordinary;
+        let is_capital = self.is_loud(from) || (self.is_all_loud() && FIRST_WORDS.contains(&self.word(from)));
+        let is_hinted = self.hint.is_some() && FIRST_WORDS.contains(&self.word(from));
+        let says_state = !is_part && (is_capital || is_marked);
+        if (!says_state && (is_part || !is_hinted)) || !self.names_something(from + 1, len) {
+            return false;
         }
-        false
+        // What a color contradicts is no state, but the same line with another color is about the same.
+        if says_state || self.hint == Some(found.status) {
+            self.record(found, self.word(from).to_owned());
+        }
+        self.remove(from);
+        let next = meaning(self.word(from + 1));
+        self.is_loud(from + 1) && next.is_some_and(|next| next.status == found.status)
+    }
+
+    /// `shop | DOWN | 500`, `prod - CRITICAL - disk of db-1`.
+    pub(super) fn middle_segments(&mut self) {
+        let len = self.len();
+        let separators: Vec<usize> = (0..len).filter(|at| self.separates(*at)).collect();
+        for pair in separators.windows(2) {
+            let (from, at) = (pair[0] + 1, pair[1]);
+            let end = at + usize::from(!self.is_mark(at));
+            let is_clear = |at: usize| {
+                let found = meaning(self.word(at));
+                let is_color = matches!(self.word(at), "red" | "green" | "clear" | "attention");
+                self.is_loud(at) || found.is_none_or(|found| !found.is_ordinary && !is_color)
+            };
+            let is_new = (from..end).any(|at| !self.tokens[at].is_state && meaning(self.word(at)).is_some());
+            let is_inner = self.names_something(0, from) && self.names_something(at + 1, len);
+            if is_new && is_inner && (from..end).all(is_clear) && self.is_all_state(from, end, false) {
+                self.take(from, end);
+                self.cut_error();
+            }
+        }
     }
 
     /// `Heartbeat missed: nightly`, `Node offline: web-1`.
@@ -139,6 +168,32 @@ impl Reading<'_> {
         }
     }
 
+    /// `core-sw-1 Ping (Ping) Down (Request timed out)`.
+    pub(super) fn in_front_of_parenthesis(&mut self) {
+        let is_named = |at: &usize| {
+            let token = &self.tokens[*at];
+            let found = meaning(&token.word).filter(|found| found.rank == Rank::Check && !found.is_ordinary);
+            let is_capital = token.text.starts_with(char::is_uppercase);
+            let is_verb = token.word == "up" && BEFORE_UP.contains(&self.word(*at - 1));
+            let is_before = self.tokens[*at + 1].text.starts_with('(');
+            found.is_some() && !token.is_state && is_capital && is_before && !is_verb
+        };
+        let Some(at) = (1..self.len().saturating_sub(1)).find(is_named) else {
+            return;
+        };
+        let Some(found) = meaning(self.word(at)) else {
+            return;
+        };
+        let is_restricted = found.status == EventStatus::Resolved && self.is_restricted(at);
+        if self.names_something(0, at) && !is_restricted && self.verb_before(at).is_none() {
+            self.record(found, self.word(at).to_owned());
+            self.remove(at);
+            if self.explains(at + 1) {
+                self.end = self.end.min(at + 1);
+            }
+        }
+    }
+
     /// `Incident opened for shop`, `cpu alarm raised`, `cpu alarm cleared`.
     pub(super) fn of_incidents(&mut self) {
         for at in 1..self.len() {
@@ -152,51 +207,6 @@ impl Reading<'_> {
                 self.remove(at);
                 self.cut_reason(at + 1);
                 return;
-            }
-        }
-    }
-
-    /// `[DOWN] shop - Connection refused`: the text behind the last separator is an error, if the state in front is of
-    /// a check.
-    pub(super) fn cut_error(&mut self) {
-        let is_of_check = self
-            .state
-            .as_ref()
-            .is_some_and(|(found, _)| found.rank == Rank::Check);
-        let len = self.len();
-        let Some(at) = (0..len)
-            .rev()
-            .find(|at| self.is_mark(*at))
-            .filter(|_| is_of_check)
-        else {
-            return;
-        };
-        let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-        let is = |at: usize, pattern: &str| match pattern {
-            "#" => is_number(self.word(at)),
-            word => self.word(at) == word,
-        };
-        let is_error =
-            |(first, second): &(&str, &str)| is(at + 1, first) && (second.is_empty() || is(at + 2, second));
-        if at > 0 && at + 1 < len && self.names_something(0, at) && ERRORS.iter().any(is_error) {
-            self.end = self.end.min(at);
-        }
-    }
-
-    /// `Build #42 of shop failed`: the number of the run differs at the end.
-    pub(super) fn runs(&mut self) {
-        if self.state.is_none() {
-            return;
-        }
-        for at in 1..self.len() {
-            let is_run = self.tokens[at].is_number_of_run() && NUMBERED.contains(&self.word(at - 1));
-            let names_more = (0..self.len()).any(|other| {
-                let word = self.word(other);
-                let is_little = word.is_empty() || PLACES.contains(&word) || ARTICLES.contains(&word);
-                !self.tokens[other].is_state && !is_little && other != at && other != at - 1
-            });
-            if is_run && names_more {
-                self.remove(at);
             }
         }
     }
@@ -235,7 +245,7 @@ impl Reading<'_> {
     /// `shop is back up!`, `An alert for shop has been triggered due to …`, `disk is critical on db-1`.
     pub(super) fn behind_verbs(&mut self) {
         for at in 1..self.len() {
-            let Some(found) = meaning(self.word(at)) else {
+            let Some(found) = meaning(self.word(at)).or_else(|| self.meaning_of_back(at)) else {
                 continue;
             };
             let Some((from, negation)) = self.verb_before(at) else {
@@ -252,7 +262,8 @@ impl Reading<'_> {
                 (Negation::None, status) => status,
                 (Negation::Not | Negation::NoLonger, EventStatus::Resolved) => EventStatus::Firing,
                 (Negation::NoLonger, _) => EventStatus::Resolved,
-                (Negation::Not, _) => continue,
+                (Negation::Partly, EventStatus::Firing) => EventStatus::Firing,
+                (Negation::Not | Negation::Partly, _) => continue,
             };
             let is_restricted = status == EventStatus::Resolved && self.is_restricted(from);
             if !says_state || is_restricted || from == 0 || !self.may_end_at(at) {
@@ -271,12 +282,22 @@ impl Reading<'_> {
         }
     }
 
+    /// `shop is back!`, where the clause ends with it.
+    fn meaning_of_back(&self, at: usize) -> Option<Meaning> {
+        let is_end = self.may_end_at(at) && !PLACES.contains(&self.word(at + 1));
+        (self.word(at) == "back" && is_end).then_some(Meaning {
+            status: EventStatus::Resolved,
+            rank: Rank::Check,
+            is_ordinary: false,
+        })
+    }
+
     /// `shop: DOWN`, `my-job - #42 Back to normal after 3 min`.
     pub(super) fn last_segment(&mut self) {
         let len = self.len();
         let Some(at) = (0..len).rev().find(|at| {
             let is_inner = *at + 1 < len;
-            is_inner && (self.is_mark(*at) || self.tokens[*at].ends_segment())
+            is_inner && self.separates(*at)
         }) else {
             return;
         };
@@ -300,10 +321,9 @@ impl Reading<'_> {
     /// `shop DOWN`, `shop recovered`; and with a color that says the same, `shop up`.
     pub(super) fn last_word(&mut self) {
         let len = self.len();
-        let Some(at) = (0..len)
-            .rev()
-            .find(|at| self.tokens[*at].kind == Kind::Word && !self.tokens[*at].word.is_empty())
-        else {
+        let Some(at) = (0..len).rev().find(|at| {
+            self.tokens[*at].kind == Kind::Word && !matches!(self.word(*at), "" | "again" | "now")
+        }) else {
             return;
         };
         let Some(found) = meaning(self.word(at)) else {
@@ -318,17 +338,20 @@ impl Reading<'_> {
         let is_infinitive = matches!(before.as_str(), "be" | "to" | "being" | "not");
         let is_job_end = JOB_ENDS.contains(&word.as_str());
         let is_needy = NEEDS_A_VERB.contains(&word.as_str());
-        let is_hinted = self.hint == Some(found.status) && (is_needy || is_job_end);
+        let is_hinted = self.hint.is_some() && (is_needy || is_job_end);
         let is_job = is_job_end && self.is_about_job(at);
         let is_clear = !found.is_ordinary && (!is_needy || self.tokens[at].is_in_parentheses());
         let is_capital = self.is_loud(at) || (self.is_all_loud() && self.tokens[at].is_loud());
         let is_named = matches!(before.as_str(), "state" | "status");
-        let says_state = is_clear || is_hinted || is_job || (is_capital && (!found.is_ordinary || is_named));
-        if !says_state || is_restricted || is_verb || is_infinitive {
+        let says_state = is_clear || is_job || (is_capital && (!found.is_ordinary || is_named));
+        if !(says_state || is_hinted) || is_restricted || is_verb || is_infinitive {
             return;
         }
-        self.record(found, word);
-        self.remove(at);
+        // What a color contradicts is no state, but the same line with another color is about the same.
+        if says_state || self.hint == Some(found.status) {
+            self.record(found, word);
+        }
+        (at..len).for_each(|at| self.remove(at));
         // `RECOVERY (UP)`.
         let first = meaning(&before).filter(|first| first.status == found.status);
         if let Some(first) = first
@@ -356,35 +379,5 @@ impl Reading<'_> {
                 self.remove(at);
             }
         }
-    }
-
-    /// Cuts off the explanation of the state that ends in front of this place, here or behind the subject.
-    pub(super) fn cut_reason(&mut self, behind: usize) {
-        if behind >= self.len() {
-            return;
-        }
-        let is_joined = self.tokens[behind].kind == Kind::Word && PLACES.contains(&self.word(behind));
-        if !is_joined && self.explains(behind) {
-            self.end = behind;
-            return;
-        }
-        let is_number = |at: usize| self.word(at).starts_with(|first: char| first.is_ascii_digit());
-        let is_while = |at: usize| self.tokens[at].is_duration() || self.word(at).contains(':');
-        let is_time = |at: usize| match self.word(at) {
-            "for" | "at" => is_number(at + 1),
-            "in" => is_number(at + 1) && is_while(at + 1),
-            _ => false,
-        };
-        let found = (behind..self.len()).find(|at| {
-            let next = self.word(*at + 1);
-            match self.word(*at) {
-                "due" => next == "to",
-                "because" => true,
-                "reason" => self.tokens[*at].ends_segment(),
-                "it" => next == "was",
-                _ => is_time(*at),
-            }
-        });
-        self.end = self.end.min(found.unwrap_or(usize::MAX));
     }
 }

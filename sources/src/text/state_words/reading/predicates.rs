@@ -69,6 +69,11 @@ impl Reading<'_> {
                 .all(|token| meaning(&token.word).is_some() || is_filler(token))
     }
 
+    /// Whether what stands here, or what ends here, is set apart from what follows.
+    pub(super) fn separates(&self, at: usize) -> bool {
+        self.is_mark(at) || self.tokens.get(at).is_some_and(Token::ends_segment)
+    }
+
     /// Whether a word is in capitals, in a line that is not.
     pub(super) fn is_loud(&self, at: usize) -> bool {
         !self.is_all_loud() && self.tokens.get(at).is_some_and(Token::is_loud)
@@ -87,6 +92,7 @@ impl Reading<'_> {
             at -= 1;
             match self.word(at) {
                 "not" | "nicht" => negation = Negation::Not,
+                "partially" | "partly" => negation = Negation::Partly,
                 "longer" if at > 0 && self.word(at - 1) == "no" => {
                     negation = Negation::NoLonger;
                     at -= 1;
@@ -156,4 +162,6 @@ pub(super) enum Negation {
     None,
     Not,
     NoLonger,
+    /// Of some of it.
+    Partly,
 }

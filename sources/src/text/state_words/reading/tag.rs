@@ -1,6 +1,8 @@
 //! States in brackets.
 
-use crate::text::state_words::lexicon::{self, ADVERBS, ARTICLES, Meaning, PLACES, Rank, VERBS, meaning};
+use crate::text::state_words::lexicon::{
+    self, ADVERBS, ARTICLES, DEGREES, Meaning, PLACES, Rank, VERBS, meaning,
+};
 use crate::text::state_words::tokens::{self};
 
 /// The state in brackets, its word, and the rest of the text in them.
@@ -30,6 +32,7 @@ pub(super) fn state_of_tag(inner: &str) -> Option<(Meaning, String, String)> {
             || meaning(word).is_some()
             || lexicon::is_generic(word)
             || ARTICLES.contains(&word.as_str())
+            || DEGREES.contains(&word.as_str())
             || VERBS.contains(&word.as_str())
             || ADVERBS.contains(&word.as_str())
     };
