@@ -67,8 +67,10 @@ fn event(incident: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         .first(&["resource_display_name", "resource_name", "resource_id"])?
         .unwrap_or_else(|| event.name.clone());
     event.output = incident.text("summary")?.unwrap_or_default();
-    if let Some(documentation) = incident.member("documentation") {
-        document(&mut event, &documentation)?;
+    match incident.member("documentation") {
+        Some(documentation) => document(&mut event, &documentation)?,
+        // Incidents of the time before version 1.2 have a text.
+        None => event.add_annotation("documentation", incident.flat("documentation")),
     }
     event.add_label("condition", incident.text("condition_name")?);
     event.add_label("project", incident.text("scoping_project_id")?);

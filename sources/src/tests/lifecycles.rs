@@ -250,3 +250,12 @@ fn i2_titles_of_all_senders_with_nothing_but_a_text_open_and_end_one_alert() {
         }
     }
 }
+
+#[test]
+fn the_documentation_of_a_gcp_policy_may_be_a_text() {
+    let event = first("gcp", "documentation-as-text");
+    assert_eq!(
+        event["annotations"]["documentation"],
+        "see the runbook: https://wiki.example.org/5xx"
+    );
+}
