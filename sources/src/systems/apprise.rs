@@ -1,7 +1,8 @@
 //! Apprise: what its services `json://`, `xml://` and `form://` post.
 //! <https://appriseit.com/services/json/>, <https://appriseit.com/services/xml/>, <https://appriseit.com/services/form/>
 //!
-//! Identity: the title; without a title, the message.
+//! Identity: the title without the words of a state; without a title, the message. A title that a tool gives to all its
+//! messages identifies nothing: there the message counts, too.
 
 use std::borrow::Cow;
 
@@ -14,6 +15,7 @@ use crate::formats::json::{self, Object};
 use crate::formats::{lenient, xml};
 use crate::parsed::ParsedBody;
 use crate::source::{POST_PUT_AND_GET, Source};
+use crate::text::state_words;
 
 /// The entry of this source in the registry.
 pub(crate) const SOURCE: Source = Source {
@@ -74,15 +76,26 @@ fn notification(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
         None => body.needed(&["title"], TEXT)?,
     };
     let kind = body.needed(&["MessageType", "type"], TYPES)?;
+    let text = message.as_deref().filter(|_| title.is_some()).unwrap_or_default();
     let (status, severity) = match kind.to_ascii_lowercase().as_str() {
         "failure" => (EventStatus::Firing, Severity::Critical),
         "warning" => (EventStatus::Firing, Severity::Warning),
-        "info" => (EventStatus::Firing, Severity::Information),
+        // The type of what names none: Uptime Kuma has it for "up" and "down".
+        "info" => by_words(&name, text).unwrap_or((EventStatus::Firing, Severity::Information)),
         "success" => (EventStatus::Resolved, Severity::Ok),
         _ => return Err(body.refuse(&["MessageType", "type"], &kind, TYPES)),
     };
+    let line = state_words::state_of_line(&name, Some(status));
+    let about = state_words::without_states(text, Some(status));
     let kind_of_name = if title.is_some() { "title" } else { "message" };
-    let mut event = SourceEvent::new([kind_of_name, &name], status, severity);
+    let identity = match line.is_generic() {
+        true => vec![kind_of_name, line.about_or(&name), &about],
+        false => vec![kind_of_name, line.about_or(&name)],
+    };
+    let mut event = SourceEvent::new(identity, status, severity);
+    if line.status.is_some() || line.is_generic() {
+        event.warn_of_end(line.about_or(&name));
+    }
     event.source = "apprise".to_owned();
     event.output = message.unwrap_or_default();
     event.object = name.clone();
@@ -92,6 +105,18 @@ fn notification(body: &Object<'_, '_>) -> Result<SourceEvent, SourceError> {
     }
     event.ask_by_labels();
     Ok(event)
+}
+
+/// How things stand by the title, or else by the first line of the text that says so.
+fn by_words(title: &str, text: &str) -> Option<(EventStatus, Severity)> {
+    let lines = std::iter::once(title).chain(text.lines());
+    let stated = lines
+        .map(|line| state_words::state_of_line(line, None))
+        .find(|line| line.status.is_some())?;
+    match stated.status? {
+        EventStatus::Resolved => Some((EventStatus::Resolved, Severity::Ok)),
+        status => Some((status, stated.severity_of_alarm())),
+    }
 }
 
 #[cfg(test)]

@@ -226,12 +226,26 @@ fn i2_titles_of_all_senders_with_nothing_but_a_text_open_and_end_one_alert() {
         let mail = |title: &str| format!("From: monitor@shop.example\r\nSubject: {title}\r\n\r\ntext\r\n");
         let title = |title: &str| json!({ "title": title, "message": "" }).to_string();
         let text = |title: &str| json!({ "text": title }).to_string();
+        let apprise = |title: &str, message: &str, kind: &str| {
+            json!({ "version": "1.0", "title": title, "message": message, "type": kind }).to_string()
+        };
         let summary = |title: &str, action: &str| json!({ "summary": title, "action": action }).to_string();
         for (name, opening, end) in [
             ("slack", text(down), text(up)),
             ("oncall", title(down), title(up)),
             ("goalert", summary(down, ""), summary(up, "close")),
             ("email", mail(down), mail(up)),
+            (
+                "apprise",
+                apprise(down, "", "failure"),
+                apprise(up, "", "success"),
+            ),
+            ("apprise", apprise(down, "", "info"), apprise(up, "", "info")),
+            (
+                "apprise",
+                apprise("Uptime Kuma Alert", down, "info"),
+                apprise("Uptime Kuma Alert", up, "info"),
+            ),
         ] {
             let source = find(name).expect("a source");
             let first = |body: &str| outcome(source, body.as_bytes())["events"][0].clone();
@@ -242,13 +256,27 @@ fn i2_titles_of_all_senders_with_nothing_but_a_text_open_and_end_one_alert() {
                 opened["fingerprint"], ended["fingerprint"],
                 "{name}: {down} / {up}"
             );
-            let is_rated_alike = !matches!(name, "slack" | "email") || severity == "warning";
+            let is_rated_alike =
+                matches!(name, "oncall" | "goalert") || (name != "apprise" && severity == "warning");
             assert!(
                 !is_rated_alike || opened["severity"] == severity,
                 "{name}: {opened}"
             );
         }
     }
+}
+
+#[test]
+fn i1_a_title_of_a_tool_does_not_make_one_alert_of_several_at_apprise() {
+    let source = find("apprise").expect("a source");
+    let fingerprint = |message: &str| {
+        let body =
+            json!({ "version": "1.0", "title": "Uptime Kuma Alert", "message": message, "type": "failure" });
+        outcome(source, body.to_string().as_bytes())["events"][0]["fingerprint"].clone()
+    };
+    let down = fingerprint("[shop] [🔴 Down] timeout");
+    assert_ne!(down, fingerprint("[pay] [🔴 Down] timeout"));
+    assert_eq!(down, fingerprint("[shop] [✅ Up] 200 - OK"));
 }
 
 #[test]
