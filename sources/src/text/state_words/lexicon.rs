@@ -8,7 +8,7 @@ mod interjections;
 mod pictures;
 mod places;
 
-pub(super) use explanations::{ERRORS, HTTP_PHRASES, REASONS, is_http_status};
+pub(super) use explanations::{ERRORS, HTTP_PHRASES, REASONS, TIMES, is_http_status};
 pub(super) use interjections::INTERJECTIONS;
 pub(super) use pictures::{is_picture, state_of_picture};
 pub(super) use places::{BEFORE_UP, BEHIND_UP, FIRST_WORDS};
@@ -55,7 +55,7 @@ pub(super) enum Rank {
     Over,
 }
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 14] = [
     "alert",
     "alarm",
     "incident",
@@ -63,7 +63,6 @@ const KINDS: [&str; 15] = [
     "error",
     "failure",
     "new",
-    "outage",
     "emergency",
     "no-data",
     "unknown",
@@ -72,7 +71,7 @@ const KINDS: [&str; 15] = [
     "fehler",
     "warnung",
 ];
-const ILL: [&str; 28] = [
+const ILL: [&str; 29] = [
     "down",
     "critical",
     "crit",
@@ -96,6 +95,7 @@ const ILL: [&str; 28] = [
     "failing",
     "missed",
     "attention",
+    "outage",
     "degraded performance",
     "partial outage",
     "major outage",
@@ -187,10 +187,10 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
 }
 
 /// Verbs between a subject and its state.
-pub(super) const VERBS: [&str; 25] = [
+pub(super) const VERBS: [&str; 27] = [
     "is", "are", "was", "were", "needs", "went", "goes", "has", "have", "had", "got", "came", "comes",
     "became", "becomes", "remains", "returned", "returns", "gone", "turned", "ist", "sind", "war", "wurde",
-    "it's",
+    "it's", "entered", "enters",
 ];
 /// What may stand between such a verb and the state.
 pub(super) const ADVERBS: [&str; 20] = [

@@ -53,9 +53,11 @@ impl<'t> Reading<'t> {
         reading.in_front_of_comma();
         reading.in_front_of_parenthesis();
         reading.middle_segments();
+        reading.behind_capitals();
         reading.last_segment();
         reading.last_word();
         reading.runs();
+        reading.codes();
         reading
     }
 

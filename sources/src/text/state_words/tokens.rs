@@ -76,9 +76,13 @@ fn next(rest: &str) -> (Kind, usize) {
     if let Some(length) = tag(rest) {
         return (Kind::Tag, length);
     }
+    if let Some(bars) = bars(rest) {
+        return (Kind::Mark, bars);
+    }
     let words = phrase(rest);
     let mut ends = rest.char_indices().map(|(at, character)| {
         let is_end = character.is_whitespace()
+            || character == '|'
             || is_picture(character)
             || ARROWS.iter().any(|arrow| rest[at..].starts_with(arrow));
         (at, is_end)
@@ -118,6 +122,12 @@ fn picture(rest: &str) -> Option<usize> {
             .all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+'));
     let is_closed = rest[name.len() + 1..].starts_with(':');
     (is_name && is_closed).then_some(name.len() + 2)
+}
+
+/// `DOWN|shop`.
+fn bars(rest: &str) -> Option<usize> {
+    let bars = rest.len() - rest.trim_start_matches('|').len();
+    (bars > 0).then_some(bars)
 }
 
 /// How many bytes the state of several words has with which the line begins; 0 if it begins with none.

@@ -1,7 +1,7 @@
 //! How the texts begin that explain a state.
 
 /// How explanations begin that stand behind a state.
-pub(in crate::text::state_words) const REASONS: [&str; 50] = [
+pub(in crate::text::state_words) const REASONS: [&str; 52] = [
     "due",
     "because",
     "after",
@@ -50,6 +50,8 @@ pub(in crate::text::state_words) const REASONS: [&str; 50] = [
     "with",
     "by",
     "downtime",
+    "latency",
+    "slow",
     "duration",
     "lasted",
 ];
@@ -107,13 +109,17 @@ pub(in crate::text::state_words) const HTTP_PHRASES: [&str; 22] = [
     "unknown",
 ];
 
+/// What stands in front of the time that an answer took: `latency 120ms`.
+pub(in crate::text::state_words) const TIMES: [&str; 5] = ["latency", "took", "rtt", "time", "in"];
+
 /// Whether a number is a status code of HTTP, by <https://www.iana.org/assignments/http-status-codes>, or one of those that nginx
-/// and Cloudflare have beside them. Numbers of ports, such as 443, are not.
+/// and Cloudflare have beside them, or the zero of clients without an answer. Numbers of ports, such as 443, are not.
 pub(in crate::text::state_words) fn is_http_status(word: &str) -> bool {
     matches!(
         word.parse::<u16>(),
         Ok(
-            100..=103
+            0
+            | 100..=103
             | 200..=208
             | 226
             | 300..=308

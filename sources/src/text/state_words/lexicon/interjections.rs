@@ -1,7 +1,7 @@
 //! What people say around the state.
 
 /// What people say in front of a message, or behind it, in which they tell the state: `Oh no! shop is down`.
-pub(in crate::text::state_words) const INTERJECTIONS: [&str; 49] = [
+pub(in crate::text::state_words) const INTERJECTIONS: &[&str] = &[
     "oh",
     "oh no",
     "oh dear",
@@ -51,4 +51,21 @@ pub(in crate::text::state_words) const INTERJECTIONS: [&str; 49] = [
     "hi",
     "hello",
     "thank you",
+    "whoops",
+    "woo",
+    "relax",
+    "all good again",
+    "hey team",
+    "hi team",
+    "hey all",
+    "hi all",
+    "congratulations",
+    "congrats",
+    "finally",
+    "fyi",
+    "perfect",
+    "excellent",
+    "awesome",
+    "bummer",
+    "alas",
 ];

@@ -2,7 +2,7 @@
 
 use super::Reading;
 use crate::text::state_words::lexicon::{
-    ARTICLES, ERRORS, HTTP_PHRASES, NUMBERED, PLACES, Rank, is_http_status,
+    ARTICLES, ERRORS, HTTP_PHRASES, NUMBERED, PLACES, Rank, TIMES, is_http_status, meaning,
 };
 use crate::text::state_words::tokens::Kind;
 
@@ -41,7 +41,40 @@ impl Reading<'_> {
             |(first, second): &(&str, &str)| is(at, first) && (second.is_empty() || is(at + 1, second));
         let is_last = at + 1 >= self.len();
         let is_code = is_http_status(self.word(at)) && (is_last || HTTP_PHRASES.contains(&self.word(at + 1)));
-        is_code || (is_last && self.tokens[at].is_response_time()) || ERRORS.iter().any(is_known)
+        let is_time = |at: usize| at + 1 == self.len() && self.tokens[at].is_response_time();
+        let is_named_time = TIMES.contains(&self.word(at)) && !is_last && is_time(at + 1);
+        is_code || is_time(at) || is_named_time || ERRORS.iter().any(is_known)
+    }
+
+    /// `shop DOWN - 500`, `shop UP 120ms`: what explains a state in capitals, which is not the last word then.
+    pub(super) fn behind_capitals(&mut self) {
+        for at in 1..self.len() {
+            let found =
+                meaning(self.word(at)).filter(|found| found.rank == Rank::Check && !found.is_ordinary);
+            let behind = (at + 1..self.len()).find(|at| !self.is_mark(*at));
+            let explains = behind.is_some_and(|behind| self.is_error(behind));
+            if found.is_some() && self.is_loud(at) && explains && self.names_something(0, at) {
+                self.end = self.end.min(at + 1);
+                return;
+            }
+        }
+    }
+
+    /// `shop | 500 | DOWN`, `shop (500) DOWN`: a status code between two separators, or in parentheses.
+    pub(super) fn codes(&mut self) {
+        let is_of_check = self
+            .state
+            .as_ref()
+            .is_some_and(|(found, _)| found.rank == Rank::Check);
+        let len = self.len();
+        for at in 1..len {
+            let is_apart = self.separates(at - 1) && (at + 1 >= len || self.is_mark(at + 1));
+            let is_alone = is_apart || self.tokens[at].is_in_parentheses();
+            let names_more = (0..len).any(|other| other != at && self.names_something(other, other + 1));
+            if is_of_check && is_alone && names_more && is_http_status(self.word(at)) {
+                self.remove(at);
+            }
+        }
     }
 
     /// `Build #42 of shop failed`: the number of the run differs at the end.

@@ -1,6 +1,6 @@
 //! What people say around a message: `Oh no! shop is down`, `shop is up again :)`.
 
-use crate::text::state_words::lexicon::INTERJECTIONS;
+use crate::text::state_words::lexicon::{INTERJECTIONS, VERBS, meaning};
 use crate::text::state_words::tokens::{Kind, Token};
 
 /// The most words of an interjection.
@@ -27,7 +27,12 @@ fn is_in_front(tokens: &[Token<'_>], length: usize) -> bool {
     };
     let is_apart = said.last().is_some_and(Token::ends_clause)
         || behind.first().is_some_and(|token| token.kind == Kind::Mark);
-    is_apart && is_interjection(said) && behind.iter().any(|token| !token.word.is_empty())
+    let is_said = is_interjection(said) || is_exclamation(said);
+    // `Yahoo! is down` is about what is in front.
+    let is_subject = behind
+        .first()
+        .is_some_and(|token| VERBS.contains(&token.word.as_str()));
+    is_apart && is_said && !is_subject && behind.iter().any(|token| !token.word.is_empty())
 }
 
 fn is_behind(tokens: &[Token<'_>], length: usize) -> bool {
@@ -42,6 +47,16 @@ fn is_behind(tokens: &[Token<'_>], length: usize) -> bool {
         .last()
         .is_some_and(|token| token.ends_clause() || token.kind == Kind::Mark);
     is_apart && is_interjection(said)
+}
+
+/// Whether these are a few words with an exclamation mark, and no state. What is in capitals may be a name.
+fn is_exclamation(said: &[Token<'_>]) -> bool {
+    let is_plain = |token: &Token<'_>| {
+        let is_letter = |letter: char| letter.is_alphabetic() || "'’-".contains(letter);
+        let is_word = token.kind == Kind::Word && token.word.chars().all(is_letter);
+        is_word && !token.is_loud() && meaning(&token.word).is_none()
+    };
+    said.last().is_some_and(Token::is_exclaimed) && said.iter().all(is_plain)
 }
 
 fn is_interjection(said: &[Token<'_>]) -> bool {

@@ -6,8 +6,8 @@ use super::Reading;
 use super::predicates::Negation;
 use super::tag::state_of_tag;
 use crate::text::state_words::lexicon::{
-    ADVERBS, BEFORE_UP, BEHIND_UP, DEGREES, FIRST_WORDS, INCIDENTS, JOB_ENDS, Meaning, PLACES, Rank, VERBS,
-    meaning,
+    ADVERBS, ARTICLES, BEFORE_UP, BEHIND_UP, DEGREES, FIRST_WORDS, INCIDENTS, JOB_ENDS, Meaning, PLACES,
+    Rank, VERBS, meaning,
 };
 use crate::text::state_words::tokens::Kind;
 
@@ -248,7 +248,13 @@ impl Reading<'_> {
             let Some(found) = meaning(self.word(at)).or_else(|| self.meaning_of_back(at)) else {
                 continue;
             };
-            let Some((from, negation)) = self.verb_before(at) else {
+            let word = self.word(at).to_owned();
+            let is_of_state = matches!(self.word(at + 1), "state" | "status" | "condition");
+            let verb = match is_of_state {
+                true => self.verb_before(self.without_articles(at)),
+                false => self.verb_before(at),
+            };
+            let Some((from, negation)) = verb else {
                 continue;
             };
             let is_again = self.word(at + 1) == "again";
@@ -266,10 +272,10 @@ impl Reading<'_> {
                 (Negation::Not | Negation::Partly, _) => continue,
             };
             let is_restricted = status == EventStatus::Resolved && self.is_restricted(from);
+            let at = at + usize::from(is_of_state);
             if !says_state || is_restricted || from == 0 || !self.may_end_at(at) {
                 continue;
             }
-            let word = self.word(at).to_owned();
             self.record(Meaning { status, ..found }, word);
             (from..=at).for_each(|at| self.remove(at));
             let mut behind = at + 1;
@@ -280,6 +286,15 @@ impl Reading<'_> {
             self.cut_reason(behind);
             return;
         }
+    }
+
+    /// Where a state begins with what is in front of it in `shop is in a degraded state`.
+    fn without_articles(&self, state: usize) -> usize {
+        let mut at = state;
+        while at > 0 && (ARTICLES.contains(&self.word(at - 1)) || self.word(at - 1) == "in") {
+            at -= 1;
+        }
+        at
     }
 
     /// `shop is back!`, where the clause ends with it.
@@ -341,7 +356,8 @@ impl Reading<'_> {
         let is_hinted = self.hint.is_some() && (is_needy || is_job_end);
         let is_job = is_job_end && self.is_about_job(at);
         let is_clear = !found.is_ordinary && (!is_needy || self.tokens[at].is_in_parentheses());
-        let is_capital = self.is_loud(at) || (self.is_all_loud() && self.tokens[at].is_loud());
+        let is_all_loud = self.is_all_loud() && self.tokens[at].is_loud();
+        let is_capital = self.is_loud(at) || self.is_raised(at) || is_all_loud;
         let is_named = matches!(before.as_str(), "state" | "status");
         let says_state = is_clear || is_job || (is_capital && (!found.is_ordinary || is_named));
         if !(says_state || is_hinted) || is_restricted || is_verb || is_infinitive {

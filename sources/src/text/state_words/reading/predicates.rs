@@ -79,6 +79,13 @@ impl Reading<'_> {
         !self.is_all_loud() && self.tokens.get(at).is_some_and(Token::is_loud)
     }
 
+    /// Whether this word alone has a capital: "shop Up", but not "Start Up".
+    pub(super) fn is_raised(&self, at: usize) -> bool {
+        let is_capital = |token: &Token<'_>| token.text.starts_with(char::is_uppercase);
+        let mut others = self.tokens.iter().enumerate().filter(|(other, _)| *other != at);
+        self.tokens.get(at).is_some_and(is_capital) && !others.any(|(_, token)| is_capital(token))
+    }
+
     pub(super) fn is_all_loud(&self) -> bool {
         let lower = |token: &Token<'_>| token.text.chars().any(char::is_lowercase);
         !self.tokens.iter().any(lower)
