@@ -58,9 +58,20 @@ const DECORATION: &str = "*!:|.-–—";
 pub(crate) fn parse_subject(subject: &str) -> Result<SubjectState, Unclear> {
     let line = state_words::state_of_line(without_passing_on(subject), None);
     let first = divided(subject).and_then(|(word, rest)| Some((meaning(&word)?, word, rest)));
-    let Some(((status, first_severity), word, rest)) = first else {
+    let Some(((mut status, mut severity), word, rest)) = first else {
         return state_elsewhere(line);
     };
+    // A word for a severity alone, such as "info" or "[P2]", says nothing of an end.
+    let is_severity = begins_with(&line.about, &word);
+    if let Some(by_line @ (EventStatus::Resolved | EventStatus::Acknowledged)) = line.status
+        && is_severity
+    {
+        status = by_line;
+        severity = match by_line {
+            EventStatus::Resolved => Severity::Ok,
+            _ => severity,
+        };
+    }
     let rest =
         rest.trim_matches(|character: char| character.is_whitespace() || DECORATION.contains(character));
     let (about, last_severity) = with_check_at_end(rest);
@@ -71,13 +82,8 @@ pub(crate) fn parse_subject(subject: &str) -> Result<SubjectState, Unclear> {
     if about.is_empty() {
         return Err(Unclear::Name);
     }
-    // Words for a severity, such as "info", are no states elsewhere.
-    let mut words = line.about.split(|character: char| !character.is_alphanumeric());
-    let has_first = words
-        .find(|word| !word.is_empty())
-        .is_some_and(|first| first.to_lowercase() == word);
     let about = match line.status {
-        Some(_) if !has_first && !line.about.is_empty() => line.about,
+        Some(_) if !is_severity && !line.about.is_empty() => line.about,
         _ => {
             let rest = state_words::state_of_line(rest, Some(status));
             rest.about_or(about).to_owned()
@@ -85,9 +91,17 @@ pub(crate) fn parse_subject(subject: &str) -> Result<SubjectState, Unclear> {
     };
     Ok(SubjectState {
         status,
-        severity: last_severity.unwrap_or(first_severity),
+        severity: last_severity.unwrap_or(severity),
         about,
     })
+}
+
+/// Whether the first word of a text is this one, in lower case.
+fn begins_with(text: &str, word: &str) -> bool {
+    let mut words = text.split(|character: char| !character.is_alphanumeric());
+    words
+        .find(|found| !found.is_empty())
+        .is_some_and(|first| first.to_lowercase() == word)
 }
 
 /// Parses a subject whose state is not its first word: `shop is DOWN`, `web-1/CPU load OK -> CRIT`.
@@ -281,6 +295,54 @@ mod tests {
                 };
                 assert_eq!(parse_subject(subject), Ok(expected), "{subject}");
             }
+        }
+    }
+
+    #[test]
+    fn subjects_of_common_tools_open_and_end_one_alert() {
+        for (opening, end) in [
+            (
+                "Checkmk: web-1/CPU load OK -> CRIT",
+                "Checkmk: web-1/CPU load CRIT -> OK",
+            ),
+            ("Checkmk: web-1 UP -> DOWN", "Checkmk: web-1 DOWN -> UP"),
+            ("Monitor is DOWN: shop", "Monitor is UP: shop"),
+            (
+                "[PRTG Network Monitor (PRTG)] core-sw-1 Ping (Ping) Down (Request timed out (ICMP error # 11010))",
+                "[PRTG Network Monitor (PRTG)] core-sw-1 Ping (Ping) Up (2 msec)",
+            ),
+            (
+                "vzdump backup status (pve1.example): backup failed",
+                "vzdump backup status (pve1.example): backup successful",
+            ),
+            ("Site24x7: shop is Down", "Site24x7: shop is Up"),
+            ("DOWN: shop", "UP: shop"),
+            (
+                "[Monitor Alert] Triggered: High load on db-1",
+                "[Monitor Alert] Recovered: High load on db-1",
+            ),
+            ("[P2] [Triggered] High load", "[P2] [Recovered] High load"),
+            ("INFO: shop is down", "INFO: shop is up"),
+            ("HIGH: disk is failing", "HIGH: disk is passing"),
+            (
+                "[P2] [Triggered on {host:db-1}] High load",
+                "[P2] [Recovered on {host:db-1}] High load",
+            ),
+            ("Node web-1 is Down.", "Node web-1 is Up."),
+            (
+                "Problem: Disk full on db-1",
+                "Resolved in 5m 3s: Disk full on db-1",
+            ),
+            ("[FIRING:1] HighCPU (web-1)", "[RESOLVED] HighCPU (web-1)"),
+        ] {
+            let (opened, ended) = (parse_subject(opening), parse_subject(end));
+            let (opened, ended) = (opened.expect("a state"), ended.expect("a state"));
+            assert_eq!(
+                (opened.status, ended.status),
+                (EventStatus::Firing, EventStatus::Resolved),
+                "{opening} / {end}"
+            );
+            assert_eq!(opened.about, ended.about, "{opening} / {end}");
         }
     }
 
