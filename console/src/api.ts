@@ -8,6 +8,7 @@ import type {
   Filter,
   HistoryPage,
   Integration,
+  Journey,
   LedgerEntry,
   Matcher,
   RejectedPage,
@@ -94,6 +95,9 @@ export function readClosed(filter: Filter, cursor: string | null, signal: AbortS
 
 export const readHistory = (id: string, cursor: string | null, signal: AbortSignal): Promise<HistoryPage> =>
   call(paged(`/api/v1/alerts/${id}/history`, 50, cursor), { signal });
+
+export const readJourney = (id: string, signal: AbortSignal): Promise<Journey> =>
+  call(`/api/v1/alerts/${id}/journey`, { signal });
 
 export const readNotifications = (id: string, signal: AbortSignal): Promise<{ notifications: LedgerEntry[] }> =>
   call(`/api/v1/alerts/${id}/notifications`, { signal });

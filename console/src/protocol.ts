@@ -206,7 +206,41 @@ export type HistoryKind =
   | "not_delivered"
   | "held_back";
 
-/** One line of an alert's history. */
+export type HoldKind = "acknowledgement" | "snooze" | "downtime" | "assignment" | "handling";
+
+/** Why something happened, or did not; the server has more of it in words. */
+export type Reason =
+  | { type: "held"; hold: HoldKind; by: string }
+  | { type: "silenced"; silence: string; by: string; until: string; comment: string }
+  | { type: "severity_below"; severity: Severity; minimum: Severity }
+  | { type: "window_closed"; from: string; to: string; time_zone: string }
+  | { type: "comment"; comment: string }
+  | { type: "expired" };
+
+/** Who or what did something. */
+export type Actor =
+  | { type: "user"; name: string; via: string }
+  | { type: "integration"; name: string }
+  | { type: "step"; scenario: string; number: number }
+  | { type: "channel"; channel: Channel }
+  | { type: "system" };
+
+/** What happened, as data. */
+export interface Happening {
+  actor: Actor;
+  what: { type: string; endpoint?: Endpoint; [more: string]: unknown };
+  reasons?: Reason[];
+}
+
+/** How an event was received, and which rules changed it on its way. */
+export interface Received {
+  accepted_at: string;
+  source: string;
+  key?: string;
+  rules?: string[];
+}
+
+/** One line of an alert's history: in words, and the same as data. */
 export interface HistoryEntry {
   fingerprint: string;
   sequence: number;
@@ -214,7 +248,43 @@ export interface HistoryEntry {
   kind: HistoryKind;
   actor: string;
   message: string;
+  details: Happening;
   event_id?: string;
+  received?: Received;
+}
+
+/** What is still to come. */
+export type Expected =
+  | {
+      type: "step";
+      scenario: string;
+      number: number;
+      id: string;
+      endpoints: Endpoint[];
+      /** All that holds it back now. */
+      reasons?: Reason[];
+    }
+  | { type: "retry"; endpoint: Endpoint; error: string }
+  | { type: "no_scenario"; scenario: string }
+  | { type: "hold_end"; hold: HoldKind }
+  | { type: "source_silent" }
+  | { type: "heartbeat_missed"; heartbeat: string };
+
+/** Something that is still to come; it waits for something else than a time when it has none. */
+export interface Upcoming {
+  at?: string;
+  message: string;
+  details: Expected;
+}
+
+/** How an alert was received, what happened to it, and what is still to come. */
+export interface Journey {
+  alert: Alert;
+  /** Oldest first. */
+  past: HistoryEntry[];
+  /** There are older lines in the history. */
+  has_older: boolean;
+  upcoming: Upcoming[];
 }
 
 export interface HistoryPage {

@@ -57,6 +57,8 @@ test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and g
   await row(second).click();
   await second.getByTestId("states").filter({ hasText: "Acknowledged by Grace" }).waitFor();
   await second.getByTestId("history-entry").filter({ hasText: "Acknowledged" }).first().waitFor();
+  await second.getByTestId("received").filter({ hasText: "received from test at" }).waitFor();
+  await second.getByTestId("now").waitFor();
   await second.getByTestId("close-details").click();
 
   await first.keyboard.press("u");
@@ -241,6 +243,7 @@ describe("against the stand-in", () => {
     });
     await page.locator(ROWS).click();
     await page.getByTestId("output").filter({ hasText: hostile }).waitFor();
+    await page.getByTestId("tab-labels").click();
     const details = page.getByTestId("details");
     const annotations = await details.getByTestId("annotations").innerText();
     expect(annotations).toContain(`${hostile}\nsecond line`);

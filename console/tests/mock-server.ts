@@ -12,6 +12,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type {
   ActionFields,
   ActionResult,
+  Actor,
   Alert,
   ClientMessage,
   Counters,
@@ -19,16 +20,19 @@ import type {
   HistoryEntry,
   HistoryKind,
   Integration,
+  Journey,
   LedgerEntry,
+  Received,
   RejectedWhole,
   Scenario,
   ServerMessage,
   Severity,
   Silence,
   SilenceRequest,
+  Upcoming,
 } from "../src/protocol";
 import { predicate } from "./predicate";
-import { alertOf, historyOf, ledgerOf, newAlertOf, SCENARIOS } from "./sample-alerts";
+import { actorText, alertOf, historyOf, ledgerOf, newAlertOf, SCENARIOS, upcomingOf } from "./sample-alerts";
 
 /** The built console; CONSOLE_DIST names another one. */
 const DIST = process.env.CONSOLE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
@@ -39,6 +43,7 @@ const TYPES: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 const PART = 1000;
+const MOCK: Actor = { type: "integration", name: "mock" };
 
 interface Client {
   socket: WebSocket;
@@ -59,6 +64,7 @@ export class MockServer {
   readonly alerts = new Map<string, Alert>();
   readonly history = new Map<string, HistoryEntry[]>();
   readonly ledger = new Map<string, LedgerEntry[]>();
+  readonly upcoming = new Map<string, Upcoming[]>();
   /** Every hello that came, for tests to look at. */
   readonly hellos: Extract<ClientMessage, { type: "hello" }>[] = [];
   staleMs: number | undefined;
@@ -129,16 +135,22 @@ export class MockServer {
   }
 
   /** Put an alert there or change it. */
-  put(alert: Alert, kind: HistoryKind = "updated", actor = "integration mock", message = ""): Alert {
+  put(alert: Alert, kind: HistoryKind = "updated", actor = MOCK, message = "", received?: Received): Alert {
     const before = this.alerts.get(alert.fingerprint);
     const next = { ...alert, version: (before?.version ?? 0) + 1, changed_at: new Date().toISOString() };
     this.alerts.set(next.fingerprint, next);
     this.changed.add(next.fingerprint);
-    this.record(next.fingerprint, kind, actor, message);
+    this.happens(next.fingerprint, {
+      at: next.changed_at,
+      kind,
+      message,
+      details: { actor, what: { type: "remarked" } },
+      ...(received ? { received } : {}),
+    });
     return next;
   }
 
-  close(id: string, actor = "integration mock"): void {
+  close(id: string, actor = MOCK): void {
     const alert = this.alerts.get(id);
     if (alert) this.put({ ...alert, status: "closed", closed_at: new Date().toISOString() }, "closed", actor);
   }
@@ -154,10 +166,11 @@ export class MockServer {
       });
   }
 
-  private record(id: string, kind: HistoryKind, actor: string, message: string): void {
+  /** Another line of an alert's history. */
+  happens(id: string, line: Omit<HistoryEntry, "fingerprint" | "sequence" | "actor">): void {
     const entries = this.history.get(id) ?? [];
-    const sequence = entries.length + 1;
-    entries.push({ fingerprint: id, sequence, at: new Date().toISOString(), kind, actor, message });
+    const actor = actorText(line.details.actor);
+    entries.push({ ...line, fingerprint: id, sequence: entries.length + 1, actor });
     this.history.set(id, entries);
   }
 
@@ -257,11 +270,12 @@ export class MockServer {
     if (path.startsWith("/api/v1/silences")) return this.silence(path, request, response);
     const action = /^\/api\/v1\/actions\/(\w+)$/.exec(path);
     if (action && request.method === "POST") return this.act(action[1] as string, request, response);
-    const one = /^\/api\/v1\/alerts\/([0-9a-f]{32})(?:\/(history|notifications))?$/.exec(path);
+    const one = /^\/api\/v1\/alerts\/([0-9a-f]{32})(?:\/(history|journey|notifications))?$/.exec(path);
     const alert = one && this.alerts.get(one[1] as string);
     if (!one || !alert) return refuse(response, 404, "not_found", "There is no such alert.");
     if (one[2] === "notifications")
       return json(response, 200, { notifications: this.ledger.get(alert.fingerprint) ?? [] });
+    if (one[2] === "journey") return this.journey(alert, response);
     if (one[2] === "history") return this.page(url, alert.fingerprint, response);
     return json(response, 200, alert);
   }
@@ -272,6 +286,13 @@ export class MockServer {
     const entries = (this.history.get(id) ?? []).filter((entry) => entry.sequence < end).reverse();
     const page = entries.slice(0, limit);
     json(response, 200, { entries: page, next_cursor: entries.length > limit ? String(page.at(-1)?.sequence) : null });
+  }
+
+  private journey(alert: Alert, response: ServerResponse): void {
+    const id = alert.fingerprint;
+    const past = this.history.get(id) ?? [];
+    const answer: Journey = { alert, past, has_older: false, upcoming: this.upcoming.get(id) ?? [] };
+    json(response, 200, answer);
   }
 
   private list(url: URL, response: ServerResponse): void {
@@ -341,8 +362,9 @@ export class MockServer {
         output: event.notification_output ?? "",
       },
       "opened",
-      "integration mock",
-      "Opened.",
+      MOCK,
+      "opened",
+      { accepted_at: new Date().toISOString(), source: event.source ?? "", key: "first" },
     );
     json(response, 202, {});
   }
@@ -364,7 +386,8 @@ export class MockServer {
       if (!next) return { id, outcome: "unchanged", reason: null, alert };
       this.seenKeys.add(key);
       const kind = KINDS[verb] as HistoryKind;
-      const changed = this.put(next, kind, `operator ${fields.author}`, fields.comment ?? "");
+      const by: Actor = { type: "user", name: fields.author, via: "session" };
+      const changed = this.put(next, kind, by, fields.comment ?? "");
       return { id, outcome: "applied", reason: null, alert: changed };
     });
     json(response, 200, { results });
@@ -392,6 +415,7 @@ export class MockServer {
       this.alerts.set(alert.fingerprint, alert);
       this.history.set(alert.fingerprint, historyOf(alert, now));
       this.ledger.set(alert.fingerprint, ledgerOf(alert, now));
+      this.upcoming.set(alert.fingerprint, upcomingOf(alert, now));
     }
   }
 }

@@ -1,15 +1,19 @@
 /** Alerts as a real site might have them; the same number always makes the same alert. */
 import { createHash } from "node:crypto";
 import type {
+  Actor,
   Alert,
   Channel,
+  Endpoint,
   HistoryEntry,
   Integration,
   LedgerEntry,
   OperatorState,
+  Reason,
   RejectedWhole,
   Scenario,
   Severity,
+  Upcoming,
 } from "../src/protocol";
 
 const MINUTE = 60_000;
@@ -142,24 +146,127 @@ export function newAlertOf(index: number, now: number): Alert {
 /** What may have happened to it. */
 export function historyOf(alert: Alert, now: number): HistoryEntry[] {
   const opened = Date.parse(alert.opened_at);
+  const at = (time: number) => new Date(time).toISOString();
   const third = (now - opened) / 3;
-  const lines: [number, HistoryEntry["kind"], string, string][] = [
-    [opened, "opened", `integration ${alert.integration}`, `Opened as ${alert.severity}: ${alert.output}`],
-    [opened + 40, "notifying", `scenario ${alert.scenario}`, "Step 1: Slack #ops-alerts"],
-    [opened + 45, "held_back", `scenario ${alert.scenario}`, "Step 2, e-mail to on-call@example.org, waits 5 min"],
-    [opened + 610, "notified", "channel slack", "Slack took it after 570 ms"],
-    [opened + third, "updated", `integration ${alert.integration}`, `Output was: ${alert.previous_output}`],
+  const integration: Actor = { type: "integration", name: alert.integration };
+  const step = (number: number): Actor => ({ type: "step", scenario: alert.scenario, number });
+  const slack: Endpoint = { channel: "slack", destination: "#ops-alerts" };
+  const email: Endpoint = { channel: "email", destination: "on-call@example.org" };
+  const { severity, output } = alert;
+  const lines: Omit<HistoryEntry, "fingerprint" | "sequence" | "actor">[] = [
+    {
+      at: at(opened),
+      kind: "opened",
+      message: `opened as ${severity}: ${output}`,
+      details: { actor: integration, what: { type: "opened", severity, output } },
+      event_id: "01940000-0000-7000-8000-000000000001",
+      received: {
+        accepted_at: at(opened - 35),
+        source: alert.source,
+        key: "2026",
+        rules: ["staging is never urgent"],
+      },
+    },
+    {
+      at: at(opened + 40),
+      kind: "notifying",
+      message: "slack #ops-alerts is notified",
+      details: { actor: step(1), what: { type: "notifying", endpoint: slack } },
+    },
+    {
+      at: at(opened + 610),
+      kind: "retrying",
+      message: `opening to #ops-alerts not delivered yet, tried again at ${at(opened + 1610)}: 503 Service Unavailable`,
+      details: {
+        actor: { type: "channel", channel: "slack" },
+        what: {
+          type: "retrying",
+          notification: "open",
+          endpoint: slack,
+          next_attempt_at: at(opened + 1610),
+          error: "503 Service Unavailable",
+        },
+      },
+    },
+    {
+      at: at(opened + 1650),
+      kind: "notified",
+      message: "opening delivered to #ops-alerts at attempt 2",
+      details: {
+        actor: { type: "channel", channel: "slack" },
+        what: { type: "notified", notification: "open", endpoint: slack, attempts: 2 },
+      },
+    },
+    {
+      at: at(opened + third),
+      kind: "updated",
+      message: output,
+      details: { actor: integration, what: { type: "output_changed", output } },
+    },
   ];
-  if (alert.acknowledgement)
-    lines.push([opened + 2 * third, "acknowledged", `operator ${alert.acknowledgement.by}`, "Looking at it"]);
-  return lines.map(([at, kind, actor, message], index) => ({
+  const { acknowledgement } = alert;
+  if (acknowledgement) {
+    const { by, comment = "" } = acknowledgement;
+    lines.push({
+      at: acknowledgement.at,
+      kind: "acknowledged",
+      message: `acknowledged: ${comment}`,
+      details: {
+        actor: { type: "user", name: by, via: "session" },
+        what: { type: "hold_began", hold: "acknowledgement" },
+        reasons: [{ type: "comment", comment }],
+      },
+    });
+    lines.push({
+      at: at(Math.max(Date.parse(acknowledgement.at), opened + 300_000)),
+      kind: "held_back",
+      message: `email on-call@example.org is not notified: the alert is acknowledged by ${by}`,
+      details: {
+        actor: step(2),
+        what: { type: "held_back", endpoints: [email] },
+        reasons: [{ type: "held", hold: "acknowledgement", by }],
+      },
+    });
+  }
+  return lines.map((line, index) => ({
+    ...line,
     fingerprint: alert.fingerprint,
     sequence: index + 1,
-    at: new Date(at).toISOString(),
-    kind,
-    actor,
-    message,
+    actor: actorText(line.details.actor),
   }));
+}
+
+/** An actor as the server words it. */
+export function actorText(actor: Actor): string {
+  switch (actor.type) {
+    case "user":
+      return `operator ${actor.name}`;
+    case "integration":
+      return `integration ${actor.name}`;
+    case "step":
+      return `scenario ${actor.scenario} step ${actor.number}`;
+    case "channel":
+      return `channel ${actor.channel}`;
+    case "system":
+      return "reveille";
+  }
+}
+
+/** What may still be to come for it: the second step soon, and the third one later. */
+export function upcomingOf(alert: Alert, now: number): Upcoming[] {
+  if (alert.status === "closed") return [];
+  const { scenario, acknowledgement } = alert;
+  const reasons: Reason[] = acknowledgement ? [{ type: "held", hold: "acknowledgement", by: acknowledgement.by }] : [];
+  const held = acknowledgement ? `, unless this still holds: the alert is acknowledged by ${acknowledgement.by}` : "";
+  const step = (number: number, minutes: number, endpoint: Endpoint): Upcoming => ({
+    at: new Date(now + minutes * MINUTE).toISOString(),
+    message: `scenario ${scenario} step ${number} notifies ${endpoint.channel} ${endpoint.destination}${held}`,
+    details: { type: "step", scenario, number, id: String(number), endpoints: [endpoint], reasons },
+  });
+  return [
+    step(2, 4, { channel: "email", destination: "on-call@example.org" }),
+    step(3, 14, { channel: "webhook", destination: "https://hooks.example.org/escalate" }),
+  ];
 }
 
 /** Where notifications may have been sent. */

@@ -3,13 +3,15 @@ import type { IconName } from "./Icon";
 import { IconButton } from "./IconButton";
 
 /** Copies a text, and shows that it has. */
-export function CopyButton({ text, label, icon }: { text: string; label: string; icon: IconName }) {
+export function CopyButton(properties: { text: string; label: string; icon: IconName; look?: string }) {
+  const { text, label, icon, look = "" } = properties;
   const [copied, setCopied] = useState(false);
   return (
     <IconButton
       icon={copied ? "acknowledge" : icon}
       label={label}
       title={copied ? "Copied" : label}
+      look={look}
       onClick={() => {
         // Without a secure connection the browser lends no clipboard; the text can be copied by hand from where it is shown.
         void navigator.clipboard?.writeText(text).then(() => setCopied(true));

@@ -1,6 +1,7 @@
 /** What axe finds on each page, in both themes, on a wide screen, a laptop and a phone. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { TAB_NAMES } from "../../src/pages/alerts/tabs";
 import { ALL_OPEN, axe, live, mock, open, ROWS, useBrowser } from "../harness";
 import { integrationsOf, rejectedOf } from "../sample-alerts";
 
@@ -32,6 +33,15 @@ const SCENES: readonly [name: string, path: string, steps?: (page: Page) => Prom
       await page.getByTestId("history-entry").first().waitFor();
     },
   ],
+  ...TAB_NAMES.slice(1).map((tab): [string, string, (page: Page) => Promise<void>] => [
+    `the details, ${tab}`,
+    ALL_OPEN,
+    async (page) => {
+      await page.locator(ROWS).nth(2).click();
+      await page.getByTestId(`tab-${tab}`).click();
+      await page.locator("[role=tabpanel] :is(li, dd, pre)").first().waitFor();
+    },
+  ]),
   ["the snooze dialog", ALL_OPEN, press("s", "snooze-dialog")],
   ["the silence form", ALL_OPEN, press("m", "silence-form")],
   ["the palette", ALL_OPEN, press("Control+k", "palette")],

@@ -2,7 +2,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { ALL_OPEN, live, mock, open, ROWS, rowsInSight, useBrowser } from "../harness";
-import { type alertOf, integrationsOf, newAlertOf } from "../sample-alerts";
+import { type alertOf, integrationsOf, newAlertOf, upcomingOf } from "../sample-alerts";
 
 useBrowser();
 
@@ -160,6 +160,7 @@ test("U9: very long names and objects are cut or wrapped, and texts keep their o
   await page.locator(ROWS, { hasText: "xxx" }).click();
   const details = page.getByTestId("details");
   await details.getByTestId("details-name").waitFor();
+  await page.getByTestId("tab-labels").click();
   await expect.poll(() => details.getByTestId("details-name").innerText()).toMatch(/^x{160}…$/);
   const sizes = await page.evaluate(() => {
     const body = document.querySelector(".details-body") as HTMLElement;
@@ -196,7 +197,7 @@ test("U10: on a phone rows have two lines, targets have room, and Back stays in 
 
   await at(page, 3).tap();
   await page.waitForURL(/\/alerts\/[0-9a-f]{32}/);
-  await page.getByTestId("history").waitFor();
+  await page.getByTestId("journey").waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   expect(await smallTargets(page)).toEqual([]);
   await page.goBack();
@@ -248,6 +249,7 @@ test("U12: a facet counts what it would show, and a click excludes a value", asy
 
   await at(page, 0).click();
   const team = server.alerts.get((await at(page, 0).getAttribute("data-id")) ?? "")?.labels?.team;
+  await page.getByTestId("tab-labels").click();
   await page.getByTestId("exclude-label-team").click();
   await expect.poll(() => server.hellos.at(-1)?.filter).toEqual({ matchers: [`team!="${team}"`] });
 });
@@ -276,28 +278,18 @@ test("U13: what needs attention comes first, alone is counted, and what is ackno
   await expect.poll(() => page.locator(ROWS).count()).toBe(2);
 });
 
-test("U14: the details say which steps are still to come, and that a scenario has none", async () => {
+test("U14: the details say what is still to come and when, and that a scenario has no steps", async () => {
   const server = await mock();
   const now = Date.now();
   const paged = server.put({ ...newAlertOf(1, now), severity: "critical", scenario: "on-call" });
-  server.ledger.set(paged.fingerprint, [
-    {
-      episode: paged.episode,
-      channel: "slack",
-      destination: "#ops-alerts",
-      state: "open",
-      sequence: 1,
-      opened_at: paged.opened_at,
-      changed_at: paged.opened_at,
-    },
-  ]);
+  server.upcoming.set(paged.fingerprint, upcomingOf(paged, now));
   const quiet = server.put({ ...newAlertOf(2, now), severity: "warning", scenario: "office hours" });
   const page = await open(`${server.url}/alerts/${paged.fingerprint}`);
-  await page.locator("[data-testid=step][data-standing=due]").nth(1).waitFor();
-  const steps = await page.getByTestId("step").allInnerTexts();
-  expect(steps).toHaveLength(2);
-  expect(steps[0]).toMatch(/on-call@example\.org[\s\S]*due, \dm left/);
-  expect(await page.getByTestId("ledger-entry").innerText()).toContain("delivered");
+  await page.getByTestId("upcoming").nth(1).waitFor();
+  expect((await page.getByTestId("upcoming").allInnerTexts())[0]).toMatch(
+    /Step 2[\s\S]*due [\d:]+, \dm left[\s\S]*notifies email on-call@example\.org/,
+  );
+  expect(await page.getByTestId("no-steps").count()).toBe(0);
 
   await page.goto(`${server.url}/alerts/${quiet.fingerprint}`);
   await page.getByTestId("no-steps").filter({ hasText: "office hours has no steps" }).waitFor();

@@ -116,7 +116,7 @@ test("times are shown and typed in UTC when that is chosen", async () => {
   const server = await mock();
   const opened_at = "2026-03-01T23:45:06Z";
   const { fingerprint } = server.put({ ...newAlertOf(1, Date.now()), opened_at });
-  const page = await open(`${server.url}/alerts/${fingerprint}`, "Ada", { timezoneId: "Asia/Kathmandu" });
+  const page = await open(`${server.url}/alerts/${fingerprint}?tab=labels`, "Ada", { timezoneId: "Asia/Kathmandu" });
   const opened = page.locator(`time[datetime="${opened_at}"]`).filter({ hasText: ":06" });
   expect(await opened.innerText()).toContain("2 Mar");
   await page.keyboard.press("Control+k");

@@ -11,8 +11,7 @@ import {
 import { matcherFor, parseQuery, toClosedFilter, toFilter, withMatcher } from "../../src/pages/alerts/filter";
 import { commonMatchers } from "../../src/pages/alerts/matchers";
 import { silencesOf } from "../../src/pages/alerts/silenced";
-import { standingOf } from "../../src/pages/alerts/steps";
-import type { Alert, Endpoint, LedgerEntry, Matcher, OperatorState, Severity, Silence, Step } from "../../src/protocol";
+import type { Matcher, OperatorState, Severity, Silence } from "../../src/protocol";
 import { alertOf } from "../sample-alerts";
 
 const read = (input: string) => {
@@ -146,32 +145,5 @@ test("the matchers of a silence are those that its alerts have in common", () =>
     name: "object",
     operator: "=~",
     value: "a\\.b|c",
-  });
-});
-
-describe("a step of a scenario", () => {
-  const target: Endpoint = { channel: "slack", destination: "#ops" };
-  const step: Step = { id: "1", targets: [target], delay_seconds: 60, minimum_severity: "warning" };
-  const of = { step, target };
-  const opened: Alert = { ...alertOf(0, 0), severity: "critical", operator_state: "active", episode: 2 };
-  const at = Date.parse(opened.opened_at);
-  const entry = { channel: "slack", destination: "#ops", episode: 2 } as LedgerEntry;
-
-  test("is due, was sent, or says why it was not", () => {
-    expect(standingOf(of, opened, [], at)).toEqual({ kind: "due", at: at + 60_000 });
-    expect(standingOf(of, opened, [entry], at)).toEqual({ kind: "sent" });
-    expect(standingOf(of, opened, [{ ...entry, episode: 1 }], at).kind).toBe("due");
-    expect(standingOf(of, { ...opened, severity: "information" }, [], at)).toMatchObject({ kind: "not-sent" });
-    expect(standingOf(of, { ...opened, operator_state: "in_downtime" }, [], at)).toMatchObject({
-      reason: "held back: in downtime",
-    });
-    expect(standingOf(of, opened, [], at + 60_001)).toMatchObject({ kind: "not-sent" });
-  });
-
-  test("was sent by its own bot, or by the only one there is", () => {
-    const acme = { step, target: { ...target, bot: "acme" } };
-    expect(standingOf(acme, opened, [{ ...entry, bot: "globex" }], at).kind).toBe("due");
-    expect(standingOf(acme, opened, [{ ...entry, bot: "acme" }], at).kind).toBe("sent");
-    expect(standingOf(of, opened, [{ ...entry, bot: "acme" }], at).kind).toBe("sent");
   });
 });

@@ -9,7 +9,9 @@ const ALERT = "0123456789abcdef0123456789abcdef";
 describe("the address", () => {
   test("is short for the usual", () => {
     expect(writePlace(readPlace("/alerts"))).toBe("/alerts");
-    expect(readPlace("/alerts")).toMatchObject({ sort: DEFAULT_SORT, list: "attention", alert: null });
+    expect(readPlace("/alerts")).toMatchObject({ sort: DEFAULT_SORT, list: "attention", alert: null, tab: "journey" });
+    expect(writePlace(readPlace(`/alerts/${ALERT}?tab=journey`))).toBe(`/alerts/${ALERT}`);
+    expect(writePlace(readPlace("/alerts?tab=raw"))).toBe("/alerts");
   });
 
   test("brings back all that was looked at", () => {
@@ -25,12 +27,15 @@ describe("the address", () => {
       sort: { column: "label:a,b", descending: true },
       list: "closed",
       alert: ALERT,
+      tab: "notifications",
     };
     expect(readPlace(writePlace(place))).toEqual(place);
   });
 
   test("from elsewhere chooses nothing that does not exist", () => {
-    const place = readPlace("/alerts/..%2Fadmin?severity=fatal&severity=!fatal&state=gone&sort=nonsense,desc&list=all");
+    const place = readPlace(
+      "/alerts/..%2Fadmin?severity=fatal&severity=!fatal&state=gone&sort=nonsense,desc&list=all&tab=x",
+    );
     expect(place).toEqual(readPlace("/alerts"));
   });
 

@@ -1,22 +1,25 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, readAlert } from "../../api";
-import { Age, Moment, TimeOf } from "../../kit/Age";
+import { Age, Moment } from "../../kit/Age";
 import { CopyButton } from "../../kit/Copy";
 import { useFocusInside } from "../../kit/focus";
 import { Icon } from "../../kit/Icon";
 import { IconButton } from "../../kit/IconButton";
 import { safeLink } from "../../kit/safe-link";
+import { Tabs } from "../../kit/Tabs";
 import { CUT_AT, cut } from "../../kit/text";
-import { wordDuration } from "../../kit/time";
 import type { Alert } from "../../protocol";
 import { BadgeMark } from "./AlertRow";
-import { matcherFor, withMatcher } from "./filter";
 import { History } from "./History";
+import { Journey } from "./Journey";
+import { Labels } from "./Labels";
 import { Notifications } from "./Notifications";
 import { beginAction, takeBack } from "./operate";
+import { Raw } from "./Raw";
 import { States } from "./States";
 import { silenceTargets } from "./silence";
 import * as state from "./store";
+import { TABS, type Tab } from "./tabs";
 import { VERB_NAMES, VERBS } from "./verbs";
 
 /** All about one alert, beside the table. */
@@ -146,7 +149,10 @@ function AlertDetails({ alert }: { alert: Alert }) {
       <div class="details-body">
         <States alert={alert} />
         <section>
-          <h3>Output</h3>
+          <h3>
+            Output
+            <CopyButton text={alert.output} label="Copy the output" icon="copy" look="small" />
+          </h3>
           <pre data-testid="output" dir="auto">
             {alert.output || "(empty)"}
           </pre>
@@ -157,15 +163,35 @@ function AlertDetails({ alert }: { alert: Alert }) {
             </details>
           )}
         </section>
-        <Annotations annotations={alert.annotations ?? {}} />
         <Links links={alert.links ?? {}} />
-        <Notifications alert={alert} />
-        <Labels labels={alert.labels ?? {}} />
-        <History id={id} version={alert.version} />
-        <Facts alert={alert} />
+        <Tabs
+          label="Parts of the details"
+          tabs={TABS}
+          chosen={state.tab.value}
+          onChoose={(tab) => {
+            state.tab.value = tab;
+          }}
+        >
+          <TabContent tab={state.tab.value} alert={alert} />
+        </Tabs>
       </div>
     </>
   );
+}
+
+function TabContent({ tab, alert }: { tab: Tab; alert: Alert }) {
+  switch (tab) {
+    case "journey":
+      return <Journey alert={alert} />;
+    case "history":
+      return <History id={alert.fingerprint} version={alert.version} />;
+    case "notifications":
+      return <Notifications alert={alert} />;
+    case "labels":
+      return <Labels alert={alert} />;
+    case "raw":
+      return <Raw alert={alert} />;
+  }
 }
 
 /** The name, cut where it is very long, with a way to see it whole. */
@@ -182,25 +208,6 @@ function Name({ name }: { name: string }) {
         </button>
       )}
     </>
-  );
-}
-
-/** What the source says beside the output, each text whole and as it came. */
-function Annotations({ annotations }: { annotations: Record<string, string> }) {
-  const entries = Object.entries(annotations);
-  if (entries.length === 0) return null;
-  return (
-    <section>
-      <h3>Annotations</h3>
-      <dl class="annotations" data-testid="annotations">
-        {entries.map(([name, text]) => (
-          <div key={name}>
-            <dt dir="auto">{name}</dt>
-            <dd dir="auto">{text}</dd>
-          </div>
-        ))}
-      </dl>
-    </section>
   );
 }
 
@@ -228,88 +235,6 @@ function Links({ links }: { links: Record<string, string> }) {
           );
         })}
       </ul>
-    </section>
-  );
-}
-
-function Labels({ labels }: { labels: Record<string, string> }) {
-  const entries = Object.entries(labels);
-  if (entries.length === 0) return null;
-  return (
-    <section>
-      <h3>Labels</h3>
-      <ul class="labels">
-        {entries.map(([name, value]) => (
-          <li key={name}>
-            <button
-              type="button"
-              title="Show only alerts with this label"
-              onClick={() => narrow(matcherFor(name, value))}
-            >
-              <span dir="auto">{cut(name)}</span>
-              <bdi title={value.length > CUT_AT ? value : undefined}>{cut(value)}</bdi>
-            </button>
-            <button
-              type="button"
-              class="exclude"
-              aria-label={`Exclude ${cut(name)} ${cut(value)}`}
-              title="Show no alerts with this label"
-              data-testid={`exclude-label-${name}`}
-              onClick={() => narrow(matcherFor(name, value, "!="))}
-            >
-              <Icon name="exclude" />
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-/** Ask for one more matcher in the filter box. */
-function narrow(matcher: string): void {
-  const choice = state.choice.peek();
-  state.choice.value = { ...choice, query: withMatcher(choice.query, matcher) };
-}
-
-function Facts({ alert }: { alert: Alert }) {
-  const time = (at: string) => <TimeOf at={at} />;
-  const { counts } = alert;
-  const facts: [string, preact.ComponentChild][] = [
-    ["Service", alert.service],
-    ["Monitoring system", alert.monitoring_system],
-    ["Integration", alert.integration],
-    ["Scenario", alert.scenario],
-    ["Began, says its source", alert.began_at && time(alert.began_at)],
-    ["Opened", time(alert.opened_at)],
-    ["First opened", time(alert.first_opened_at)],
-    ["Closed", alert.closed_at && time(alert.closed_at)],
-    ["Last heard of", time(alert.last_event_at)],
-    ["Last change", time(alert.changed_at)],
-    [
-      "Episode",
-      alert.episode === 1 ? "the first" : `${alert.episode}; open for ${wordDuration(alert.total_duration_ms)} before`,
-    ],
-    [
-      "So far",
-      `opened ${counts.opened}, updated ${counts.updated}, severity changed ${counts.severity_changed}, ` +
-        `closed ${counts.closed}, acknowledged ${counts.acknowledged}, snoozed ${counts.snoozed}`,
-    ],
-    ["Id", <code key="id">{alert.fingerprint}</code>],
-  ];
-  return (
-    <section>
-      <h3>Facts</h3>
-      <dl class="facts">
-        {facts.map(([name, value]) =>
-          value ? (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ) : null,
-        )}
-      </dl>
     </section>
   );
 }

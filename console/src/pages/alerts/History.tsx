@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, readHistory } from "../../api";
-import { TimeOf } from "../../kit/Age";
 import { useRead } from "../../kit/useRead";
 import type { HistoryEntry } from "../../protocol";
+import { HistoryLine } from "./HistoryLine";
 import * as state from "./store";
-import { historyTone, historyWord, isOfPeople } from "./words";
+import { isOfPeople } from "./words";
 
 /** The time line, newest first. */
 export function History({ id, version }: { id: string; version: number }) {
@@ -18,22 +18,21 @@ export function History({ id, version }: { id: string; version: number }) {
   const next = older.entries.length > 0 ? older.next : (value?.next_cursor ?? null);
   return (
     <section data-testid="history">
-      <h3>
-        History
+      <div class="tab-tools">
         <label class="check">
           <input
             type="checkbox"
             checked={onlyPeople}
             onChange={(event) => setOnlyPeople(event.currentTarget.checked)}
           />
-          only what people did
+          Only what people did
         </label>
-      </h3>
+      </div>
       {(problem ?? older.problem) && <p class="problem">{problem ?? older.problem}</p>}
       {value && shown.length === 0 && <p class="quiet">Nothing.</p>}
       <ol class="history">
         {shown.map((entry) => (
-          <Entry key={entry.sequence} entry={entry} />
+          <HistoryLine key={entry.sequence} entry={entry} />
         ))}
       </ol>
       {next !== null && (
@@ -42,21 +41,6 @@ export function History({ id, version }: { id: string; version: number }) {
         </button>
       )}
     </section>
-  );
-}
-
-function Entry({ entry }: { entry: HistoryEntry }) {
-  return (
-    <li class={`entry-${historyTone(entry.kind)}`} data-testid="history-entry" data-kind={entry.kind}>
-      <div class="entry-head">
-        <b>{historyWord(entry.kind)}</b>
-        <span class="quiet">{entry.actor}</span>
-        <span class="quiet entry-time">
-          <TimeOf at={entry.at} />
-        </span>
-      </div>
-      {entry.message && <p>{entry.message}</p>}
-    </li>
   );
 }
 

@@ -10,11 +10,13 @@ import { extend, step, toggle } from "./selection";
 import { silenceTargets } from "./silence";
 import * as state from "./store";
 import { rowHeight } from "./table-size";
+import { TABS, type Tab, tabFrom } from "./tabs";
 import { VERB_NAMES, VERBS } from "./verbs";
 
 const MOVE = "In the list";
 const ACT = "Alert or selection";
 const LIST = "Lists";
+const DETAILS = "Details";
 
 type By = number | "page-up" | "page-down" | "first" | "last";
 
@@ -30,6 +32,7 @@ const MOVES: readonly [id: string, title: string, keys: string[], extending: str
 
 const isOpenList = () => !state.isClosedList.peek();
 const hasTargets = () => targets().length > 0;
+const areDetailsOpen = () => state.openedId.peek() !== null;
 
 export const ALERT_COMMANDS: readonly Command[] = [
   ...MOVES.flatMap(([id, title, keys, extending, by]): Command[] => [
@@ -94,6 +97,27 @@ export const ALERT_COMMANDS: readonly Command[] = [
   },
   { id: "undo", title: "Undo the last action", group: ACT, icon: "reopen", keys: ["u"], scope: "list", run: undoLast },
   { id: "undo-anywhere", title: "Undo the last action", group: ACT, keys: ["Ctrl+Z"], onlyKey: true, run: undoLast },
+  ...([1, -1] as const).map(
+    (by): Command => ({
+      id: by > 0 ? "tab-next" : "tab-previous",
+      title: `${by > 0 ? "next" : "previous"} tab of the details`,
+      group: DETAILS,
+      keys: [by > 0 ? "]" : "["],
+      scope: "page",
+      onlyKey: true,
+      available: areDetailsOpen,
+      run: () => openTab(tabFrom(state.tab.peek(), by)),
+    }),
+  ),
+  ...TABS.map(
+    ({ id, title }): Command => ({
+      id: `tab-${id}`,
+      title: `${title} of the alert`,
+      group: DETAILS,
+      available: areDetailsOpen,
+      run: () => openTab(id),
+    }),
+  ),
   {
     id: "filter",
     title: "Filter",
@@ -154,6 +178,10 @@ function selectCurrent(): void {
 
 function open(): void {
   state.openedId.value = state.cursorId.peek() ?? state.openedId.peek();
+}
+
+function openTab(tab: Tab): void {
+  state.tab.value = tab;
 }
 
 /** Leave what was entered last: the selection, the details, the row. */

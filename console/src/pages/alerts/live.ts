@@ -1,9 +1,10 @@
 /** Brings the live stream onto the board, at most once per animation frame. */
 import { batch, effect, untracked } from "@preact/signals";
-import { readSession, readSite } from "../../api";
+import { readSession } from "../../api";
 import { Connection } from "../../connection";
 import type { Alert, ClientMessage, Filter, ServerMessage } from "../../protocol";
 import * as session from "../../session";
+import { site } from "../../site";
 import { silences } from "../silences/store";
 import { call } from "./alarm";
 import {
@@ -223,12 +224,8 @@ async function begin(): Promise<void> {
   if (session.needsToken.peek()) return;
   connection.start();
   void silences.read();
-  try {
-    const site = await readSite();
-    state.siteEnvironments.value = site.environments.map((environment) => environment.name);
-  } catch {
-    // The names that the counters know are enough.
-  }
+  // Without it the names of environments that the counters know are enough.
+  void site.read();
 }
 
 /** The token was taken. */

@@ -2,6 +2,7 @@
 import { DEFAULT_SORT, isColumn, type Sort } from "./columns";
 import { FACET_NAMES, FACETS, type Facets, LIST_NAMES, type List, NO_FACETS } from "./facets";
 import type { Choice } from "./filter";
+import { TAB_NAMES, type Tab } from "./tabs";
 
 export interface Place {
   choice: Choice;
@@ -9,6 +10,8 @@ export interface Place {
   list: List;
   /** The alert whose details are open. */
   alert: string | null;
+  /** Which part of them. */
+  tab: Tab;
 }
 
 const PATH = "/alerts";
@@ -25,11 +28,13 @@ export function readPlace(address: string): Place {
   const [column = "", way] = (parameters.get("sort") ?? "").split(/,(?=[^,]*$)/);
   const alert = /^\/alerts\/([0-9a-f]{32})\/?$/.exec(url.pathname)?.[1] ?? null;
   const list = parameters.get("list");
+  const tab = parameters.get("tab");
   return {
     choice: { query: parameters.get("q") ?? "", facets: readFacets(parameters) },
     sort: isColumn(column) ? { column, descending: way === "desc" } : DEFAULT_SORT,
     list: LIST_NAMES.find((name) => name === list) ?? LIST_NAMES[0],
     alert,
+    tab: TAB_NAMES.find((name) => alert !== null && name === tab) ?? TAB_NAMES[0],
   };
 }
 
@@ -59,6 +64,7 @@ export function writePlace(place: Place): string {
   }
   if (sort.column !== DEFAULT_SORT.column || sort.descending !== DEFAULT_SORT.descending)
     parameters.set("sort", `${sort.column},${sort.descending ? "desc" : "asc"}`);
+  if (place.alert && place.tab !== TAB_NAMES[0]) parameters.set("tab", place.tab);
   const path = place.alert ? `${PATH}/${place.alert}` : PATH;
   const text = parameters.toString();
   return text ? `${path}?${text}` : path;

@@ -4,11 +4,12 @@ import { address, go, leaveTo } from "../../address";
 import { dialog } from "../../kit/forms";
 import { loadList, save } from "../../kit/storage";
 import { stale } from "../../session";
+import { site } from "../../site";
 import { silences } from "../silences/store";
 import { newBoard, type Row } from "./board";
 import { type ColumnId, DEFAULT_COLUMNS, DEFAULT_SORT, isColumn } from "./columns";
 import { areFacetsChosen, LIST_NAMES, type List, NO_FACETS } from "./facets";
-import { NO_CHOICE, parseQuery, toClosedFilter, toFilter } from "./filter";
+import { NO_CHOICE, parseQuery, toClosedFilter, toFilter, withMatcher } from "./filter";
 import { isPlace, readPlace, writePlace } from "./place";
 import { silencesOf } from "./silenced";
 
@@ -26,6 +27,8 @@ export const choice = signal(place.choice);
 export const sort = signal(place.sort);
 export const list = signal(place.list);
 export const openedId = signal(place.alert);
+/** Which part of the details is shown. */
+export const tab = signal(place.tab);
 
 /** The rows in the table, from top to bottom; written by `live.ts` and `closed.ts`. */
 export const shown = signal<Row[]>([]);
@@ -48,7 +51,7 @@ export const idle = signal(false);
 export const waitingBehind = signal<number | null>(null);
 /** Why the server did not take the filter. */
 export const refusal = signal<string | null>(null);
-export const siteEnvironments = signal<string[]>([]);
+export const siteEnvironments = computed(() => site.value.value?.environments.map(({ name }) => name) ?? []);
 
 export const columns = signal<ColumnId[]>(loadList("columns")?.filter(isColumn) ?? [...DEFAULT_COLUMNS]);
 
@@ -96,6 +99,12 @@ export function openList(next: List): void {
   });
 }
 
+/** Ask for one more matcher in the filter box. */
+export function narrow(matcher: string): void {
+  const before = choice.peek();
+  choice.value = { ...before, query: withMatcher(before.query, matcher) };
+}
+
 /** Show all of the list. */
 export function clearChoice(): void {
   choice.value = NO_CHOICE;
@@ -113,6 +122,7 @@ export function keepOutside(): void {
       sort.value = next.sort;
       list.value = next.list;
       openedId.value = next.alert;
+      if (next.alert !== null) tab.value = next.tab;
     });
   });
   effect(() => {
@@ -138,8 +148,8 @@ export function keepOutside(): void {
 /** What is looked at now; as it is written, so reading it follows it, unless only its value is wanted. */
 function presentPlace(only: boolean) {
   return only
-    ? { choice: choice.peek(), sort: sort.peek(), list: list.peek(), alert: openedId.peek() }
-    : { choice: choice.value, sort: sort.value, list: list.value, alert: openedId.value };
+    ? { choice: choice.peek(), sort: sort.peek(), list: list.peek(), alert: openedId.peek(), tab: tab.peek() }
+    : { choice: choice.value, sort: sort.value, list: list.value, alert: openedId.value, tab: tab.value };
 }
 
 /** A title that may be old says so and counts nothing. */

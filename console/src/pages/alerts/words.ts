@@ -1,7 +1,7 @@
 /** The words shown for what the protocol names. */
 
 import type { IconName } from "../../kit/Icon";
-import type { Amended, Channel, HistoryKind, LedgerState } from "../../protocol";
+import type { Amended, Channel, Expected, HistoryKind, LedgerState, Reason } from "../../protocol";
 import type { State } from "./facets";
 
 export const STATE_ICONS = {
@@ -94,3 +94,18 @@ export function historyWord(kind: HistoryKind): string {
   const words = kind.replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** The kind of a reason, for reading; the message of its line says more. */
+export function reasonWord(reason: Reason): string {
+  const words = reason.type.replaceAll("_", " ");
+  return reason.type === "held" ? `${words}: ${reason.hold}` : words;
+}
+
+/** What is still to come besides steps, which have numbers. */
+export const EXPECTED_WORDS: Record<Exclude<Expected["type"], "step">, string> = {
+  retry: "Retry",
+  no_scenario: "No scenario",
+  hold_end: "Hold ends",
+  source_silent: "Ends by silence",
+  heartbeat_missed: "Heartbeat due",
+};
