@@ -4,6 +4,7 @@ import type {
   ActionResult,
   Alert,
   AlertPage,
+  ChannelShown,
   ErrorBody,
   Filter,
   HistoryPage,
@@ -78,6 +79,8 @@ export const readSession = (): Promise<Session> => call("/api/v1/session");
 export const openSession = (token: string): Promise<unknown> => post("/api/v1/session", { token });
 
 export const readSite = (): Promise<Site> => call("/api/v1/site");
+
+export const readChannels = (): Promise<{ channels: ChannelShown[] }> => call("/api/v1/channels");
 
 export const readAlert = (id: string, signal: AbortSignal): Promise<Alert> => call(`/api/v1/alerts/${id}`, { signal });
 

@@ -12,7 +12,8 @@ export const OPERATOR_STATES = ["active", "snoozed", "acknowledged", "in_downtim
 export type OperatorState = (typeof OPERATOR_STATES)[number];
 
 export type Status = "open" | "closed";
-export type Channel = "webhook" | "slack" | "email" | "ntfy";
+/** The name of a channel. */
+export type Channel = string;
 export type Badge = "new" | "flapping" | "urgent" | "test";
 
 /** An operator has seen it. */
@@ -371,6 +372,14 @@ export interface Scenario {
 export interface Site {
   environments: { name: string }[];
   scenarios: Scenario[];
+}
+
+/** What the console reads of the declaration of a channel. */
+export interface ChannelShown {
+  name: Channel;
+  title: string;
+  /** A line drawing of 16 by 16, as the `d` of an SVG path. */
+  icon: string;
 }
 
 export const MATCH_OPERATORS = ["=", "!=", "=~", "!~"] as const;

@@ -14,6 +14,7 @@ import type {
   ActionResult,
   Actor,
   Alert,
+  ChannelShown,
   ClientMessage,
   Counters,
   Filter,
@@ -32,7 +33,7 @@ import type {
   Upcoming,
 } from "../src/protocol";
 import { predicate } from "./predicate";
-import { actorText, alertOf, historyOf, ledgerOf, newAlertOf, SCENARIOS, upcomingOf } from "./sample-alerts";
+import { actorText, alertOf, CHANNELS, historyOf, ledgerOf, newAlertOf, SCENARIOS, upcomingOf } from "./sample-alerts";
 
 /** The built console; CONSOLE_DIST names another one. */
 const DIST = process.env.CONSOLE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
@@ -79,6 +80,7 @@ export class MockServer {
   integrations: Integration[] = [];
   rejected: RejectedWhole[] = [];
   scenarios: Scenario[] = SCENARIOS;
+  readonly channels: ChannelShown[] = [...CHANNELS];
   /** What was posted to the collectors: path and headers. */
   readonly posted: { path: string; headers: IncomingMessage["headers"]; body: string }[] = [];
   private readonly clients = new Set<Client>();
@@ -259,6 +261,7 @@ export class MockServer {
         environments: ["production", "staging", "office"].map((name) => ({ name })),
         scenarios: this.scenarios,
       });
+    if (path === "/api/v1/channels") return json(response, 200, { channels: this.channels });
     if (path === "/api/v1/alerts") return this.list(url, response);
     if (path === "/api/v1/integrations") return json(response, 200, { integrations: this.integrations });
     if (path === "/api/v1/rejected") {

@@ -4,6 +4,7 @@ import type {
   Actor,
   Alert,
   Channel,
+  ChannelShown,
   Endpoint,
   HistoryEntry,
   Integration,
@@ -305,6 +306,13 @@ export function ledgerOf(alert: Alert, now: number): LedgerEntry[] {
     },
   ];
 }
+
+/** The channels, with what the console reads of them. */
+export const CHANNELS: ChannelShown[] = [
+  { name: "webhook", title: "Webhook", icon: "M5 12.5L2.5 8 5 3.5M11 3.5L13.5 8 11 12.5M9 4l-2 8" },
+  { name: "slack", title: "Slack", icon: "M6 2.5L4.8 13.5M11.2 2.5L10 13.5M2.8 5.8h11M2.2 10.2h11" },
+  { name: "email", title: "E-mail", icon: "M2.5 4h11v8h-11zM2.5 4.5L8 9l5.5-4.5" },
+];
 
 /** The scenarios that the alerts are of. */
 export const SCENARIOS: Scenario[] = [

@@ -30,17 +30,20 @@ const PATHS = {
   command: "M3 4.5l3.5 3.5L3 11.5M8 12h5",
   menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
   plus: "M8 3.5v9M3.5 8h9",
-  mail: "M2.5 4h11v8h-11zM2.5 4.5L8 9l5.5-4.5",
-  chat: "M6 2.5L4.8 13.5M11.2 2.5L10 13.5M2.8 5.8h11M2.2 10.2h11",
   webhook: "M5 12.5L2.5 8 5 3.5M11 3.5L13.5 8 11 12.5M9 4l-2 8",
 } as const;
 
 export type IconName = keyof typeof PATHS;
 
 export function Icon({ name }: { name: IconName }) {
+  return <Drawing path={PATHS[name]} />;
+}
+
+/** An icon of this path. */
+export function Drawing({ path }: { path: string }) {
   return (
     <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-      <path d={PATHS[name]} />
+      <path d={path} />
     </svg>
   );
 }

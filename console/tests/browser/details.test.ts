@@ -1,6 +1,6 @@
 /** All about one alert: its tabs, and the journey that follows it. */
 import { expect, test } from "vitest";
-import { live, mock, open, useBrowser } from "../harness";
+import { ALL_OPEN, live, mock, open, ROWS, useBrowser } from "../harness";
 import { historyOf, newAlertOf, upcomingOf } from "../sample-alerts";
 
 useBrowser();
@@ -119,4 +119,15 @@ test("labels, fields, actors and sources go into the filter by a click, and valu
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   expect(copied).toContain("slack #ops-alerts is notified");
   expect(copied).toContain("--- now ---");
+});
+
+test("icons of channels are those that the server declares, also of a channel that the console has never heard of", async () => {
+  const server = await mock();
+  server.channels.push({ name: "pigeon", title: "Pigeon post", icon: "M1 2L3 4" });
+  server.put({ ...newAlertOf(1, Date.now()), channels: ["pigeon", "slack"] });
+  const page = await open(`${server.url}${ALL_OPEN}`);
+  const paths = page.locator(`${ROWS} .channels path`);
+  await expect
+    .poll(() => paths.evaluateAll((all) => all.map((path) => path.getAttribute("d"))))
+    .toEqual(["M1 2L3 4", server.channels.find(({ name }) => name === "slack")?.icon]);
 });

@@ -9,7 +9,7 @@ import {
   Tally,
 } from "../../src/pages/alerts/facets";
 import { matcherFor, parseQuery, toClosedFilter, toFilter, withMatcher } from "../../src/pages/alerts/filter";
-import { commonMatchers } from "../../src/pages/alerts/matchers";
+import { commonMatchers, matchedValue } from "../../src/pages/alerts/matchers";
 import { silencesOf } from "../../src/pages/alerts/silenced";
 import type { Matcher, OperatorState, Severity, Silence } from "../../src/protocol";
 import { alertOf } from "../sample-alerts";
@@ -132,6 +132,14 @@ test("an alert is silenced by an active silence of which all matchers match", ()
   expect(silence([{ name: "rack", operator: "!~", value: "r1" }])).toBe("s");
   expect(silence([named], "expired")).toBeNull();
   expect(silence([{ ...named, value: "(" }])).toBeNull();
+});
+
+test("an empty label is an absent one: what is looked at is the field of the same name", () => {
+  const one = { ...alertOf(0, 0), service: "billing", labels: { service: "", team: "" } };
+  expect(matchedValue(one, "service")).toBe("billing");
+  expect(matchedValue({ ...one, labels: { service: "web" } }, "service")).toBe("web");
+  expect(matchedValue(one, "team")).toBe("");
+  expect(matchedValue({ ...one, labels: {} }, "unheard-of")).toBe("");
 });
 
 test("the matchers of a silence are those that its alerts have in common", () => {

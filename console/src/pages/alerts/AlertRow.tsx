@@ -1,10 +1,11 @@
 import { Component } from "preact";
+import { ChannelIcon } from "../../channels";
 import { Age, Moment } from "../../kit/Age";
 import { Icon } from "../../kit/Icon";
 import type { Alert } from "../../protocol";
 import { assigneeOf, type ColumnId, textOf } from "./columns";
 import { stateOf } from "./facets";
-import { CHANNEL_ICONS, STATE_ICONS, stateWord } from "./words";
+import { STATE_ICONS, stateWord } from "./words";
 
 interface RowProperties {
   id: string;
@@ -148,7 +149,7 @@ function CellContent({ alert, column, over, silencedUntil }: Standing & { column
       return (
         <span class="channels" title={textOf(alert, column) || "No channel was notified"}>
           {alert.channels?.map((channel) => (
-            <Icon key={channel} name={CHANNEL_ICONS[channel]} />
+            <ChannelIcon key={channel} channel={channel} />
           ))}
           <span class="unseen">{textOf(alert, column)}</span>
         </span>

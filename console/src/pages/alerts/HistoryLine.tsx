@@ -1,9 +1,9 @@
+import { ChannelIcon } from "../../channels";
 import { TimeOf } from "../../kit/Age";
-import { Icon } from "../../kit/Icon";
 import type { HistoryEntry, Reason, Received } from "../../protocol";
 import { matcherFor } from "./filter";
 import * as state from "./store";
-import { CHANNEL_ICONS, historyTone, historyWord, reasonWord } from "./words";
+import { historyTone, historyWord, reasonWord } from "./words";
 
 /** One line of what happened: when, who did it, what, why, and how its event was received. */
 export function HistoryLine({ entry }: { entry: HistoryEntry }) {
@@ -13,7 +13,7 @@ export function HistoryLine({ entry }: { entry: HistoryEntry }) {
     <li class={`entry-${historyTone(entry.kind)}`} data-testid="history-entry" data-kind={entry.kind}>
       <div class="entry-head">
         <b>{historyWord(entry.kind)}</b>
-        {channel && <Icon name={CHANNEL_ICONS[channel] ?? "webhook"} />}
+        {channel && <ChannelIcon channel={channel} />}
         <ActorOf entry={entry} />
         <span class="quiet entry-time">
           <TimeOf at={entry.at} />

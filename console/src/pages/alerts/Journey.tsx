@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { readJourney } from "../../api";
+import { ChannelIcon } from "../../channels";
 import { Moment, TimeOf } from "../../kit/Age";
 import { CopyButton } from "../../kit/Copy";
-import { Icon } from "../../kit/Icon";
 import { useRead } from "../../kit/useRead";
 import type { Alert, Upcoming } from "../../protocol";
 import { clock } from "../../session";
@@ -10,7 +10,7 @@ import { site } from "../../site";
 import { HistoryLine, Reasons } from "./HistoryLine";
 import { journeyText } from "./journey-text";
 import * as state from "./store";
-import { CHANNEL_ICONS, EXPECTED_WORDS } from "./words";
+import { EXPECTED_WORDS } from "./words";
 
 /** So many past lines are shown at first: the newest, as what is next stands below them. */
 const SHOWN_AT_FIRST = 25;
@@ -70,7 +70,7 @@ function UpcomingLine({ line: { at, message, details } }: { line: Upcoming }) {
       <div class="entry-head">
         <b>{details.type === "step" ? `Step ${details.number}` : EXPECTED_WORDS[details.type]}</b>
         {endpoints.map((endpoint, index) => (
-          <Icon key={index} name={CHANNEL_ICONS[endpoint.channel] ?? "webhook"} />
+          <ChannelIcon key={index} channel={endpoint.channel} />
         ))}
         <span class="quiet entry-time">{at === undefined ? "no time yet" : <Due at={at} />}</span>
       </div>

@@ -1,10 +1,10 @@
 import { readNotifications } from "../../api";
+import { ChannelIcon } from "../../channels";
 import { TimeOf } from "../../kit/Age";
 import { CopyButton } from "../../kit/Copy";
-import { Icon } from "../../kit/Icon";
 import { useRead } from "../../kit/useRead";
 import type { Alert, LedgerEntry } from "../../protocol";
-import { CHANNEL_ICONS, LEDGER_WORDS } from "./words";
+import { LEDGER_WORDS } from "./words";
 
 /** Who was notified, and how that stands. */
 export function Notifications({ alert }: { alert: Alert }) {
@@ -33,7 +33,7 @@ function Sent({ entry, isPast }: { entry: LedgerEntry; isPast: boolean }) {
   const changed = Date.parse(entry.changed_at) > Date.parse(entry.opened_at);
   return (
     <li data-testid="ledger-entry" data-state={entry.state}>
-      <Icon name={CHANNEL_ICONS[entry.channel] ?? "webhook"} />
+      <ChannelIcon channel={entry.channel} />
       <div>
         <div class="ledger-line">
           <b dir="auto" title={entry.destination}>

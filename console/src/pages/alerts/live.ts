@@ -1,6 +1,7 @@
 /** Brings the live stream onto the board, at most once per animation frame. */
 import { batch, effect, untracked } from "@preact/signals";
 import { readSession } from "../../api";
+import { channels } from "../../channels";
 import { Connection } from "../../connection";
 import type { Alert, ClientMessage, Filter, ServerMessage } from "../../protocol";
 import * as session from "../../session";
@@ -224,6 +225,7 @@ async function begin(): Promise<void> {
   if (session.needsToken.peek()) return;
   connection.start();
   void silences.read();
+  void channels.read();
   // Without it the names of environments that the counters know are enough.
   void site.read();
 }

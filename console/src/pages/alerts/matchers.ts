@@ -13,9 +13,9 @@ export const FIELDS: Record<string, (alert: Alert) => string> = {
   severity: (alert) => alert.severity,
 };
 
-/** What a matcher of this name looks at: the label, or else the field; what is not there is the empty text. */
+/** What a matcher of this name looks at: the label, unless it is absent or empty; or else the field; or else the empty text. */
 export function matchedValue(alert: Alert, name: string): string {
-  return alert.labels?.[name] ?? FIELDS[name]?.(alert) ?? "";
+  return alert.labels?.[name] || FIELDS[name]?.(alert) || "";
 }
 
 /** The names that are filled in, in order. */

@@ -1,7 +1,7 @@
 /** The words shown for what the protocol names. */
 
 import type { IconName } from "../../kit/Icon";
-import type { Amended, Channel, Expected, HistoryKind, LedgerState, Reason } from "../../protocol";
+import type { Amended, Expected, HistoryKind, LedgerState, Reason } from "../../protocol";
 import type { State } from "./facets";
 
 export const STATE_ICONS = {
@@ -27,13 +27,6 @@ export const LEDGER_WORDS: Record<LedgerState, { text: string; tone: "good" | "p
   closed: { text: "the end was delivered", tone: "good" },
   failed: { text: "not delivered", tone: "bad" },
   not_closed: { text: "the end was not delivered: close it by hand", tone: "bad" },
-};
-
-export const CHANNEL_ICONS: Record<Channel, IconName> = {
-  slack: "chat",
-  email: "mail",
-  webhook: "webhook",
-  ntfy: "bell",
 };
 
 /** The kinds of history that are about what people did. */
