@@ -105,6 +105,15 @@ export const readJourney = (id: string, signal: AbortSignal): Promise<Journey> =
 export const readNotifications = (id: string, signal: AbortSignal): Promise<{ notifications: LedgerEntry[] }> =>
   call(`/api/v1/alerts/${id}/notifications`, { signal });
 
+/** The alerts of heartbeats that were missed now or before. */
+export const readHeartbeatAlerts = async (): Promise<Alert[]> => {
+  const asked: [string, string][] = [
+    ["state", "any"],
+    ["matcher", 'monitoring_system="heartbeat"'],
+  ];
+  return (await call<AlertPage>(paged("/api/v1/alerts", 1000, null, asked))).alerts;
+};
+
 /** Do something to alerts. The key makes it safe to send the same again after a silence. */
 export async function act(request: Call, author: string, key: string): Promise<ActionResult[]> {
   const results: ActionResult[] = [];

@@ -368,10 +368,25 @@ export interface Scenario {
   steps: Step[];
 }
 
+/** A call that comes again and again while all is well. */
+export interface Heartbeat {
+  name: string;
+  integration: string;
+  period_seconds: number;
+  grace_seconds: number;
+  severity: Severity;
+  labels?: Record<string, string>;
+  /** The alert whose every coming is a call. */
+  alert?: string;
+  /** It was created by a client of Opsgenie's API. */
+  by_client?: { disabled?: boolean };
+}
+
 /** The part of the site that the console reads. */
 export interface Site {
   environments: { name: string }[];
   scenarios: Scenario[];
+  heartbeats: Heartbeat[];
 }
 
 /** What the console reads of the declaration of a channel. */

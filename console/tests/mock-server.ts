@@ -18,6 +18,7 @@ import type {
   ClientMessage,
   Counters,
   Filter,
+  Heartbeat,
   HistoryEntry,
   HistoryKind,
   Integration,
@@ -79,6 +80,7 @@ export class MockServer {
   readonly silences: Silence[] = [];
   integrations: Integration[] = [];
   rejected: RejectedWhole[] = [];
+  heartbeats: Heartbeat[] = [];
   scenarios: Scenario[] = SCENARIOS;
   readonly channels: ChannelShown[] = [...CHANNELS];
   /** What was posted to the collectors: path and headers. */
@@ -260,6 +262,7 @@ export class MockServer {
       return json(response, 200, {
         environments: ["production", "staging", "office"].map((name) => ({ name })),
         scenarios: this.scenarios,
+        heartbeats: this.heartbeats,
       });
     if (path === "/api/v1/channels") return json(response, 200, { channels: this.channels });
     if (path === "/api/v1/alerts") return this.list(url, response);
@@ -316,7 +319,7 @@ export class MockServer {
     }
     const status = asked.get("state");
     const closed = [...this.alerts.values()]
-      .filter((alert) => alert.status === status && passes(alert))
+      .filter((alert) => (status === "any" || alert.status === status) && passes(alert))
       .sort((a, b) => Date.parse(b.closed_at ?? "") - Date.parse(a.closed_at ?? ""));
     const next = from + limit < closed.length ? String(from + limit) : null;
     json(response, 200, { alerts: closed.slice(from, from + limit), next_cursor: next });
@@ -397,7 +400,7 @@ export class MockServer {
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
-    const isPage = path === "/" || /^\/(alerts|silences|integrations|rejected|wall)(\/|$)/.test(path);
+    const isPage = path === "/" || /^\/(alerts|silences|integrations|heartbeats|rejected|wall)(\/|$)/.test(path);
     const name = isPage ? "index.html" : normalize(path).replace(/^\/+/, "");
     try {
       const content = await readFile(join(DIST, name));

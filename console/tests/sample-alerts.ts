@@ -6,6 +6,7 @@ import type {
   Channel,
   ChannelShown,
   Endpoint,
+  Heartbeat,
   HistoryEntry,
   Integration,
   LedgerEntry,
@@ -374,6 +375,46 @@ export function integrationsOf(now: number): Integration[] {
     },
     { ...common, name: "statuspage", type: "any", keys: [key("fd61a03af4f7", 0)] },
   ];
+}
+
+/** Heartbeats that may be declared. */
+export const HEARTBEATS: Heartbeat[] = [
+  {
+    name: "nightly-backup",
+    integration: "backups",
+    period_seconds: 86_400,
+    grace_seconds: 3600,
+    severity: "critical",
+  },
+  {
+    name: "prometheus-main",
+    integration: "prometheus-production",
+    period_seconds: 300,
+    grace_seconds: 60,
+    severity: "urgent",
+    alert: "Watchdog",
+  },
+  {
+    name: "sync",
+    integration: "backups",
+    period_seconds: 3600,
+    grace_seconds: 0,
+    severity: "warning",
+    by_client: { disabled: true },
+  },
+];
+
+/** The alert of a heartbeat that was missed. */
+export function missedOf({ name, integration, severity }: Heartbeat, index: number, now: number): Alert {
+  return {
+    ...newAlertOf(index, now),
+    name: "Heartbeat missed",
+    object: name,
+    integration,
+    severity,
+    monitoring_system: "heartbeat",
+    output: `no call of heartbeat ${name}`,
+  };
 }
 
 /** Bodies that may have been refused. */

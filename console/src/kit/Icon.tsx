@@ -25,6 +25,7 @@ const PATHS = {
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   bell: "M4 11.5h8l-1-1.8V7a3 3 0 0 0-6 0v2.7zM6.8 13.5h2.4M8 2.5V4",
   silence: "M3 6.2v3.6h2.4L9 12.8V3.2L5.4 6.2zM11.2 6.3l3 3.4M14.2 6.3l-3 3.4",
+  heartbeat: "M1.5 8.5h3l1.5-4 3 8 2-5.5.8 1.5h2.7",
   rejected: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12M3.8 3.8l8.4 8.4",
   exclude: "M3.5 8h9",
   command: "M3 4.5l3.5 3.5L3 11.5M8 12h5",

@@ -1,20 +1,23 @@
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useComputed } from "@preact/signals";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { ErrorBoundary, LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { address } from "../address";
 import { dialog } from "../kit/forms";
 import { needsToken } from "../session";
 import { Header } from "./Header";
-import { PAGES } from "./pages";
+import { PAGES, SHOWN_PAGES } from "./pages";
 import { Toasts } from "./Toasts";
 import { TokenDialog } from "./TokenDialog";
 
 /** The whole console: the bar, the page that the address names, and what lies over it. */
 export function App() {
   const [menuOpen, setMenuOpen] = useState(false);
+  const path = useComputed(() => address.value.split("?")[0]).value;
+  useEffect(() => setMenuOpen(false), [path]);
   return (
     <LocationProvider>
       <Follow />
-      <div class={`app ${menuOpen ? "menu-open" : ""}`}>
+      <div class={`app ${menuOpen ? "menu-open" : ""}`} style={{ "--pages": SHOWN_PAGES.length }}>
         <Header onMenu={() => setMenuOpen(!menuOpen)} />
         {/* A choice in the menu of a narrow page is made: the menu gives way to what was chosen. */}
         {/* biome-ignore lint/a11y/noStaticElementInteractions: what is clicked are the buttons inside. */}

@@ -6,7 +6,7 @@ import { FilterBox } from "../pages/alerts/FilterBox";
 import { author, session, stale, status, type Theme, theme } from "../session";
 import { openHelp } from "./HelpDialog";
 import { openPalette } from "./Palette";
-import { PAGES } from "./pages";
+import { SHOWN_PAGES } from "./pages";
 
 /** The bar at the top: the pages, the filter box of the alerts, how the line stands, and what belongs to the reader. */
 export function Header({ onMenu }: { onMenu: () => void }) {
@@ -47,7 +47,7 @@ export function PageLinks() {
   const here = address.value;
   return (
     <nav class="page-links" aria-label="Pages">
-      {PAGES.filter((page) => !page.isHidden).map(({ path, title, icon }) => (
+      {SHOWN_PAGES.map(({ path, title, icon }) => (
         <a
           key={path}
           class="page-link"

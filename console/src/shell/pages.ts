@@ -32,6 +32,13 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("../pages/integrations/Integrations")),
   },
   {
+    path: "/heartbeats",
+    route: "/heartbeats",
+    title: "Heartbeats",
+    icon: "heartbeat",
+    component: lazy(() => import("../pages/heartbeats/Heartbeats")),
+  },
+  {
     path: "/wall",
     route: "/wall",
     title: "Wall board",
@@ -47,3 +54,6 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("../pages/rejected/Rejected")),
   },
 ];
+
+/** The pages that the navigation shows. */
+export const SHOWN_PAGES = PAGES.filter((page) => !page.isHidden);

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { TAB_NAMES } from "../../src/pages/alerts/tabs";
 import { ALL_OPEN, axe, live, mock, open, ROWS, useBrowser } from "../harness";
-import { integrationsOf, rejectedOf } from "../sample-alerts";
+import { HEARTBEATS, integrationsOf, missedOf, rejectedOf } from "../sample-alerts";
 
 useBrowser();
 
@@ -48,6 +48,7 @@ const SCENES: readonly [name: string, path: string, steps?: (page: Page) => Prom
   ["the help", ALL_OPEN, press("?", "help")],
   ["silences", "/silences", (page) => page.getByTestId("silences-row").first().waitFor()],
   ["integrations", "/integrations", (page) => page.getByTestId("integrations-row").first().waitFor()],
+  ["heartbeats", "/heartbeats", (page) => page.getByTestId("heartbeats-row").first().waitFor()],
   ["the wall board", "/wall", (page) => page.getByTestId("wall-row").first().waitFor()],
   ["rejected", "/rejected", (page) => page.getByTestId("rejected-row").first().waitFor()],
 ];
@@ -58,6 +59,9 @@ for (const colorScheme of ["light", "dark"] as const)
       const server = await mock({ alerts: 60 });
       server.integrations = integrationsOf(Date.now());
       server.rejected = rejectedOf(Date.now());
+      server.heartbeats = HEARTBEATS;
+      for (const [index, heartbeat] of HEARTBEATS.slice(0, 2).entries())
+        server.put(missedOf(heartbeat, 900 + index, Date.now()));
       server.silences.push({
         id: "0192f0c1-0000-7000-8000-000000000000",
         matchers: [{ name: "team", operator: "=", value: "pay" }],

@@ -1,7 +1,7 @@
 /** The pages beside the alerts. */
 import { expect, test } from "vitest";
 import { ALL_OPEN, live, mock, open, useBrowser } from "../harness";
-import { integrationsOf, newAlertOf, rejectedOf } from "../sample-alerts";
+import { HEARTBEATS, integrationsOf, missedOf, newAlertOf, rejectedOf } from "../sample-alerts";
 
 useBrowser();
 
@@ -124,4 +124,25 @@ test("the wall board shows the worst of what needs attention, follows it without
     .getByTestId("wall-stale")
     .filter({ hasText: /Unknown since .*\d\d:\d\d/ })
     .waitFor();
+});
+
+test("heartbeats say which of them are missed, when they were last called, and the line that calls one", async () => {
+  const server = await mock();
+  server.heartbeats = HEARTBEATS;
+  const [backup, watchdog] = HEARTBEATS.map((heartbeat, index) => missedOf(heartbeat, index, Date.now()));
+  if (!backup || !watchdog) throw new Error("There are no heartbeats.");
+  server.put(watchdog, "opened");
+  server.close(server.put({ ...backup, last_event_at: new Date(Date.now() - 600_000).toISOString() }).fingerprint);
+  const page = await open(`${server.url}/heartbeats`);
+  const row = page.getByTestId("heartbeats-row");
+  await row.nth(2).waitFor();
+  const texts = await row.allInnerTexts();
+  expect(texts[0]).toMatch(/^missed\s+prometheus-main\s+prometheus-production\s+5m and 1m later at most/);
+  expect(texts[1]).toMatch(/^called again\s+nightly-backup\s[\s\S]*10m ago/);
+  expect(texts[2]).toMatch(/^disabled\s+sync/);
+  await row.nth(1).getByTestId("curl").click();
+  expect(await page.getByTestId("copy-text").innerText()).toContain(`'${server.url}/heartbeat/nightly-backup'`);
+  await page.keyboard.press("Escape");
+  await row.nth(0).getByRole("link", { name: "missed" }).click();
+  await page.getByTestId("details-name").filter({ hasText: "Heartbeat missed" }).waitFor();
 });
