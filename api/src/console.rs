@@ -21,7 +21,15 @@ const POLICY: &str =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// First segments of the addresses that the console's router shows as pages.
-const PAGES: [&str; 6] = ["alerts", "silences", "integrations", "heartbeats", "rejected", "wall"];
+const PAGES: [&str; 7] = [
+    "alerts",
+    "silences",
+    "integrations",
+    "heartbeats",
+    "site",
+    "rejected",
+    "wall",
+];
 
 pub(crate) fn routes() -> Router {
     Router::new()
@@ -115,6 +123,7 @@ mod tests {
             ("alerts/0123456789abcdef0123456789abcdef", StatusCode::OK),
             ("silences", StatusCode::OK),
             ("heartbeats", StatusCode::OK),
+            ("site", StatusCode::OK),
             ("alertsx", StatusCode::NOT_FOUND),
             ("v1/alerts", StatusCode::NOT_FOUND),
         ] {

@@ -4,6 +4,7 @@ import type {
   ActionResult,
   Alert,
   AlertPage,
+  Applied,
   ChannelShown,
   ErrorBody,
   Filter,
@@ -12,12 +13,15 @@ import type {
   Journey,
   LedgerEntry,
   Matcher,
+  Problem,
   RejectedPage,
   RejectedWhole,
+  RevisionPage,
   Session,
   Silence,
   SilenceRequest,
   Site,
+  WholeRevision,
 } from "./protocol";
 
 /** How many alerts go into one request of an action. */
@@ -30,6 +34,8 @@ export class ApiError extends Error {
     /** The status of the answer; 0 when there was none. */
     readonly status: number,
     readonly field: string | null = null,
+    /** What is wrong with a site document. */
+    readonly problems: readonly Problem[] = [],
   ) {
     super(message);
   }
@@ -57,7 +63,8 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   }
   if (answer.ok) return body as T;
   const error = (body as Partial<ErrorBody> | null)?.error;
-  throw new ApiError(error?.message ?? `The server answered ${answer.status}.`, answer.status, error?.field ?? null);
+  const message = error?.message ?? `The server answered ${answer.status}.`;
+  throw new ApiError(message, answer.status, error?.field ?? null, error?.problems);
 }
 
 function post<T>(path: string, body: unknown): Promise<T> {
@@ -79,6 +86,19 @@ export const readSession = (): Promise<Session> => call("/api/v1/session");
 export const openSession = (token: string): Promise<unknown> => post("/api/v1/session", { token });
 
 export const readSite = (): Promise<Site> => call("/api/v1/site");
+
+export const readRevisions = (cursor: string | null): Promise<RevisionPage> =>
+  call(paged("/api/v1/site/revisions", 50, cursor));
+
+export const readRevision = (revision: number): Promise<WholeRevision> => call(`/api/v1/site/revisions/${revision}`);
+
+/** Apply a site document, or only say what it would change. */
+export const applySite = (document: string, isDryRun: boolean): Promise<Applied> =>
+  call(`/api/v1/site${isDryRun ? "?dry_run=true" : ""}`, {
+    method: "PUT",
+    headers: { "content-type": "application/yaml" },
+    body: document,
+  });
 
 export const readChannels = (): Promise<{ channels: ChannelShown[] }> => call("/api/v1/channels");
 

@@ -365,6 +365,7 @@ export interface Step {
 export interface Scenario {
   name: string;
   description?: string;
+  number?: number;
   steps: Step[];
 }
 
@@ -382,11 +383,78 @@ export interface Heartbeat {
   by_client?: { disabled?: boolean };
 }
 
-/** The part of the site that the console reads. */
+export interface Environment {
+  name: string;
+  description?: string;
+  number?: number;
+}
+
+export interface Rule {
+  name: string;
+  when: string;
+  [field: string]: unknown;
+}
+
+/** How JSON of any shape is understood. */
+export interface Mapping {
+  name: string;
+  alert: object;
+  /** What the words of the sender mean. */
+  states?: Record<string, string>;
+  severities?: Record<string, string>;
+}
+
+/** The site without keys and secrets, as far as the console knows what stands in it. */
 export interface Site {
-  environments: { name: string }[];
+  environments: Environment[];
   scenarios: Scenario[];
+  mappings: Mapping[];
   heartbeats: Heartbeat[];
+  rules: Rule[];
+}
+
+/** One difference that a site document makes. */
+export interface SiteChange {
+  change: "add" | "change" | "remove";
+  /** Kind and name. */
+  key: string;
+  fields?: string[];
+}
+
+/** What applying a document did, or would do. */
+export interface Applied {
+  changes: SiteChange[];
+  revision: number;
+  applied: boolean;
+  /** Whether every stage can read it already. */
+  published: boolean;
+}
+
+/** A mistake in a document. */
+export interface Problem {
+  line: number;
+  column: number;
+  message: string;
+  remedy: string;
+}
+
+/** Who made a revision of the site, and when. */
+export interface RevisionLine {
+  revision: number;
+  at: string;
+  by: { who: string };
+}
+
+export interface RevisionPage {
+  revisions: RevisionLine[];
+  next_cursor: string | null;
+}
+
+/** A revision, and the site as it was. */
+export interface WholeRevision extends RevisionLine {
+  /** What differs from the revision before; null when that is not kept any more. */
+  changes: SiteChange[] | null;
+  site: Site;
 }
 
 /** What the console reads of the declaration of a channel. */
@@ -492,5 +560,5 @@ export interface RejectedWhole {
 }
 
 export interface ErrorBody {
-  error: { code: string; message: string; field?: string | null };
+  error: { code: string; message: string; field?: string | null; problems?: Problem[] };
 }

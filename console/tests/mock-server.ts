@@ -24,6 +24,7 @@ import type {
   Integration,
   Journey,
   LedgerEntry,
+  Problem,
   Received,
   RejectedWhole,
   Scenario,
@@ -31,7 +32,10 @@ import type {
   Severity,
   Silence,
   SilenceRequest,
+  Site,
+  SiteChange,
   Upcoming,
+  WholeRevision,
 } from "../src/protocol";
 import { predicate } from "./predicate";
 import { actorText, alertOf, CHANNELS, historyOf, ledgerOf, newAlertOf, SCENARIOS, upcomingOf } from "./sample-alerts";
@@ -81,6 +85,11 @@ export class MockServer {
   integrations: Integration[] = [];
   rejected: RejectedWhole[] = [];
   heartbeats: Heartbeat[] = [];
+  readonly revisions: WholeRevision[] = [];
+  /** The site documents that came. */
+  readonly documents: { document: string; isDryRun: boolean }[] = [];
+  /** What is answered to the next ones. */
+  answerToSite: { problems: Problem[]; changes: SiteChange[] } = { problems: [], changes: [] };
   scenarios: Scenario[] = SCENARIOS;
   readonly channels: ChannelShown[] = [...CHANNELS];
   /** What was posted to the collectors: path and headers. */
@@ -258,12 +267,14 @@ export class MockServer {
       const authentication = this.options.token ? "token" : "none";
       return json(response, 200, { user: null, authentication });
     }
-    if (path === "/api/v1/site")
-      return json(response, 200, {
-        environments: ["production", "staging", "office"].map((name) => ({ name })),
-        scenarios: this.scenarios,
-        heartbeats: this.heartbeats,
-      });
+    if (path === "/api/v1/site" && request.method === "PUT") return this.applySite(url, request, response);
+    if (path === "/api/v1/site") return json(response, 200, this.site);
+    if (path === "/api/v1/site/revisions") {
+      const revisions = this.revisions.map(({ revision, at, by }) => ({ revision, at, by })).reverse();
+      return json(response, 200, { revisions, next_cursor: null });
+    }
+    if (path.startsWith("/api/v1/site/revisions/"))
+      return json(response, 200, this.revisions[Number(path.split("/").at(-1)) - 1]);
     if (path === "/api/v1/channels") return json(response, 200, { channels: this.channels });
     if (path === "/api/v1/alerts") return this.list(url, response);
     if (path === "/api/v1/integrations") return json(response, 200, { integrations: this.integrations });
@@ -345,6 +356,31 @@ export class MockServer {
     json(response, at >= 0 ? 200 : 201, made);
   }
 
+  private get site(): Site {
+    const environments = ["production", "staging", "office"].map((name) => ({ name }));
+    return { environments, scenarios: this.scenarios, heartbeats: this.heartbeats, mappings: [], rules: [] };
+  }
+
+  /** A document has no YAML here: what it would do is what the test has prepared. */
+  private async applySite(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const document = await bodyText(request);
+    const isDryRun = url.searchParams.get("dry_run") === "true";
+    this.documents.push({ document, isDryRun });
+    const { problems, changes } = this.answerToSite;
+    const error = { code: "invalid_site", message: "the site document has mistakes", problems };
+    if (problems.length > 0) return json(response, 422, { error });
+    const revision = this.revisions.length + Number(!isDryRun);
+    if (!isDryRun)
+      this.revisions.push({
+        revision,
+        at: new Date().toISOString(),
+        by: { who: "anonymous" },
+        changes,
+        site: this.site,
+      });
+    json(response, 200, { changes, revision, applied: !isDryRun, published: true });
+  }
+
   private async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { token } = (await body(request)) as { token: string };
     if (token !== this.options.token) return refuse(response, 401, "unauthenticated", "show the access token");
@@ -400,7 +436,7 @@ export class MockServer {
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
-    const isPage = path === "/" || /^\/(alerts|silences|integrations|heartbeats|rejected|wall)(\/|$)/.test(path);
+    const isPage = path === "/" || /^\/(alerts|silences|integrations|heartbeats|site|rejected|wall)(\/|$)/.test(path);
     const name = isPage ? "index.html" : normalize(path).replace(/^\/+/, "");
     try {
       const content = await readFile(join(DIST, name));

@@ -16,6 +16,7 @@ import type {
   Scenario,
   Severity,
   Upcoming,
+  WholeRevision,
 } from "../src/protocol";
 
 const MINUTE = 60_000;
@@ -415,6 +416,29 @@ export function missedOf({ name, integration, severity }: Heartbeat, index: numb
     monitoring_system: "heartbeat",
     output: `no call of heartbeat ${name}`,
   };
+}
+
+/** Revisions of a site: the second one changed a scenario. */
+export function revisionsOf(now: number): WholeRevision[] {
+  const [onCall, office] = SCENARIOS as [Scenario, Scenario];
+  const site = { environments: [{ name: "production" }], scenarios: [office], mappings: [], heartbeats: [], rules: [] };
+  const at = (minutes: number) => new Date(now - minutes * MINUTE).toISOString();
+  return [
+    {
+      revision: 1,
+      at: at(600),
+      by: { who: "token ci" },
+      changes: [{ change: "add", key: `scenario/${office.name}` }],
+      site,
+    },
+    {
+      revision: 2,
+      at: at(5),
+      by: { who: "token ada" },
+      changes: [{ change: "change", key: `scenario/${office.name}`, fields: ["steps"] }],
+      site: { ...site, scenarios: [{ ...office, steps: onCall.steps.slice(0, 1) }] },
+    },
+  ];
 }
 
 /** Bodies that may have been refused. */

@@ -39,6 +39,13 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("../pages/heartbeats/Heartbeats")),
   },
   {
+    path: "/site",
+    route: "/site",
+    title: "Site",
+    icon: "edit",
+    component: lazy(() => import("../pages/site/SitePage")),
+  },
+  {
     path: "/wall",
     route: "/wall",
     title: "Wall board",

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { TAB_NAMES } from "../../src/pages/alerts/tabs";
 import { ALL_OPEN, axe, live, mock, open, ROWS, useBrowser } from "../harness";
-import { HEARTBEATS, integrationsOf, missedOf, rejectedOf } from "../sample-alerts";
+import { HEARTBEATS, integrationsOf, missedOf, rejectedOf, revisionsOf } from "../sample-alerts";
 
 useBrowser();
 
@@ -49,6 +49,23 @@ const SCENES: readonly [name: string, path: string, steps?: (page: Page) => Prom
   ["silences", "/silences", (page) => page.getByTestId("silences-row").first().waitFor()],
   ["integrations", "/integrations", (page) => page.getByTestId("integrations-row").first().waitFor()],
   ["heartbeats", "/heartbeats", (page) => page.getByTestId("heartbeats-row").first().waitFor()],
+  ["the site", "/site", (page) => page.getByTestId("revisions-row").first().waitFor()],
+  [
+    "the site's mistakes",
+    "/site",
+    async (page) => {
+      await page.getByTestId("site-begin").click();
+      await page.getByTestId("site-problem").first().waitFor();
+    },
+  ],
+  [
+    "a revision",
+    "/site",
+    async (page) => {
+      await page.getByTestId("read-revision").first().click();
+      await page.getByTestId("entry-change").first().waitFor();
+    },
+  ],
   ["the wall board", "/wall", (page) => page.getByTestId("wall-row").first().waitFor()],
   ["rejected", "/rejected", (page) => page.getByTestId("rejected-row").first().waitFor()],
 ];
@@ -60,6 +77,8 @@ for (const colorScheme of ["light", "dark"] as const)
       server.integrations = integrationsOf(Date.now());
       server.rejected = rejectedOf(Date.now());
       server.heartbeats = HEARTBEATS;
+      server.revisions.push(...revisionsOf(Date.now()));
+      server.answerToSite.problems = [{ line: 2, column: 3, message: "unknown field", remedy: "leave it out" }];
       for (const [index, heartbeat] of HEARTBEATS.slice(0, 2).entries())
         server.put(missedOf(heartbeat, 900 + index, Date.now()));
       server.silences.push({

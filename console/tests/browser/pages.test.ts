@@ -1,7 +1,7 @@
 /** The pages beside the alerts. */
 import { expect, test } from "vitest";
 import { ALL_OPEN, live, mock, open, useBrowser } from "../harness";
-import { HEARTBEATS, integrationsOf, missedOf, newAlertOf, rejectedOf } from "../sample-alerts";
+import { HEARTBEATS, integrationsOf, missedOf, newAlertOf, rejectedOf, revisionsOf } from "../sample-alerts";
 
 useBrowser();
 
@@ -145,4 +145,72 @@ test("heartbeats say which of them are missed, when they were last called, and t
   await page.keyboard.press("Escape");
   await row.nth(0).getByRole("link", { name: "missed" }).click();
   await page.getByTestId("details-name").filter({ hasText: "Heartbeat missed" }).waitFor();
+});
+
+test("a site document is checked before it is applied: its mistakes lead to their places, and its changes are listed", async () => {
+  const server = await mock();
+  const page = await open(`${server.url}/site`);
+  const box = page.getByTestId("site-text");
+  await box.fill("environments:\n  - nam: x\nbots: [${TOKEN}]\n");
+  await page.getByTestId("dry-run").click();
+  const problem = page.getByTestId("site-problem");
+  await problem.filter({ hasText: "3:8 ${TOKEN} is replaced by `reveille apply` only" }).waitFor();
+  expect(server.documents).toEqual([]);
+
+  await box.fill("environments:\n  - nam: x\n");
+  server.answerToSite.problems = [
+    { line: 2, column: 5, message: "unknown field `nam`", remedy: 'did you mean "name"?' },
+  ];
+  await box.press("Control+Enter");
+  await problem.filter({ hasText: '2:5 unknown field `nam` (did you mean "name"?)' }).waitFor();
+  expect(await page.getByTestId("apply").isDisabled()).toBe(true);
+  await problem.getByRole("button").click();
+  expect(await box.evaluate((element) => (element as HTMLTextAreaElement).selectionStart)).toBe(18);
+
+  server.answerToSite = {
+    problems: [],
+    changes: [
+      { change: "add", key: "environment/x" },
+      { change: "change", key: "scenario/on-call", fields: ["steps"] },
+    ],
+  };
+  await page.keyboard.type("-");
+  await page.keyboard.press("Control+Enter");
+  const change = page.getByTestId("site-change");
+  await change.nth(1).filter({ hasText: "change scenario/on-call: steps" }).waitFor();
+  expect(server.documents.at(-1)).toEqual({ document: "environments:\n  - -nam: x\n", isDryRun: true });
+  // What was not tried cannot be applied.
+  await page.keyboard.type("-");
+  await change.first().waitFor({ state: "detached" });
+  expect(await page.getByTestId("apply").isDisabled()).toBe(true);
+  await page.keyboard.press("Control+Enter");
+  await page.getByTestId("apply").filter({ hasText: "Apply 2 changes" }).click();
+  await page.getByTestId("toast").filter({ hasText: "Applied as revision 1" }).waitFor();
+  expect(server.documents.at(-1)?.isDryRun).toBe(false);
+  await page.getByTestId("revisions-row").filter({ hasText: "anonymous" }).waitFor();
+});
+
+test("revisions say who changed what and how, and one is taken as the document to go back to", async () => {
+  const server = await mock();
+  server.revisions.push(...revisionsOf(Date.now()));
+  server.answerToSite.changes = [{ change: "change", key: "scenario/office hours", fields: ["steps"] }];
+  const page = await open(`${server.url}/site`);
+  const row = page.getByTestId("revisions-row");
+  await row.nth(1).waitFor();
+  expect((await row.allInnerTexts()).map((text) => text.split(/\s+/).slice(0, 2))).toEqual([
+    ["2", "5m"],
+    ["1", "10h"],
+  ]);
+  await row.first().getByTestId("read-revision").click();
+  const entry = page.getByTestId("entry-change");
+  await entry.filter({ hasText: "change scenario/office hours" }).waitFor();
+  expect(await entry.locator(".removed").allInnerTexts()).toEqual(["- steps: []\n"]);
+  expect(await entry.locator(".added").first().innerText()).toBe("+ steps:\n");
+  await page.keyboard.press("Escape");
+  await row.nth(1).getByTestId("restore").click();
+  await page.getByTestId("apply").filter({ hasText: "Apply 1 change" }).waitFor();
+  const document = await page.getByTestId("site-text").inputValue();
+  expect(document).toContain('scenarios:\n  - name: "office hours"\n    steps: []\n');
+  expect(document).not.toContain("integrations:");
+  expect(server.documents).toEqual([{ document, isDryRun: true }]);
 });
