@@ -96,6 +96,23 @@ test("U5: a silenced alert is marked, counted by itself, and needs no attention"
   await page.getByTestId("states").filter({ hasText: "Silenced by Grace" }).waitFor();
 });
 
+test("U5: an alert whose scenario notifies no one is marked in its row, unless a channel has it already", async () => {
+  const server = await mock();
+  const one = { ...newAlertOf(1, Date.now()), channels: [] };
+  server.put({ ...one, scenario: "office hours", name: "Notifies no one" });
+  server.put({ ...newAlertOf(2, Date.now()), channels: [], scenario: "on-call", name: "Notifies later" });
+  server.put({ ...newAlertOf(3, Date.now()), channels: ["slack"], scenario: "removed", name: "Was notified" });
+  const page = await open(`${server.url}${ALL_OPEN}`);
+  await page.getByTestId("unnotified").waitFor();
+  expect(
+    await page
+      .locator(ROWS)
+      .filter({ has: page.getByTestId("unnotified") })
+      .innerText(),
+  ).toMatch(/Notifies no one[\s\S]*no one is notified/);
+  expect(await page.getByTestId("unnotified").count()).toBe(1);
+});
+
 test("U6: rows keep still under the pointer while the list is read, and the progress is shown", async () => {
   const server = await mock({ alerts: 3000 });
   server.holdParts = true;

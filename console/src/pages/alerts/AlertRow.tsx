@@ -20,6 +20,8 @@ interface RowProperties {
   over: boolean;
   /** Until when a silence holds back its notifications. */
   silencedUntil: string | null;
+  /** Its scenario has no steps, or is not there. */
+  unnotified: boolean;
   fresh: boolean;
   selected: boolean;
   current: boolean;
@@ -42,6 +44,7 @@ export class AlertRow extends Component<RowProperties> {
     gone,
     over,
     silencedUntil,
+    unnotified,
     fresh,
     selected,
     current,
@@ -85,7 +88,13 @@ export class AlertRow extends Component<RowProperties> {
         ) : (
           columns.map((column) => (
             <div key={column} class={`cell cell-${column.split(":")[0]}`} role="gridcell" dir="auto">
-              <CellContent alert={alert} column={column} over={over} silencedUntil={silencedUntil} />
+              <CellContent
+                alert={alert}
+                column={column}
+                over={over}
+                silencedUntil={silencedUntil}
+                unnotified={unnotified}
+              />
             </div>
           ))
         )}
@@ -123,7 +132,8 @@ function PhoneCell({ alert, over, silencedUntil }: Standing) {
   );
 }
 
-function CellContent({ alert, column, over, silencedUntil }: Standing & { column: ColumnId }) {
+function CellContent(properties: Standing & { column: ColumnId; unnotified: boolean }) {
+  const { alert, column, over, silencedUntil, unnotified } = properties;
   switch (column) {
     case "severity":
       return <span class="severity">{alert.severity}</span>;
@@ -146,6 +156,13 @@ function CellContent({ alert, column, over, silencedUntil }: Standing & { column
     case "assignee":
       return <span title={assigneeOf(alert)}>{assigneeOf(alert)}</span>;
     case "channels":
+      if (unnotified && !alert.channels?.length)
+        return (
+          <span class="channels" title={`The scenario ${alert.scenario} notifies no one`} data-testid="unnotified">
+            <Icon name="unnotified" />
+            <span class="unseen">no one is notified</span>
+          </span>
+        );
       return (
         <span class="channels" title={textOf(alert, column) || "No channel was notified"}>
           {alert.channels?.map((channel) => (

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../kit/Icon";
+import { notifiesNoOne } from "../../site";
 import { AlertRow } from "./AlertRow";
 import { isLeaving, queued, type Row } from "./board";
 import { type ColumnId, fitColumns, gridTemplate, sortAfterClick, titleOf } from "./columns";
@@ -69,6 +70,7 @@ export function AlertTable() {
                 gone={isLeaving(row)}
                 over={row.removed}
                 silencedUntil={silenceOf(row.alert)?.ends_at ?? null}
+                unnotified={row.alert.status === "open" && notifiesNoOne(row.alert.scenario)}
                 fresh={now - row.placedAt < FRESH_MS}
                 selected={selected.has(row.id)}
                 current={state.cursorId.value === row.id}

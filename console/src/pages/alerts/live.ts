@@ -29,6 +29,8 @@ const BUDGET_MS = 8;
 const HIDDEN_INTERVAL_MS = 250;
 /** The silences say which alerts are silenced; they are read again after so long. */
 const SILENCES_EVERY_MS = 10_000;
+/** The site says which scenarios notify someone; it changes seldom. */
+const SITE_EVERY_MS = 60_000;
 
 const { board } = state;
 const inbox: string[] = [];
@@ -254,6 +256,9 @@ export function startLive(): void {
   setInterval(() => {
     if (!document.hidden && session.status.peek().kind === "live") void silences.read();
   }, SILENCES_EVERY_MS);
+  setInterval(() => {
+    if (!document.hidden && session.status.peek().kind === "live") void site.read();
+  }, SITE_EVERY_MS);
   effect(() => {
     const list = state.list.value;
     if (list === "closed") return;
