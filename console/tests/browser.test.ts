@@ -1,6 +1,6 @@
 /**
  * The console in a real browser. With REVEILLE_URL and REVEILLE_CURL_KEY (an integration key; REVEILLE_ACCESS_TOKEN if the
- * server asks for one) the first test runs against a real server; all others need the stand-in, as they steer it.
+ * server asks for one) the first tests run against a real server; all others need the stand-in, as they steer it.
  */
 
 import type { Page } from "playwright-core";
@@ -10,20 +10,34 @@ import { alertOf, newAlertOf } from "./sample-alerts";
 
 useBrowser();
 
+const real = process.env.REVEILLE_URL;
+
+/** A window on the real server, if there is one; signed in if that is asked for. */
+async function openLive(url: string, name: string | null = "Ada"): Promise<Page> {
+  const page = await open(url, name);
+  if (real && process.env.REVEILLE_ACCESS_TOKEN) {
+    await page.locator("input[name=token]").fill(process.env.REVEILLE_ACCESS_TOKEN);
+    await page.keyboard.press("Enter");
+  }
+  await live(page);
+  return page;
+}
+
+test("the document that the site page begins with is what the site is: it changes nothing", async () => {
+  const page = await openLive(`${real ?? (await mock()).url}/site`);
+  await page.getByTestId("site-begin").click();
+  await page.getByTestId("site-same").waitFor();
+  expect(await page.getByTestId("site-text").inputValue()).toContain("environments:\n");
+});
+
 test("an alert appears, is acknowledged by keyboard, is seen so elsewhere, and goes when it is resolved", async () => {
-  const real = process.env.REVEILLE_URL;
   const url = real ?? (await mock({ alerts: 20 })).url;
   const start = `${url}${ALL_OPEN}`;
   const key = process.env.REVEILLE_CURL_KEY ?? "any";
   const name = `Console check ${Date.now()}`;
-  const first = await open(start, null);
-  const second = await open(start);
+  const first = await openLive(start, null);
+  const second = await openLive(start);
   for (const page of [first, second]) {
-    if (real && process.env.REVEILLE_ACCESS_TOKEN) {
-      await page.locator("input[name=token]").fill(process.env.REVEILLE_ACCESS_TOKEN);
-      await page.keyboard.press("Enter");
-    }
-    await live(page);
     await page.keyboard.press("/");
     await page.keyboard.type(name);
     await page.keyboard.press("Enter");
