@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { openBrowser } from "./browser-driver";
 import { MockServer } from "./mock-server";
-import { integrationsOf, newAlertOf, rejectedOf } from "./sample-alerts";
+import { HEARTBEATS, integrationsOf, missedOf, newAlertOf, rejectedOf, revisionsOf } from "./sample-alerts";
 
 const folder = process.argv[2] ?? "/tmp/console-screenshots";
 /** Only the pictures whose names begin so. */
@@ -22,6 +22,11 @@ async function shoot(
   server.seed(options.alerts);
   server.integrations = integrationsOf(Date.now());
   server.rejected = rejectedOf(Date.now());
+  server.heartbeats = HEARTBEATS;
+  const missed = options.path === "/heartbeats" ? HEARTBEATS.slice(0, 2) : [];
+  for (const [index, heartbeat] of missed.entries())
+    server.put(missedOf(heartbeat, 9900 + index, Date.now() - 480_000));
+  server.revisions.push(...revisionsOf(Date.now()));
   server.silences.push(...silencesOf(Date.now()));
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 860 },
@@ -152,7 +157,22 @@ await shoot("silence-form-light", { alerts: 86 }, async (page) => {
   await page.getByTestId("do-silence").click();
   await page.getByTestId("preview").filter({ hasText: "Matches" }).waitFor();
 });
-for (const name of ["silences", "integrations", "rejected"])
+for (const tab of ["labels", "notifications"])
+  await shoot(`details-${tab}-light`, { alerts: 86 }, async (page) => {
+    await openRow(page, 13);
+    await page.getByTestId(`tab-${tab}`).click();
+    await page.locator("[role=tabpanel] li").first().waitFor();
+  });
+await shoot("site-light", { alerts: 20, path: "/site" }, async (page, server) => {
+  server.answerToSite.changes = [{ change: "change", key: "scenario/office hours", fields: ["steps"] }];
+  await page.getByTestId("restore").nth(1).click();
+  await page.getByTestId("site-change").waitFor();
+});
+await shoot("revision-dark", { alerts: 20, dark: true, path: "/site" }, async (page) => {
+  await page.getByTestId("read-revision").first().click();
+  await page.getByTestId("entry-change").waitFor();
+});
+for (const name of ["silences", "integrations", "heartbeats", "rejected"])
   for (const width of [1440, 390])
     await shoot(`${name}-${width}`, { alerts: 20, path: `/${name}`, width, dark: width === 390 }, async (page) => {
       await page.getByTestId(`${name}-row`).first().waitFor();
