@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use serde_json::json;
 use sources::systems::prometheus;
 
 use crate::collector::Collector;
@@ -43,8 +44,24 @@ fn with_warning_headers(warnings: &[String]) -> Response {
     response
 }
 
-/// Alertmanager answers with a text, and with 400 to all that the sender must fix.
+/// As Alertmanager answers: what it cannot decode with a code and a message, which the library has that reads its bodies
+/// (<https://github.com/go-openapi/errors>), and all else with a text, and with 400 to what the sender must fix.
 fn error_response(error: &IngestError) -> Response {
+    /// The code of that library for a field that is missing.
+    const REQUIRED: u16 = 602;
+    if let IngestError::Source(reason) = error {
+        let (status, code, message) = match reason.field().filter(|_| prometheus::is_without_labels(reason)) {
+            Some(field) => {
+                let message = format!("{} in body is required", field.replace(['[', ']'], ""));
+                (StatusCode::UNPROCESSABLE_ENTITY, REQUIRED, message)
+            }
+            None => {
+                let message = format!("parsing alerts body from \"\" failed, because {error}");
+                (StatusCode::BAD_REQUEST, StatusCode::BAD_REQUEST.as_u16(), message)
+            }
+        };
+        return error.response(status, Json(json!({ "code": code, "message": message })));
+    }
     let status = match error.status() {
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         other => other,

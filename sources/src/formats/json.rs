@@ -180,6 +180,14 @@ impl<'a, 'p> Node<'a, 'p> {
         }
     }
 
+    /// Its text, where nothing else may stand for one.
+    pub(crate) fn only_text(self) -> Result<Cow<'a, str>, SourceError> {
+        match self.kind() {
+            "text" => Ok(unquoted(self.raw)),
+            _ => Err(self.wrong("text", "\"some text\"")),
+        }
+    }
+
     /// As text for a person, of any kind: the items of a list after one another.
     pub(crate) fn flat(self) -> Option<String> {
         let text = match self.is_list() {
@@ -317,6 +325,21 @@ impl<'a> Object<'a, '_> {
             Some((name.into_owned(), text))
         });
         Ok(texts.collect())
+    }
+
+    /// Refuses a value that is no object of texts, for senders whose receiver has strict types; `null` counts as absent.
+    pub(crate) fn check_texts(&self, name: &str) -> Result<(), SourceError> {
+        let Some(node) = self.get(name) else {
+            return Ok(());
+        };
+        let texts = node.object()?;
+        for (name, raw) in &texts.members {
+            let value = Node::new(raw, Place::Member(&texts.place, name));
+            if !value.is_null() {
+                value.only_text()?;
+            }
+        }
+        Ok(())
     }
 
     /// A time as [`time`](Self::time) has it, where a placeholder that was not filled in counts as absent.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use jiff::{SignedDuration, Timestamp};
 use schemas::{EventStatus, Severity};
 
 use crate::error::SourceError;
@@ -14,6 +13,10 @@ use crate::parsed::ParsedBody;
 use crate::source::{POST, Source};
 use crate::text::address::host_and_port;
 use crate::text::severity;
+
+mod posted;
+
+pub use posted::{is_without_labels, parse_posted};
 
 /// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
@@ -30,10 +33,8 @@ const OBJECT_LABELS: [&str; 5] = ["instance", "host", "hostname", "node", "pod"]
 const OUTPUT_ANNOTATIONS: [&str; 3] = ["description", "message", "summary"];
 /// The alert that always fires, to show that the path works.
 const WATCHDOG: &str = "Watchdog";
-/// How long an alert holds that is posted without an end: Alertmanager's `resolve_timeout`, where it is not configured.
-const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
-/// How far a clock may be behind. What has ended by an earlier time is history.
-const SLOWEST_CLOCK: SignedDuration = SignedDuration::from_hours(24);
+/// What an alert without labels lacks.
+const LABELS: &str = "every alert of Alertmanager has labels";
 const UNNAMED: &str = "alert without alertname";
 
 /// Parses the body of one notification: all the alerts of a group.
@@ -62,112 +63,39 @@ fn parse(_: &HeaderMap, body: &[u8]) -> Result<ParsedBody, SourceError> {
     Ok(events.into())
 }
 
-/// Parses what is sent to an Alertmanager: a list of alerts. One whose end has come is resolved; the end of another is the
-/// time until which it holds, unless it is sent again. As there, what is wrong costs only the alert that it is wrong with.
-pub fn parse_posted(now: Timestamp, body: &[u8]) -> Result<ParsedBody, SourceError> {
-    let mut parsed = ParsedBody::default();
-    for (index, raw) in json::made(body)?.list()?.into_iter().enumerate() {
-        match posted(now, Node::new(raw, Place::Item(&Place::Made, index))) {
-            Ok(event) => parsed.events.push(event),
-            Err(error) => parsed.skip(error),
-        }
-    }
-    Ok(parsed)
-}
-
-fn posted(now: Timestamp, alert: Node<'_, '_>) -> Result<SourceEvent, SourceError> {
-    let alert = alert.object()?;
-    let ends_at = end(&alert)?;
-    let status = match ends_at {
-        Some(ends_at) if ends_at <= now => EventStatus::Resolved,
-        _ => EventStatus::Firing,
-    };
-    let mut event = of_status(&alert, status, None)?;
-    if let Some(ends_at) = ends_at
-        && alert
-            .time("startsAt", &mut Vec::new())?
-            .is_some_and(|starts_at| starts_at > ends_at)
-    {
-        let place = Place::Member(&alert.place, "endsAt");
-        return Err(place.invalid("is before startsAt", "start time must be before end time"));
-    }
-    if let (EventStatus::Resolved, Some(ends_at)) = (status, ends_at) {
-        // A sender with a slow clock sends this of an alert that still fires.
-        let as_firing = of_status(&alert, EventStatus::Firing, None)?;
-        event.began_at = as_firing.occurred_at.filter(|began_at| *began_at < ends_at);
-        if event.began_at.is_some() && now.duration_since(ends_at) < SLOWEST_CLOCK {
-            event.severity = as_firing.severity;
-            event.lifetime = Some(RESOLVE_TIMEOUT);
-            event
-                .warnings
-                .extend(clock_warning(&event.name, now.duration_since(ends_at)));
-        } else {
-            event.began_at = None;
-        }
-    }
-    if alert.texts("labels")?.values().all(String::is_empty) {
-        let remedy = "at least one label pair required";
-        return Err(Place::Member(&alert.place, "labels").invalid("says nothing", remedy));
-    }
-    if status == EventStatus::Firing {
-        event.expires_at = ends_at;
-        event.lifetime = ends_at.is_none().then_some(RESOLVE_TIMEOUT);
-    }
-    Ok(event)
-}
-
-/// What to look at if an end has passed for longer than a message takes.
-fn clock_warning(name: &str, passed_for: SignedDuration) -> Option<String> {
-    const SHOWN_FROM: SignedDuration = SignedDuration::from_secs(30);
-    let seconds = SignedDuration::from_secs(passed_for.as_secs());
-    (passed_for >= SHOWN_FROM).then(|| {
-        format!(
-            "the end of {name:?} had passed {seconds:#} before it arrived: it ends what is open, and what is not known here opens, \
-             as the clock of the sender may be behind"
-        )
-    })
-}
-
-/// Here the end is the status, so one that cannot be read is refused.
-fn end(alert: &Object<'_, '_>) -> Result<Option<Timestamp>, SourceError> {
-    let mut warnings = Vec::new();
-    let ends_at = alert.time("endsAt", &mut warnings)?;
-    if warnings.is_empty() {
-        return Ok(ends_at);
-    }
-    let place = Place::Member(&alert.place, "endsAt");
-    Err(place.invalid(
-        "is no time",
-        "send RFC 3339, like \"2026-09-01T10:00:00Z\", or leave it out",
-    ))
-}
-
 /// One alert; Grafana's are the same.
 pub(super) fn event(
     alert: &Object<'_, '_>,
     of_body: Option<&str>,
     server: Option<&str>,
 ) -> Result<SourceEvent, SourceError> {
-    of_status(alert, status(alert, of_body)?, server)
+    let status = status(alert, of_body)?;
+    let mut warnings = Vec::new();
+    let occurred_at = match status {
+        EventStatus::Resolved => alert.time("endsAt", &mut warnings)?,
+        _ => alert.time("startsAt", &mut warnings)?,
+    };
+    let event = of_status(alert, status, server)?;
+    Ok(SourceEvent {
+        occurred_at,
+        warnings,
+        ..event
+    })
 }
 
+/// One alert without its times.
 fn of_status(
     alert: &Object<'_, '_>,
     status: EventStatus,
     server: Option<&str>,
 ) -> Result<SourceEvent, SourceError> {
-    alert.required("labels", "every alert of Alertmanager has labels")?;
+    alert.required("labels", LABELS)?;
     let mut labels = alert.texts("labels")?;
     // An empty label counts as absent, as in Prometheus itself, so it is no part of the identity.
     labels.retain(|_, value| !value.is_empty());
     let annotations = alert.texts("annotations")?;
     let generator = alert.text("generatorURL")?.unwrap_or_default();
     let fingerprint = alert.text("fingerprint")?;
-    let mut warnings = Vec::new();
-    let occurred_at = match status {
-        EventStatus::Resolved => alert.time("endsAt", &mut warnings)?,
-        _ => alert.time("startsAt", &mut warnings)?,
-    };
     let identity = identity(fingerprint.as_deref(), &labels);
     let object = object(fingerprint.as_deref(), &identity, &labels);
     let name = labels.remove("alertname").unwrap_or_else(|| UNNAMED.to_owned());
@@ -189,7 +117,7 @@ fn of_status(
         object,
         name,
         output: output(&annotations),
-        occurred_at,
+        occurred_at: None,
         // Alertmanager says when an alert has ended; what it gives as the end of a firing one means nothing.
         expires_at: None,
         lifetime: None,
@@ -200,7 +128,7 @@ fn of_status(
         annotations,
         links: BTreeMap::new(),
         labels,
-        warnings,
+        warnings: Vec::new(),
     };
     add_links(&mut event, &generator);
     Ok(event)
