@@ -1,14 +1,14 @@
 //! The language in which Opsgenie's clients search alerts.
 //!
 //! <https://docs.opsgenie.com/v1.0/docs/alerts-search-query-help>: `field: value` with `:`, `=`, `!=`, `<`, `<=`, `>` and
-//! `>=`, words without a field, `*` for any text, quotes, parentheses, `AND`, `OR` and `NOT`; terms beside each other must
-//! all hold. Case makes no difference.
+//! `>=`, words without a field, `*` for any text, quotes, parentheses, `AND`, `OR`, and `NOT` or `!`; terms beside each other
+//! must all hold. A backslash in front of a sign makes it a part of the text. Case makes no difference.
 
 use schemas::Alert;
 use store::StatusWanted;
 
 use super::shown;
-use super::words::{Token, tokens};
+use super::words::{Text, Token, tokens};
 
 mod time;
 
@@ -137,7 +137,7 @@ impl Reader {
             "OR" => "||",
             _ => word,
         };
-        matches!(self.peek(), Some(Token::Word(text)) if text.eq_ignore_ascii_case(word) || text == sign)
+        matches!(self.peek(), Some(Token::Word(text)) if text.plain.eq_ignore_ascii_case(word) || text.plain == sign)
     }
 
     fn skip_word(&mut self, word: &str) -> bool {
@@ -193,13 +193,27 @@ impl Reader {
         })
     }
 
-    fn one(&mut self, field: Option<&str>, depth: usize) -> Result<Query, String> {
-        if self.skip_word("NOT") {
+    /// Skips `NOT` or `!` as often as it is there: whether what follows is negated.
+    fn skip_negations(&mut self) -> Result<bool, String> {
+        let mut is_negated = false;
+        while self.peek() == Some(&Token::Not) || self.is_word("NOT") {
+            self.next += 1;
+            is_negated = !is_negated;
             if self.peek().is_none() {
                 return Err("has nothing after NOT; write a condition there".to_owned());
             }
-            return Ok(Query::Not(Box::new(self.one(field, depth)?)));
         }
+        Ok(is_negated)
+    }
+
+    fn one(&mut self, field: Option<&str>, depth: usize) -> Result<Query, String> {
+        let is_negated = self.skip_negations()?;
+        let query = self.condition(field, depth)?;
+        Ok(negated(query, is_negated))
+    }
+
+    /// A condition that is not negated.
+    fn condition(&mut self, field: Option<&str>, depth: usize) -> Result<Query, String> {
         self.terms += 1;
         if self.terms > TERMS_MAX {
             return Err(format!("has more than {TERMS_MAX} conditions; shorten it"));
@@ -211,7 +225,7 @@ impl Reader {
                 match (field, self.peek().cloned()) {
                     (None, Some(Token::Operator(comparison))) => {
                         self.next += 1;
-                        self.values(&word, comparison, depth)
+                        self.values(&word.plain, comparison, depth)
                     }
                     (None, _) => Ok(Query::Word(Pattern::of(&word))),
                     (Some(field), _) => term(field, Comparison::Equal, &word),
@@ -220,7 +234,7 @@ impl Reader {
             Some(Token::Quoted(text)) => {
                 self.next += 1;
                 match field {
-                    None => Ok(Query::Word(Pattern::literal(&text))),
+                    None => Ok(Query::Word(Pattern::literal(&text.plain))),
                     Some(field) => term(field, Comparison::Equal, &text),
                 }
             }
@@ -241,6 +255,19 @@ impl Reader {
     }
 
     fn values(&mut self, field: &str, comparison: Comparison, depth: usize) -> Result<Query, String> {
+        // `tag: !x`, and `tag: NOT x`, but not `tag: not`.
+        let is_negated = match self.tokens.get(self.next + 1) {
+            Some(Token::Word(_) | Token::Quoted(_) | Token::Open) if self.peek() == Some(&Token::Not) => true,
+            Some(Token::Word(next)) if self.is_word("NOT") => !is_connective(&next.plain),
+            Some(Token::Quoted(_) | Token::Open) => self.is_word("NOT"),
+            _ => false,
+        };
+        self.next += usize::from(is_negated);
+        let query = self.value(field, comparison, depth)?;
+        Ok(negated(query, is_negated))
+    }
+
+    fn value(&mut self, field: &str, comparison: Comparison, depth: usize) -> Result<Query, String> {
         match self.tokens.get(self.next).cloned() {
             Some(Token::Open) if comparison == Comparison::Equal => self.in_parentheses(Some(field), depth),
             Some(Token::Word(value) | Token::Quoted(value)) => {
@@ -252,9 +279,23 @@ impl Reader {
     }
 }
 
+fn negated(query: Query, is_negated: bool) -> Query {
+    match is_negated {
+        true => Query::Not(Box::new(query)),
+        false => query,
+    }
+}
+
+fn is_connective(word: &str) -> bool {
+    ["AND", "OR", "&&", "||"]
+        .iter()
+        .any(|connective| word.eq_ignore_ascii_case(connective))
+}
+
 /// A condition on a field.
-fn term(name: &str, comparison: Comparison, value: &str) -> Result<Query, String> {
+fn term(name: &str, comparison: Comparison, text: &Text) -> Result<Query, String> {
     let lower = name.to_ascii_lowercase();
+    let value = text.plain.as_str();
     if let Some(kind) = kind(&lower) {
         return match kind {
             Kind::Number(Number::Count) => Ok(Query::Number(Number::Count, comparison, number(name, value)?)),
@@ -279,7 +320,11 @@ fn term(name: &str, comparison: Comparison, value: &str) -> Result<Query, String
             "has the field {name:?}, which there is not; use one of {FIELDS}, or put the text into quotes"
         )
     })?;
-    let text = Query::Text(field, Pattern::of(value));
+    let pattern = match field {
+        Field::Tag => Pattern::of_tag(text),
+        _ => Pattern::of(text),
+    };
+    let text = Query::Text(field, pattern);
     match comparison {
         Comparison::Equal => Ok(text),
         Comparison::NotEqual => Ok(Query::Not(Box::new(text))),
@@ -463,10 +508,30 @@ impl Flag {
 }
 
 impl Pattern {
-    fn of(text: &str) -> Self {
-        Self {
-            parts: text.to_lowercase().split('*').map(str::to_owned).collect(),
+    fn of(text: &Text) -> Self {
+        let mut parts = Vec::new();
+        let mut from = 0;
+        for wildcard in &text.wildcards {
+            parts.push(text.plain[from..*wildcard].to_lowercase());
+            from = wildcard + 1;
         }
+        parts.push(text.plain[from..].to_lowercase());
+        Self { parts }
+    }
+
+    /// A tag is kept as a name and a value, without the blanks around the colon.
+    fn of_tag(text: &Text) -> Self {
+        let mut pattern = Self::of(text);
+        let with_colon = pattern.parts.iter_mut().find(|part| part.contains(':'));
+        if let Some(part) = with_colon
+            && let Some((name, value)) = part.split_once(':')
+        {
+            *part = match (name.trim_end(), value.trim_start()) {
+                (name, "") if text.wildcards.is_empty() => name.to_owned(),
+                (name, value) => format!("{name}:{value}"),
+            };
+        }
+        pattern
     }
 
     fn literal(text: &str) -> Self {

@@ -8,7 +8,10 @@ fn found(query: &str) -> bool {
         .insert("responders".to_owned(), "storage, ann@shop.example".to_owned());
     alert.labels.insert("region".to_owned(), "Oregon".to_owned());
     alert.name = "Disk of db-1 is full".to_owned();
-    alert.output = "97 % of /var on host:9100".to_owned();
+    alert.output = "97 % of /var on host:9100 at C:\\temp".to_owned();
+    alert.labels.insert("env".to_owned(), "prod".to_owned());
+    let url = "https://shop.example/?a=b".to_owned();
+    alert.labels.insert("url".to_owned(), url);
     parse(query)
         .unwrap_or_else(|error| panic!("{query}: {error}"))
         .matches(&alert)
@@ -27,6 +30,57 @@ fn c2_the_query_language_of_opsgenie() {
         ("status: closed", false),
         ("status != closed", true),
         ("NOT status: open", false),
+        ("NOT tag:night", false),
+        ("NOT tag: day", true),
+        ("!tag:night", false),
+        ("!tag:day", true),
+        ("! tag: night", false),
+        ("!!tag:night", true),
+        ("NOT !tag:night", true),
+        ("status: open AND !tag:day", true),
+        ("status: open !tag:night", false),
+        ("!(tag: day OR status: closed)", true),
+        ("!\"disk of db-1\"", false),
+        ("!nothing", true),
+        ("tag: !day", true),
+        ("tag: !night", false),
+        ("tag: NOT day", true),
+        ("tag: NOT (day OR night)", false),
+        ("tag: NOT (env:dev OR day)", true),
+        ("tag: (night AND !day)", true),
+        ("tag: (night AND NOT urgent)", false),
+        ("tag: not", false),
+        ("tag: not AND status: open", false),
+        ("priority: !P1", true),
+        // A colon in a tag.
+        ("tag: \"env:prod\"", true),
+        ("tag:\"env:prod\"", true),
+        ("tag:\"env:dev\"", false),
+        ("tag: env\\:prod", true),
+        ("tag:env\\:prod", true),
+        ("tag: env\\:dev", false),
+        ("tag: env:prod", true),
+        ("tag=env:prod", true),
+        ("tag != env:prod", false),
+        ("tag: \"env: prod\"", true),
+        ("tag: env:*", true),
+        ("tag: \"night:\"", true),
+        ("tag: \"env:*\"", true),
+        ("tag: (env:prod AND night)", true),
+        ("tag: (env\\:dev OR \"env:prod\")", true),
+        ("tag: (env:dev OR day)", false),
+        ("!tag:env:prod", false),
+        ("NOT tag: \"env:prod\"", false),
+        ("tag: \"url:https://shop.example/?a=b\"", true),
+        ("tag: url\\:https\\:\\/\\/shop.example\\/\\?a\\=b", true),
+        // What is escaped is no sign.
+        ("host\\:9100", true),
+        ("message: Disk\\ of\\ db\\-1", true),
+        ("message: d\\*", false),
+        ("message: \"d\\*\"", false),
+        ("description: C\\:\\\\temp", true),
+        ("description: \"C:\\temp\"", true),
+        ("details.region: \\!Oregon", false),
         ("status: (open OR closed)", true),
         ("status: open AND priority: P2", true),
         ("status: open && priority: P2", true),
@@ -126,6 +180,8 @@ fn c2_a_query_that_is_not_understood_says_what_to_write() {
         ("a AND", "has nothing after AND"),
         ("a AND AND b", "has nothing after AND"),
         ("NOT", "has nothing after NOT"),
+        ("tag: a NOT", "has nothing after NOT"),
+        ("!)", "has a ) without a (; remove it"),
         ("\"a", "has a quote that is not closed"),
         (&deep, "has more than 20 parentheses in each other"),
         (&long, "has more than 100 conditions"),
