@@ -11,10 +11,11 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use chassis::attempts::WrongCredential;
 use chassis::secrets::key_hash;
+use chassis::session::password;
 use domain::Site;
 use domain::opsgenie::{AlertName, InvalidAlertName, alert_name};
 use schemas::config::Integration;
@@ -25,6 +26,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use self::answer::Answer;
+use self::jira::Form;
 use self::list::Asked;
 use crate::routes::{Method, Operation, Routes};
 use crate::{Api, ApiError};
@@ -32,6 +34,7 @@ use crate::{Api, ApiError};
 mod answer;
 mod attachments;
 mod heartbeats;
+mod jira;
 mod list;
 mod multipart;
 mod query;
@@ -53,8 +56,9 @@ const SPECIFICATION: &str = "https://docs.opsgenie.com/docs/alert-api";
 const HEARTBEATS: &str = "https://docs.opsgenie.com/docs/heartbeat-api";
 /// Where Opsgenie itself has its API, and where Jira Service Management has it.
 const BASES: [&str; 2] = ["/v2", "/jsm/ops/integration/v2"];
-/// The API that Jira Service Management has besides; only the status of requests is the same there.
-const JIRA_REQUESTS: &str = "/jsm/ops/api/{cloud}/v1/alerts/requests/{request}";
+/// Where Atlassian describes the API that Jira Service Management has besides.
+const JIRA_SPECIFICATION: &str =
+    "https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v2/api-group-alerts/";
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -83,41 +87,39 @@ pub(crate) fn routes(api: Api, site: watch::Receiver<Arc<Site>>, console_url: &s
     table()
         .into_router()
         .route_layer(from_fn_with_state(reading.clone(), authenticate))
+        .route_layer(from_fn(jira::in_its_form))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(reading)
 }
 
 /// What is routed, at each address that clients know.
 pub(crate) fn table() -> Routes<Reading> {
-    let status = Operation::following(SPECIFICATION, Method::Get, JIRA_REQUESTS, Permission::OwnRead);
-    BASES
-        .iter()
-        .fold(Routes::new(), |routes, base| {
-            routes.merge(of_alerts(base)).merge(of_heartbeats(base))
-        })
-        .add(status, requests::status)
+    let of_opsgenie = BASES.iter().fold(Routes::new(), |routes, base| {
+        routes
+            .merge(of_alerts(SPECIFICATION, &format!("{base}/alerts")))
+            .merge(of_saved_searches(base))
+            .merge(of_heartbeats(base))
+    });
+    let by_alias = format!("{}/alias", jira::ALERTS);
+    let by_alias = Operation::following(JIRA_SPECIFICATION, Method::Get, by_alias, Permission::OwnRead);
+    of_opsgenie
+        .merge(of_alerts(JIRA_SPECIFICATION, jira::ALERTS))
+        .add(by_alias, one_by_alias)
 }
 
-fn of_alerts(base: &str) -> Routes<Reading> {
-    use Method::{Delete, Get, Patch, Post, Put};
+fn of_alerts(specification: &'static str, base: &str) -> Routes<Reading> {
+    use Method::{Delete, Get, Post};
     let of = |method, rest: &str, permission| {
-        Operation::following(SPECIFICATION, method, format!("{base}/alerts{rest}"), permission)
+        Operation::following(specification, method, format!("{base}{rest}"), permission)
     };
     let read = |rest| of(Get, rest, Permission::OwnRead);
     let write = |method, rest| of(method, rest, Permission::OwnWrite);
-    let (searches, search) = ("/saved-searches", "/saved-searches/{identifier}");
     let (files, file) = ("/{id}/attachments", "/{id}/attachments/{attachment}");
     let file_added = write(Post, files).body_bytes_max(attachments::BODY_BYTES_MAX);
     Routes::new()
         .add(read(""), list::list)
         .add(read("/count"), list::count)
         .add(read("/requests/{request}"), requests::status)
-        .add(read(searches), saved_searches::list)
-        .add(write(Post, searches), saved_searches::create)
-        .add(read(search), saved_searches::one)
-        .add(write(Patch, search), saved_searches::update)
-        .add(write(Put, search), saved_searches::update)
-        .add(write(Delete, search), saved_searches::remove)
         .add(read("/{id}"), one)
         // As the collectors have it for what is done to an alert.
         .add(read("/{id}/{action}"), records::list)
@@ -129,6 +131,24 @@ fn of_alerts(base: &str) -> Routes<Reading> {
             read("/{id}/attachments/{attachment}/content"),
             attachments::content,
         )
+}
+
+fn of_saved_searches(base: &str) -> Routes<Reading> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let of = |method, rest: &str, permission| {
+        let path = format!("{base}/alerts/saved-searches{rest}");
+        Operation::following(SPECIFICATION, method, path, permission)
+    };
+    let read = |rest| of(Get, rest, Permission::OwnRead);
+    let write = |method, rest| of(method, rest, Permission::OwnWrite);
+    let search = "/{identifier}";
+    Routes::new()
+        .add(read(""), saved_searches::list)
+        .add(write(Post, ""), saved_searches::create)
+        .add(read(search), saved_searches::one)
+        .add(write(Patch, search), saved_searches::update)
+        .add(write(Put, search), saved_searches::update)
+        .add(write(Delete, search), saved_searches::remove)
 }
 
 fn of_heartbeats(base: &str) -> Routes<Reading> {
@@ -168,7 +188,7 @@ async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let integration = reading.integration(request.headers())?;
+    let integration = reading.integration(Form::of(request.uri().path()), request.headers())?;
     let extensions = request.extensions_mut();
     extensions.insert(Principal::integration(&integration.name));
     extensions.insert(Sender(integration));
@@ -243,9 +263,23 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// The key in `Authorization`. Clients of Jira Service Management show a token of Atlassian's, as a bearer or the password of
+/// a person: there the key is in its place.
+fn key(form: Form, authorization: &str) -> Option<String> {
+    let (scheme, shown) = authorization.trim().split_once(' ')?;
+    let shown = shown.trim();
+    // As everywhere in HTTP, it does not matter how the scheme is written.
+    let is = |wanted: &str| scheme.eq_ignore_ascii_case(wanted);
+    match form {
+        Form::Jira if is("Basic") => password(shown),
+        Form::Jira if is("Bearer") => Some(shown.to_owned()),
+        _ => is(SCHEME).then(|| shown.to_owned()),
+    }
+}
+
 impl Reading {
     /// The integration whose key is shown.
-    fn integration(&self, headers: &HeaderMap) -> Result<Arc<Integration>, Refusal> {
+    fn integration(&self, form: Form, headers: &HeaderMap) -> Result<Arc<Integration>, Refusal> {
         let site = Arc::clone(&self.site.borrow());
         if site.revision.is_none() {
             return Err(Refusal::NotReady);
@@ -253,11 +287,10 @@ impl Reading {
         let shown = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let shown = shown.and_then(|text| text.trim().split_once(' '));
-        // As everywhere in HTTP, it does not matter how the scheme is written.
-        let key = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
-        let (_, key) = key.ok_or(Refusal::Key { shown: false })?;
-        let hash = key_hash(key.trim());
+        let key = shown
+            .and_then(|text| key(form, text))
+            .ok_or(Refusal::Key { shown: false })?;
+        let hash = key_hash(&key);
         let integration = site
             .integration_of_key(&hash)
             .ok_or(Refusal::Key { shown: true })?;
@@ -314,13 +347,28 @@ fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, 
 async fn one(
     State(reading): State<Reading>,
     Sender(integration): Sender,
+    form: Form,
     Path(OneOf { id, .. }): Path<OneOf>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Refusal> {
     let alert = reading
         .alert(&integration, &id, asked.get("identifierType"))
         .await?;
-    Ok(Answer::of(shown::whole(&alert)).ok())
+    Ok(Answer::of(form.whole(&alert)).ok())
+}
+
+/// As Jira Service Management has it, where the alias is a parameter.
+async fn one_by_alias(
+    State(reading): State<Reading>,
+    Sender(integration): Sender,
+    form: Form,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Refusal> {
+    let alias = asked.get("alias").filter(|alias| !alias.is_empty());
+    let alias = alias.ok_or_else(|| Refusal::parameter("alias", "is missing; add ?alias=".to_owned()))?;
+    let by_alias = "alias".to_owned();
+    let alert = reading.alert(&integration, alias, Some(&by_alias)).await?;
+    Ok(Answer::of(form.whole(&alert)).ok())
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Reading;
+use super::jira::Form;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT_STATE: HeaderName = HeaderName::from_static("x-ratelimit-state");
 
-/// The members of an answer.
+/// The members of an answer. The response has it beside the body, for those who give the body another form.
+#[derive(Clone)]
 pub(super) struct Answer(Map<String, Value>);
 
 impl Answer {
@@ -37,6 +39,10 @@ impl Answer {
         self
     }
 
+    pub(super) fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     pub(super) fn ok(self) -> Response {
         self.status(StatusCode::OK)
     }
@@ -44,7 +50,8 @@ impl Answer {
     pub(super) fn status(self, status: StatusCode) -> Response {
         let id = Uuid::now_v7().to_string();
         let answer = self.with("took", json!(0.0)).with("requestId", json!(id));
-        let mut response = (status, Json(Value::Object(answer.0))).into_response();
+        let mut response = (status, Json(&answer.0)).into_response();
+        response.extensions_mut().insert(answer);
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -54,9 +61,11 @@ impl Answer {
     }
 }
 
-/// Addresses as the client that asks reaches them.
+/// Addresses as the client that asks reaches them; in the form of Jira without the host, and with the names that Jira has for
+/// its parameters.
 pub(super) struct Links {
     base: String,
+    renamed: &'static [(&'static str, &'static str)],
 }
 
 impl Links {
@@ -66,12 +75,38 @@ impl Links {
         let host = text(header::HOST.as_str()).unwrap_or("localhost");
         Self {
             base: format!("{scheme}://{host}{path}"),
+            renamed: &[],
+        }
+    }
+
+    /// Those of the pages of a list that is at this place below the alerts; `renamed` are the names that Jira has for
+    /// parameters.
+    pub(super) fn of_pages(
+        reading: &Reading,
+        headers: &HeaderMap,
+        form: Form,
+        below: &str,
+        renamed: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        match form {
+            Form::Opsgenie => Self::of(reading, headers, &format!("/v2/alerts{below}")),
+            Form::Jira => Self {
+                base: format!("/v1/alerts{below}"),
+                renamed,
+            },
         }
     }
 
     pub(super) fn to(&self, parameters: &BTreeMap<String, String>) -> String {
+        let renamed = |name: &str| {
+            let mut renamed = self.renamed.iter();
+            renamed
+                .find(|(ours, _)| *ours == name)
+                .map_or_else(|| name.to_owned(), |(_, theirs)| (*theirs).to_owned())
+        };
+        let pairs = parameters.iter().map(|(name, value)| (renamed(name), value));
         let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(parameters)
+            .extend_pairs(pairs)
             .finish();
         match query.is_empty() {
             true => self.base.clone(),

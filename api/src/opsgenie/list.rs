@@ -12,6 +12,7 @@ use serde_json::json;
 use store::{AlertQuery, StatusWanted};
 
 use super::answer::{Answer, Links};
+use super::jira::{Form, NAMES_OF_ALERTS};
 use super::query::{self, Query};
 use super::{Reading, Refusal, Sender, TYPE, saved_searches, shown};
 use crate::ApiError;
@@ -111,9 +112,11 @@ fn acknowledged_by(alert: &Alert) -> String {
 pub(super) async fn list(
     State(reading): State<Reading>,
     Sender(integration): Sender,
+    form: Form,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let asked = form.asked(asked);
     let integration = integration.name.clone();
     let offset = number(&asked, "offset", 0, 0..=DEPTH_MAX)?;
     let limit = number(&asked, "limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
@@ -131,7 +134,7 @@ pub(super) async fn list(
     if !order.is_stored {
         alerts.sort_by(|one, other| order.compare(one, other));
     }
-    let links = Links::of(&reading, &headers, "/v2/alerts");
+    let links = Links::of_pages(&reading, &headers, form, "", NAMES_OF_ALERTS);
     let page = |offset: usize| {
         let mut parameters = asked.clone();
         parameters.insert("limit".to_owned(), limit.to_string());
@@ -152,7 +155,7 @@ pub(super) async fn list(
         .iter()
         .skip(offset)
         .take(limit)
-        .map(shown::of_list)
+        .map(|alert| form.of_list(alert))
         .collect();
     Ok(Answer::of(json!(shown)).with("paging", paging).ok())
 }
@@ -160,8 +163,10 @@ pub(super) async fn list(
 pub(super) async fn count(
     State(reading): State<Reading>,
     Sender(integration): Sender,
+    form: Form,
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Response, Refusal> {
+    let asked = form.asked(asked);
     let integration = integration.name.clone();
     let query = searched(&reading, &integration, &asked).await?;
     let (alerts, _) = found(&reading, &integration, &query, None).await?;

@@ -8,6 +8,7 @@ use schemas::{Actor, Alert, HistoryEntry, HistoryKind, LedgerEntry, LedgerState,
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Links};
+use super::jira::{Form, NAMES_OF_RECORDS};
 use super::list::{Asked, ascending, number};
 use super::{OneOf, Reading, Refusal, Sender};
 use crate::ApiError;
@@ -22,15 +23,17 @@ const LINES_AT_ONCE: usize = 500;
 pub(super) async fn list(
     State(reading): State<Reading>,
     Sender(integration): Sender,
+    form: Form,
     Path(OneOf { id, action }): Path<OneOf>,
     Parameters(asked): Parameters<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let asked = form.asked(asked);
     let alert = reading
         .alert(&integration, &id, asked.get("identifierType"))
         .await?;
-    let path = format!("/v2/alerts/{id}/{action}");
-    let links = Links::of(&reading, &headers, &path);
+    let path = format!("/{id}/{action}");
+    let links = Links::of_pages(&reading, &headers, form, &path, NAMES_OF_RECORDS);
     match action.as_str() {
         "notes" => lines(&reading, &alert, &asked, &links, note).await,
         "logs" => lines(&reading, &alert, &asked, &links, log).await,
@@ -40,7 +43,7 @@ pub(super) async fn list(
             Ok(Answer::of(ledger.iter().map(recipient).collect()).ok())
         }
         _ => Err(Refusal::Unknown(format!(
-            "{path}; notes, logs, recipients and attachments of an alert can be read"
+            "/v2/alerts{path}; notes, logs, recipients and attachments of an alert can be read"
         ))),
     }
 }

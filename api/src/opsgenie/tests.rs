@@ -19,6 +19,8 @@ use uuid::Uuid;
 use super::*;
 use crate::tests::set_entries;
 
+mod jira;
+
 const NOW: &str = "2026-09-01T10:00:00Z";
 
 /// The event of a sender, as the collectors make it.
