@@ -80,7 +80,7 @@ for (const colorScheme of ["light", "dark"] as const)
       server.revisions.push(...revisionsOf(Date.now()));
       server.answerToSite.problems = [{ line: 2, column: 3, message: "unknown field", remedy: "leave it out" }];
       for (const [index, heartbeat] of HEARTBEATS.slice(0, 2).entries())
-        server.put(missedOf(heartbeat, 900 + index, Date.now()));
+        server.put({ ...missedOf(heartbeat, 900 + index, Date.now()), severity: "ok" });
       server.silences.push({
         id: "0192f0c1-0000-7000-8000-000000000000",
         matchers: [{ name: "team", operator: "=", value: "pay" }],
