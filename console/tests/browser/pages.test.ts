@@ -207,10 +207,14 @@ test("revisions say who changed what and how, and one is taken as the document t
   expect(await entry.locator(".removed").allInnerTexts()).toEqual(["- steps: []\n"]);
   expect(await entry.locator(".added").first().innerText()).toBe("+ steps:\n");
   await page.keyboard.press("Escape");
+  await page.getByTestId("site-text").fill("rules: []\n");
   await row.nth(1).getByTestId("restore").click();
   await page.getByTestId("apply").filter({ hasText: "Apply 1 change" }).waitFor();
   const document = await page.getByTestId("site-text").inputValue();
   expect(document).toContain('scenarios:\n  - name: "office hours"\n    steps: []\n');
   expect(document).not.toContain("integrations:");
   expect(server.documents).toEqual([{ document, isDryRun: true }]);
+  await page.getByTestId("toast-action").click();
+  expect(await page.getByTestId("site-text").inputValue()).toBe("rules: []\n");
+  expect(await page.getByTestId("apply").isDisabled()).toBe(true);
 });

@@ -43,6 +43,7 @@ export async function check(): Promise<void> {
   if (found.length > 0) {
     batch(() => {
       problems.value = found;
+      failure.value = null;
       dryRun.value = null;
     });
     return;
@@ -83,9 +84,21 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 /** Begin with the site as it is, or as a revision had it. */
 export async function begin(revision: number | null): Promise<void> {
+  const before = text.peek();
   try {
     const from = revision === null ? await readSite() : (await readRevision(revision)).site;
     text.value = `# Without ${LEFT_OUT.join(" and ")}, whose keys and secrets are not shown: they stay as they are.\n${documentOf(from)}`;
+    if (before.trim() !== "")
+      say({
+        text: "The document was replaced",
+        failed: false,
+        action: {
+          label: "Undo",
+          run: () => {
+            text.value = before;
+          },
+        },
+      });
     await check();
   } catch (error) {
     say({ text: `Not read: ${problemOf(error)}`, failed: true });
