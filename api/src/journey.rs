@@ -159,6 +159,6 @@ mod tests {
         let (status, body) = get(&api, &"0".repeat(32)).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
         let (status, body) = get(&api, "x").await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
     }
 }

@@ -372,4 +372,4 @@ async fn one_by_alias(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -52,7 +52,9 @@ pub(super) fn opened(integration: &str, alias: &str) -> Alert {
     outcome.state.unwrap().alert
 }
 
-struct World {
+pub(crate) struct World {
+    /// Without what stands around them in a process.
+    pub(crate) own_routes: Router,
     routes: Router,
     store: Store,
     claim: store::Claim,
@@ -62,7 +64,7 @@ struct World {
 
 /// Integrations `mine` and `theirs`, whose keys are their names, with an alert each, and `metrics` of another type. The
 /// key `old` of `mine` has expired.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let clock = Clock::simulated(NOW.parse().unwrap());
     let mut site = Site::default();
     let mut entries = vec![ConfigEntry::Scenario(Scenario {
@@ -106,8 +108,10 @@ async fn world() -> World {
     let api = Api::start(&context, store.clone(), SiteKey::from_bytes([7; 32]));
     let mut followed = chassis::site::follow(&context);
     chassis::site::complete(&mut followed).await;
+    let own_routes = api.opsgenie(followed, "https://alerts.example");
     let world = World {
-        routes: chassis::addresses::completed(api.opsgenie(followed, "https://alerts.example")),
+        routes: chassis::addresses::completed(own_routes.clone()),
+        own_routes,
         store,
         claim,
         site,

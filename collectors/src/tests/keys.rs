@@ -145,7 +145,7 @@ async fn a_body_that_is_kept_counts_though_it_was_taken() {
         };
     });
     let address = "/api/v2/alerts?integration_key=prometheus-key";
-    for status in [StatusCode::BAD_REQUEST, StatusCode::TOO_MANY_REQUESTS] {
+    for status in [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::TOO_MANY_REQUESTS] {
         assert_eq!(world.post(address, "[{}]").await.status, status);
     }
     assert_eq!(world.rejected().len(), 1);

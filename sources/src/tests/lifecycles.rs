@@ -135,7 +135,7 @@ fn i11_what_a_pagerduty_incident_says_of_itself_goes_before_what_its_event_is_ca
         let outcome = outcome(source, body.to_string().as_bytes());
         let event = &outcome["events"][0];
         let requests = outcome["events"].as_array().expect("events").len() - 1;
-        let acknowledged = event["acknowledged"] == true;
+        let acknowledged = event["kind"]["acknowledged"] == true;
         (
             event["kind"]["type"].as_str().expect("a status").to_owned(),
             acknowledged,
@@ -250,8 +250,8 @@ fn i2_titles_of_all_senders_with_nothing_but_a_text_open_and_end_one_alert() {
             let source = find(name).expect("a source");
             let first = |body: &str| outcome(source, body.as_bytes())["events"][0].clone();
             let (opened, ended) = (first(&opening), first(&end));
-            assert_eq!(opened["status"], "firing", "{name}: {down}");
-            assert_eq!(ended["status"], "resolved", "{name}: {up}");
+            assert_eq!(opened["kind"]["type"], "firing", "{name}: {down}");
+            assert_eq!(ended["kind"]["type"], "resolved", "{name}: {up}");
             assert_eq!(
                 opened["fingerprint"], ended["fingerprint"],
                 "{name}: {down} / {up}"

@@ -122,7 +122,7 @@ async fn i19_notes_logs_and_requests_of_jira_are_read_likewise() {
     assert!(logs["values"][0]["log"].is_string(), "{logs}");
     let files = read_ok(&world, &format!("/{id}/attachments")).await;
     assert_eq!(files["values"], json!([]));
-    let event = event("mine", "pay-3/5xx").event;
+    let event = request("pay-3/5xx", Action::Unacknowledge, 9).event;
     let request = format!("/requests/{}.Create.{}", event.event_id, event.fingerprint);
     let status = read_ok(&world, &request).await;
     assert_eq!(
