@@ -198,7 +198,7 @@ async fn a_section_that_is_absent_stays_and_one_that_is_there_is_all_there_is() 
         "{changes}"
     );
     assert!(
-        changes.contains(r#"{"change":"change","fields":["rules"],"key":"rules/all"}"#),
+        changes.contains(r#"{"change":"remove","key":"rules/all"}"#),
         "{changes}"
     );
     assert_eq!(applied["changes"].as_array().unwrap().len(), 3);
@@ -871,4 +871,21 @@ async fn m6_a_delay_may_have_several_units_and_a_window_may_end_at_24() {
     assert_eq!(status, StatusCode::OK, "{body}");
     let (_, site) = world.request("GET", "/api/v1/site", "").await;
     assert_eq!(site["scenarios"][0]["steps"][0]["delay_seconds"], 5400);
+}
+
+#[tokio::test]
+async fn an_empty_list_of_rules_removes_them_and_is_no_change_where_there_are_none() {
+    let world = World::new().await;
+    let none = "environments:\n  - {name: production, number: 2}\nrules: []\n";
+    for _ in 0..2 {
+        world.put(none).await;
+    }
+    let (_, again) = world.put(none).await;
+    assert_eq!(again["changes"], serde_json::json!([]));
+    world.put(DOCUMENT).await;
+    let (_, removed) = world.put("rules: []").await;
+    assert_eq!(
+        removed["changes"],
+        serde_json::json!([{ "change": "remove", "key": "rules/all" }])
+    );
 }

@@ -35,9 +35,12 @@ pub(in crate::site) struct RuleText {
 impl Check<'_> {
     fn rules(&mut self, document: &Document) {
         let Some(texts) = &document.rules else { return };
-        let rules = texts.value.iter().filter_map(|text| self.rule(text)).collect();
-        let rules = ConfigEntry::Rules(Rules { rules });
-        self.after.insert(rules.key(), rules);
+        let rules: Vec<_> = texts.value.iter().filter_map(|text| self.rule(text)).collect();
+        // No rules are no entry.
+        if !rules.is_empty() {
+            let rules = ConfigEntry::Rules(Rules { rules });
+            self.after.insert(rules.key(), rules);
+        }
     }
 
     fn rule(&mut self, text: &RuleText) -> Option<Rule> {
