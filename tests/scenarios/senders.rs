@@ -73,7 +73,7 @@ async fn mail_raises_an_alert_and_clears_it() -> Result<()> {
     )
     .await?;
     ensure!(said.contains("250 2.0.0 the alert is safe"), "{said}");
-    let name = "Service Alert: web-1/http";
+    let name = "Service web-1/http";
     let opened = alert(&world, name, Status::Open, SOON).await?;
     ensure!(
         opened.severity == Severity::Critical
