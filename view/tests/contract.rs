@@ -253,9 +253,37 @@ async fn v3_a_node_that_is_lost_is_seen_and_with_two_copies_nothing_is_gone() {
         second.stop();
         let rest = until_settled(&view, 1, whole.key.clone()).await;
         assert!(rest.nodes.is_subset(&whole.nodes));
-        let kept = view.open().await.unwrap().len();
+        let kept = until_readable(&view).await;
         assert_eq!(kept == 500, copies == 2, "{kept} of 500 with {copies} copies");
+
+        // It comes again with nothing in its memory.
+        second.start();
+        let whole_again = until_settled(&view, 2, rest.key).await;
+        assert_eq!(whole_again.nodes, whole.nodes);
+        until_it_has(&view, kept).await;
     }
+}
+
+/// How many alerts are open. A scan fails while a node takes over its partitions.
+async fn until_readable(view: &AerospikeView) -> usize {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match view.open().await {
+                Ok(open) => return open.len(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    });
+    waited.await.expect("a view that can be read within a minute")
+}
+
+async fn until_it_has(view: &AerospikeView, count: usize) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while !view.open().await.is_ok_and(|open| open.len() == count) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {count} alerts");
 }
 
 /// What the cluster is once it has so many nodes, moves no records, and has formed anew.
