@@ -67,15 +67,11 @@ pub fn transition(state: Option<AlertState>, input: Input<'_>, now: Timestamp, s
     let Some(state) = state else {
         return first(input, now, site);
     };
-    let accepted_at = match input {
-        Input::Event(event) => event.event.accepted_at,
-        Input::Command(command) => command.requested_at,
-        Input::Receipt(_) | Input::Deadline => now,
+    let mut change = match input {
+        Input::Event(event) => Change::of_event(state, event, now, site),
+        Input::Command(command) => Change::of(state, now, command.requested_at, site),
+        Input::Receipt(_) | Input::Deadline => Change::of(state, now, now, site),
     };
-    let mut change = Change::of(state, now, accepted_at, site);
-    if let Input::Event(event) = input {
-        change.rules.clone_from(&event.rules);
-    }
     match input {
         Input::Event(event) => events::next(&mut change, event),
         Input::Command(command) => actions::apply(&mut change, command),

@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use schemas::{
-    AlertEvent, Command, CommandAnswer, CommandOutcome, Fingerprint, Happening, HistoryEntry, HistoryKind,
-    LedgerEntry, LedgerState, Notification, NotificationKind, Received, What,
+    AlertEvent, Command, CommandAnswer, CommandOutcome, DecoratedEvent, Fingerprint, Happening, HistoryEntry,
+    HistoryKind, LedgerEntry, LedgerState, Notification, NotificationKind, Received, What,
 };
 use uuid::Uuid;
 
@@ -53,6 +53,19 @@ impl<'a> Change<'a> {
             answer: None,
             question: None,
             ignored: None,
+        }
+    }
+
+    /// The same, by an event.
+    pub(super) fn of_event(
+        state: AlertState,
+        decorated: &DecoratedEvent,
+        now: Timestamp,
+        site: &'a Site,
+    ) -> Self {
+        Self {
+            rules: decorated.rules.clone(),
+            ..Self::of(state, now, decorated.event.accepted_at, site)
         }
     }
 

@@ -19,8 +19,7 @@ pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Si
         && run != HeartbeatRun::Failed
     {
         let state = heartbeat::armed(decorated, run, now);
-        let mut change = Change::of(state, now, event.accepted_at, site);
-        change.rules.clone_from(&decorated.rules);
+        let mut change = Change::of_event(state, decorated, now, site);
         change.keep();
         return Some(change);
     }
@@ -36,8 +35,7 @@ pub(super) fn first<'a>(decorated: &DecoratedEvent, now: Timestamp, site: &'a Si
     if !fires(event) {
         return None;
     }
-    let mut change = Change::of(lifecycle::opened(decorated, now), now, event.accepted_at, site);
-    change.rules.clone_from(&decorated.rules);
+    let mut change = Change::of_event(lifecycle::opened(decorated, now), decorated, now, site);
     let what = What::Opened {
         severity: event.severity,
         output: event.output.clone(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use schemas::config::Scenario;
-use schemas::{Expected, Upcoming};
+use schemas::{Endpoint, Expected, Upcoming};
 
 use super::{escalation, retry, suppression};
 use crate::state::AlertState;
@@ -57,18 +57,11 @@ fn steps(
     for (index, step) in scenario.steps.iter().enumerate() {
         let known = state.steps.iter().find(|known| known.id == step.id);
         if known.is_some_and(|known| known.is_notified) {
-            for target in &step.targets {
-                let row = escalation::row_of(state, site, target);
-                if let Some(row) = row
-                    && let Some(at) = retry::retry_at(row)
-                {
-                    let expected = Expected::Retry {
-                        endpoint: target.clone(),
-                        error: row.error.clone().unwrap_or_default(),
-                    };
-                    all.push((Some(at), expected));
-                }
-            }
+            let retries = step
+                .targets
+                .iter()
+                .filter_map(|target| further_attempt(state, target, site));
+            all.extend(retries);
             continue;
         }
         let at = escalation::deadline(state, step, site, now).map(|deadline| deadline.due_at);
@@ -82,6 +75,21 @@ fn steps(
         all.push((at, expected));
     }
     all
+}
+
+/// The next attempt at an endpoint that could not be notified.
+fn further_attempt(
+    state: &AlertState,
+    target: &Endpoint,
+    site: &Site,
+) -> Option<(Option<Timestamp>, Expected)> {
+    let row = escalation::row_of(state, site, target)?;
+    let at = retry::retry_at(row)?;
+    let expected = Expected::Retry {
+        endpoint: target.clone(),
+        error: row.error.clone().unwrap_or_default(),
+    };
+    Some((Some(at), expected))
 }
 
 #[cfg(test)]
