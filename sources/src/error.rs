@@ -11,7 +11,15 @@ pub enum SourceError {
         /// What the sender can do.
         remedy: &'static str,
     },
-    /// A field is missing, or holds what it cannot hold.
+    /// A field is missing.
+    #[error("{field} is missing; {remedy}")]
+    Missing {
+        /// Path of the field, such as `alerts[3].labels`.
+        field: String,
+        /// What the sender can do.
+        remedy: String,
+    },
+    /// A field holds what it cannot hold.
     #[error("{field} {reason}; {remedy}")]
     Invalid {
         /// Path of the field, such as `alerts[3].labels`.
@@ -28,7 +36,7 @@ impl SourceError {
     pub fn field(&self) -> Option<&str> {
         match self {
             SourceError::Malformed { .. } => None,
-            SourceError::Invalid { field, .. } => Some(field),
+            SourceError::Missing { field, .. } | SourceError::Invalid { field, .. } => Some(field),
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::json;
+use sources::SourceError;
 use sources::systems::prometheus;
 
 use crate::collector::Collector;
@@ -50,12 +51,13 @@ fn error_response(error: &IngestError) -> Response {
     /// The code of that library for a field that is missing.
     const REQUIRED: u16 = 602;
     if let IngestError::Source(reason) = error {
-        let (status, code, message) = match reason.field().filter(|_| prometheus::is_without_labels(reason)) {
-            Some(field) => {
+        let (status, code, message) = match reason {
+            // It lacks its labels.
+            SourceError::Missing { field, .. } => {
                 let message = format!("{} in body is required", field.replace(['[', ']'], ""));
                 (StatusCode::UNPROCESSABLE_ENTITY, REQUIRED, message)
             }
-            None => {
+            _ => {
                 let message = format!("parsing alerts body from \"\" failed, because {error}");
                 (StatusCode::BAD_REQUEST, StatusCode::BAD_REQUEST.as_u16(), message)
             }

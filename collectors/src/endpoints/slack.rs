@@ -46,7 +46,9 @@ async fn ingest(
 fn error_response(error: &IngestError) -> Response {
     let (status, code) = match error {
         IngestError::Key { .. } => (StatusCode::FORBIDDEN, "invalid_token"),
-        IngestError::Source(SourceError::Invalid { .. }) => (StatusCode::BAD_REQUEST, "no_text"),
+        IngestError::Source(SourceError::Missing { .. } | SourceError::Invalid { .. }) => {
+            (StatusCode::BAD_REQUEST, "no_text")
+        }
         IngestError::Source(SourceError::Malformed { .. }) => (StatusCode::BAD_REQUEST, "invalid_payload"),
         other => (other.status(), other.code()),
     };

@@ -173,7 +173,7 @@ impl IngestError {
             IngestError::Slow(_) => "too_slow",
             IngestError::Broken(_) => "broken_off",
             IngestError::Source(SourceError::Malformed { .. }) => "malformed",
-            IngestError::Source(SourceError::Invalid { .. }) => "invalid",
+            IngestError::Source(SourceError::Missing { .. } | SourceError::Invalid { .. }) => "invalid",
             IngestError::Overloaded => "overloaded",
             IngestError::Unavailable(_) => "log_unavailable",
         }
@@ -199,7 +199,9 @@ impl IngestError {
             }
             IngestError::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             IngestError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            IngestError::Source(SourceError::Invalid { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            IngestError::Source(SourceError::Missing { .. } | SourceError::Invalid { .. }) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             IngestError::Query(_)
             | IngestError::OtherSource { .. }
             | IngestError::OtherOwner { .. }

@@ -220,7 +220,7 @@ impl<'a> Object<'a, '_> {
     /// A member that must be there.
     pub(crate) fn required<'n>(&'n self, name: &'n str, remedy: &str) -> Result<Node<'a, 'n>, SourceError> {
         self.get(name)
-            .ok_or_else(|| Place::Member(&self.place, name).invalid("is missing", remedy))
+            .ok_or_else(|| Place::Member(&self.place, name).missing(remedy))
     }
 
     /// A text, unless it is absent or empty.
@@ -251,12 +251,13 @@ impl<'a> Object<'a, '_> {
         }
         let here = names.iter().find(|name| self.get(name).is_some());
         let name = here.or(names.first()).copied().unwrap_or_default();
+        let place = Place::Member(&self.place, name);
         let reason = match self.text(name)? {
             Some(text) => format!("is {}, a placeholder that was not filled in", shortened(&text)),
             None if here.is_some() => "is empty".to_owned(),
-            None => "is missing".to_owned(),
+            None => return Err(place.missing(remedy)),
         };
-        Err(Place::Member(&self.place, name).invalid(reason, remedy))
+        Err(place.invalid(reason, remedy))
     }
 
     /// The error for this value of one of these fields, or else of the first of them that exists.

@@ -16,7 +16,7 @@ use crate::text::severity;
 
 mod posted;
 
-pub use posted::{is_without_labels, parse_posted};
+pub use posted::parse_posted;
 
 /// The entry of this source in the registry.
 pub const SOURCE: Source = Source {
@@ -165,7 +165,7 @@ fn status(alert: &Object<'_, '_>, of_body: Option<&str>) -> Result<EventStatus, 
     let place = Place::Member(&alert.place, "status");
     let remedy = "send firing or resolved";
     let Some(status) = of_alert.as_deref().or(of_body) else {
-        return Err(place.invalid("is missing", remedy));
+        return Err(place.missing(remedy));
     };
     match status.to_ascii_lowercase().as_str() {
         "firing" => Ok(EventStatus::Firing),

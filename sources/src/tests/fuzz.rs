@@ -77,7 +77,9 @@ fn ends_well(source: &Source, body: &[u8]) -> TestCaseResult {
 fn names_a_remedy(error: &SourceError) -> TestCaseResult {
     let (what, remedy) = match error {
         SourceError::Malformed { reason, remedy } => (reason, *remedy),
-        SourceError::Invalid { field, remedy, .. } => (field, remedy.as_str()),
+        SourceError::Missing { field, remedy } | SourceError::Invalid { field, remedy, .. } => {
+            (field, remedy.as_str())
+        }
     };
     prop_assert!(!what.is_empty() && !remedy.is_empty(), "{error:?}");
     Ok(())

@@ -38,6 +38,13 @@ impl Place<'_> {
         }
     }
 
+    pub(crate) fn missing(&self, remedy: &str) -> SourceError {
+        SourceError::Missing {
+            field: self.to_string(),
+            remedy: remedy.to_owned(),
+        }
+    }
+
     pub(crate) fn invalid(&self, reason: impl Into<String>, remedy: impl Into<String>) -> SourceError {
         SourceError::Invalid {
             field: self.to_string(),

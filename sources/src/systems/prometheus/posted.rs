@@ -33,7 +33,7 @@ struct Posted<'a, 'p> {
 ///
 /// # Errors
 ///
-/// A body that Alertmanager cannot decode, or of which an alert has no labels ([`is_without_labels`]). An alert with nothing in
+/// A body that Alertmanager cannot decode, or of which an alert has no labels ([`SourceError::Missing`]). An alert with nothing in
 /// its labels, or with an end before its beginning, is skipped.
 pub fn parse_posted(now: Timestamp, body: &[u8]) -> Result<ParsedBody, SourceError> {
     let items = json::made(body)?.list()?.into_iter().enumerate();
@@ -47,11 +47,6 @@ pub fn parse_posted(now: Timestamp, body: &[u8]) -> Result<ParsedBody, SourceErr
         }
     }
     Ok(parsed)
-}
-
-/// Whether an alert lacks its labels: Alertmanager answers that with another code than what it cannot decode.
-pub fn is_without_labels(error: &SourceError) -> bool {
-    matches!(error, SourceError::Invalid { remedy, .. } if remedy == LABELS)
 }
 
 fn decode<'a, 'p>(alert: Node<'a, 'p>) -> Result<Posted<'a, 'p>, SourceError> {
@@ -196,7 +191,7 @@ mod tests {
             }
             let error = parse(&json!([valid, alert])).expect_err("a wrong type");
             assert_eq!(error.field(), Some(field), "{alert}: {error}");
-            assert!(!is_without_labels(&error), "{error}");
+            assert!(!matches!(error, SourceError::Missing { .. }), "{error}");
         }
         assert!(parse(&json!({})).is_err());
     }
@@ -206,7 +201,7 @@ mod tests {
         for alert in [json!({}), json!({ "annotations": {} }), json!({ "labels": null })] {
             let error = parse(&json!([{ "labels": { "alertname": "A" } }, alert])).expect_err("no labels");
             assert_eq!(error.field(), Some("[1].labels"));
-            assert!(is_without_labels(&error), "{error}");
+            assert!(matches!(error, SourceError::Missing { .. }), "{error}");
         }
     }
 

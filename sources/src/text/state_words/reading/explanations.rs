@@ -10,10 +10,6 @@ impl Reading<'_> {
     /// `[DOWN] shop - Connection refused`, `DOWN | shop | 500`, `UP: shop (200)`: the text behind the last separator or in
     /// parentheses is an error, a status code or a time, if the state in front is of a check.
     pub(super) fn cut_error(&mut self) {
-        let is_of_check = self
-            .state
-            .as_ref()
-            .is_some_and(|(found, _)| found.rank == Rank::Check);
         let len = self.len();
         let first = (0..len).rev().find(|at| self.is_mark(*at)).unwrap_or(0);
         let places = (first..len).rev().filter_map(|at| match &self.tokens[at] {
@@ -25,9 +21,16 @@ impl Reading<'_> {
         let is_cut = |(end, from): &(usize, usize)| {
             *end > 0 && *from < len && self.names_something(0, *end) && self.is_error(*from)
         };
-        if let Some((end, _)) = places.clone().find(is_cut).filter(|_| is_of_check) {
+        if let Some((end, _)) = places.clone().find(is_cut).filter(|_| self.is_of_check()) {
             self.end = self.end.min(end);
         }
+    }
+
+    /// Whether the state that is found is that of a check.
+    fn is_of_check(&self) -> bool {
+        self.state
+            .as_ref()
+            .is_some_and(|(found, _)| found.rank == Rank::Check)
     }
 
     /// Whether the line ends with an error, a status code or a time that begins here.
@@ -62,11 +65,7 @@ impl Reading<'_> {
 
     /// `shop | 500 | DOWN`, `shop (500) DOWN`: a status code between two separators, or in parentheses.
     pub(super) fn codes(&mut self) {
-        let is_of_check = self
-            .state
-            .as_ref()
-            .is_some_and(|(found, _)| found.rank == Rank::Check);
-        let len = self.len();
+        let (len, is_of_check) = (self.len(), self.is_of_check());
         for at in 1..len {
             let is_apart = self.separates(at - 1) && (at + 1 >= len || self.is_mark(at + 1));
             let is_alone = is_apart || self.tokens[at].is_in_parentheses();
