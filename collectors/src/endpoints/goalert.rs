@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{any, post};
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
         .route("/api/v2/grafana/incoming", post(ingest_grafana))
         .route("/api/v2/prometheusalertmanager/incoming", post(ingest_prometheus))
         .route("/api/v2/site24x7/incoming", post(ingest_site24x7))
-        .route("/api/v2/heartbeat/{key}", any(called))
+        .route("/api/v2/heartbeat/{key}", any(heartbeat::called_by_integration))
 }
 
 async fn ingest_grafana(State(collector): State<Arc<Collector>>, incoming: IncomingRequest) -> Response {
@@ -35,14 +35,6 @@ async fn ingest_prometheus(State(collector): State<Arc<Collector>>, incoming: In
 
 async fn ingest_site24x7(State(collector): State<Arc<Collector>>, incoming: IncomingRequest) -> Response {
     with_token(&collector, &site24x7::SOURCE, incoming).await
-}
-
-async fn called(
-    state: State<Arc<Collector>>,
-    Path(key): Path<String>,
-    incoming: IncomingRequest,
-) -> Response {
-    heartbeat::called_by_integration(state, key, incoming).await
 }
 
 async fn with_token(collector: &Collector, source: &'static Source, incoming: IncomingRequest) -> Response {

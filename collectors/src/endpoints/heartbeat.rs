@@ -73,10 +73,16 @@ fn response(called: Result<(String, Option<Timestamp>), IngestError>) -> Respons
     }
 }
 
+/// The key of an integration as a segment of an address, which may have others.
+#[derive(Deserialize)]
+pub(super) struct KeyInPath {
+    key: String,
+}
+
 /// The heartbeat of an integration, for addresses that name none: the only one that it has.
 pub(super) async fn called_by_integration(
     State(collector): State<Arc<Collector>>,
-    key: String,
+    Path(KeyInPath { key }): Path<KeyInPath>,
     incoming: IncomingRequest,
 ) -> Response {
     let mut names = collector.heartbeats_of(std::slice::from_ref(&key));

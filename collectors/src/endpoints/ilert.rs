@@ -76,10 +76,7 @@ async fn ingest_event(collector: &Collector, success: StatusCode, incoming: Inco
 async fn ingested(collector: &Collector, success: StatusCode, request: IngestRequest) -> Response {
     match collector.ingest(request).await {
         Ok(accepted) => {
-            let key = accepted
-                .receipts
-                .first()
-                .and_then(|receipt| receipt.identity.last());
+            let key = accepted.first_key();
             let answer = json!({
                 "alertKey": key, "incidentKey": key, "responseCode": "ACCEPTED", "warnings": accepted.warnings,
             });

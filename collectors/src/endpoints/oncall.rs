@@ -36,8 +36,14 @@ const FORMATTED: [&str; 13] = [
 pub(super) fn routes() -> Router<Arc<Collector>> {
     Router::new()
         .route("/integrations/v1/{kind}/{key}", post(ingest))
-        .route("/integrations/v1/heartbeat/{key}", any(called))
-        .route("/integrations/v1/{kind}/{key}/heartbeat", any(called_of_kind))
+        .route(
+            "/integrations/v1/heartbeat/{key}",
+            any(heartbeat::called_by_integration),
+        )
+        .route(
+            "/integrations/v1/{kind}/{key}/heartbeat",
+            any(heartbeat::called_by_integration),
+        )
 }
 
 async fn ingest(
@@ -86,20 +92,4 @@ fn source(kind: &str, of_type: Option<&str>) -> Option<&'static Source> {
     let fits_type = [own, formatted, own.and(Some(&oncall::SOURCE))];
     let fits_type = fits_type.into_iter().flatten().find(is_its_type);
     fits_type.or(formatted).or(own)
-}
-
-async fn called(
-    state: State<Arc<Collector>>,
-    Path(key): Path<String>,
-    incoming: IncomingRequest,
-) -> Response {
-    heartbeat::called_by_integration(state, key, incoming).await
-}
-
-async fn called_of_kind(
-    state: State<Arc<Collector>>,
-    Path((_, key)): Path<(String, String)>,
-    incoming: IncomingRequest,
-) -> Response {
-    heartbeat::called_by_integration(state, key, incoming).await
 }

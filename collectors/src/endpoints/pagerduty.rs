@@ -25,10 +25,7 @@ pub(super) fn routes() -> Router<Arc<Collector>> {
 async fn enqueue(State(collector): State<Arc<Collector>>, incoming: IncomingRequest) -> Response {
     match collector.ingest(request(incoming)).await {
         Ok(accepted) => {
-            let key = accepted
-                .receipts
-                .first()
-                .and_then(|receipt| receipt.identity.last());
+            let key = accepted.first_key();
             let answer = json!({ "status": "success", "message": "Event processed", "dedup_key": key });
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
@@ -42,10 +39,7 @@ async fn create_event(State(collector): State<Arc<Collector>>, incoming: Incomin
     request.parse = Box::new(pagerduty_events::parse_version_1);
     match collector.ingest(request).await {
         Ok(accepted) => {
-            let key = accepted
-                .receipts
-                .first()
-                .and_then(|receipt| receipt.identity.last());
+            let key = accepted.first_key();
             let answer = json!({ "status": "success", "message": "Event processed", "incident_key": key });
             (StatusCode::OK, Json(answer)).into_response()
         }

@@ -51,10 +51,7 @@ async fn ingest(
     });
     match collector.ingest(request).await {
         Ok(accepted) => {
-            let id = accepted
-                .receipts
-                .first()
-                .and_then(|receipt| receipt.identity.last());
+            let id = accepted.first_key();
             (
                 StatusCode::OK,
                 Json(json!({ "result": "success", "entity_id": id })),

@@ -74,6 +74,11 @@ impl Accepted {
             skipped: 0,
         }
     }
+
+    /// The sender's own key of the first alert: what protocols with one event in a body answer.
+    pub(crate) fn first_key(&self) -> Option<&str> {
+        self.receipts.first()?.identity.last().map(String::as_str)
+    }
 }
 
 impl DecodeJob {

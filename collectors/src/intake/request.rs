@@ -95,7 +95,7 @@ pub(crate) type KeyInBody = fn(&[u8]) -> Option<String>;
 pub(crate) struct IngestRequest {
     /// The name of the source or the mapping that parses the body.
     pub(crate) source: Cow<'static, str>,
-    /// The integration whose keys alone are accepted here, whatever its type.
+    /// The integration, of any type, whose keys alone are accepted here.
     pub(crate) owner: Option<String>,
     /// The integration, where the listener knows it without a key.
     pub(crate) sender: Option<Arc<Integration>>,
