@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use domain::{Site, journey, words};
+use schemas::config::ConfigEntry;
 use schemas::{Journey, Permission};
 
 use crate::alerts::fingerprint;
@@ -31,17 +32,26 @@ async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json
         .remove(&fingerprint)
         .ok_or_else(|| ApiError::NotFound(format!("there is no alert {fingerprint}")))?;
     let history = api.store.history(fingerprint, PAST_MAX, None).await?;
-    let mut compiled = Site::default();
-    for (key, entry) in site::entries(&api.store.site().await?) {
-        compiled.apply(&key, Some(entry));
-    }
-    let upcoming = journey::upcoming(&state, &compiled, api.context.clock.now());
+    let site = notifying(&api).await?;
+    let upcoming = journey::upcoming(&state, &site, api.context.clock.now());
     Ok(Json(Journey {
         alert: state.alert,
         past: history.rows.into_iter().rev().map(words::shown).collect(),
         has_older: history.next_cursor.is_some(),
         upcoming,
     }))
+}
+
+/// The site as far as it decides what is notified. Rules and mappings have done their part, and their expressions take long
+/// to compile.
+async fn notifying(api: &Api) -> Result<Site, ApiError> {
+    let mut site = Site::default();
+    let entries = site::entries(&api.store.site().await?);
+    let decides = |entry: &ConfigEntry| !matches!(entry, ConfigEntry::Rules(_) | ConfigEntry::Mapping(_));
+    for (key, entry) in entries.into_iter().filter(|(_, entry)| decides(entry)) {
+        site.apply(&key, Some(entry));
+    }
+    Ok(site)
 }
 
 #[cfg(test)]
@@ -52,7 +62,7 @@ mod tests {
     use domain::Input;
     use pipeline::log::simulated::SimulatedLog;
     use pipeline::{Clock, Context};
-    use schemas::config::{ConfigEntry, Scenario, Step};
+    use schemas::config::{Scenario, Step};
     use schemas::{Channel, Endpoint, Expected, HistoryKind, Reason, Severity};
     use store::{Commit, Store};
     use tower::ServiceExt;

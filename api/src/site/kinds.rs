@@ -122,7 +122,7 @@ pub(super) fn resolve(
     }
 }
 
-/// What the document says nothing about. Silences are among it: operators make them, whatever a document says.
+/// The entries that the document does not declare anew. Silences are among them: operators make them, and no document does.
 fn retained(document: &Document, before: &BTreeMap<String, ConfigEntry>) -> BTreeMap<String, ConfigEntry> {
     let stays = |entry: &ConfigEntry| match Kind::of(entry) {
         Some(kind) => (kind.place)(document).is_none() || (kind.is_independent)(entry),

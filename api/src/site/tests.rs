@@ -12,14 +12,13 @@ use chassis::secrets::SiteKey;
 use domain::Site;
 use pipeline::log::simulated::SimulatedLog;
 use pipeline::{Clock, Context};
-use schemas::{AlertEvent, DecoratedEvent, Origin, Topic};
+use schemas::Topic;
 use serde_json::{Value, json};
 use store::Store;
 use tower::ServiceExt;
-use uuid::Uuid;
 
 use crate::Api;
-use crate::tests::{guarded, set_entries, store_with};
+use crate::tests::{event, guarded, set_entries, store_with};
 
 const DOCUMENT: &str = r##"
 environments:
@@ -819,24 +818,7 @@ async fn l19_an_entry_that_cannot_be_read_hides_no_other_and_stays_as_it_is() {
 
 /// A store in which an alert of the integration `main` is open in `production`.
 async fn store_with_an_open_alert() -> Store {
-    let event: AlertEvent = serde_json::from_value(json!({
-        "event_id": Uuid::nil(), "accepted_at": "2026-09-01T10:00:00Z", "kind": { "type": "firing" }, "severity": "critical",
-        "fingerprint": domain::fingerprint(["disk"]), "integration": "main", "monitoring_system": "prometheus",
-        "source": "prom", "object": "db", "name": "disk", "output": "full",
-    }))
-    .unwrap();
-    let event = DecoratedEvent {
-        event,
-        origin: Origin {
-            partition: 0,
-            offset: 1,
-        },
-        spooled: false,
-        rules: Vec::new(),
-        environment: "production".to_owned(),
-        scenario: "everybody".to_owned(),
-    };
-    store_with(&[event], &Site::default(), Clock::system().now()).await
+    store_with(&[event("disk")], &Site::default(), Clock::system().now()).await
 }
 
 #[tokio::test]
